@@ -1,0 +1,1 @@
+//! hashicorp_vault

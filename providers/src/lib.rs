@@ -1,0 +1,15 @@
+//! The contract between the rotation engine and the world, and the adapters that keep it.
+//!
+//! `port` is the contract: plain data and traits. Every other module is an adapter behind a Cargo
+//! feature. Nothing here can see the engine: Cargo itself forbids it.
+
+pub mod port;
+
+#[cfg(feature = "active-directory")]
+pub mod active_directory;
+#[cfg(feature = "hashicorp-vault")]
+pub mod hashicorp_vault;
+#[cfg(feature = "lab")]
+pub mod lab;
+#[cfg(feature = "tls")]
+pub mod tls;

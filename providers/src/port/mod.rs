@@ -1,0 +1,22 @@
+//! What the engine may ask of the world: a vault, a directory, a Connect server.
+//!
+//! Rules that every adapter keeps:
+//! - every call has a deadline of its own and ends;
+//! - an error says what it *means* for the world ([`Meaning`]), never just that something went wrong;
+//! - a call may be repeated with the same arguments: the second has the same effect as the first;
+//! - no secret ever reaches an error, a log or a `Debug` output.
+
+mod connect_server;
+mod directory;
+mod fault;
+mod secret;
+pub mod step_scope;
+mod vault;
+
+pub use connect_server::{
+    ConnectServer, ConnectorFacts, ConnectorKind, ProofFacts, QuiesceMode, ServerFacts, ServiceFacts, SyncScheduler,
+};
+pub use directory::{AccountFacts, Directory, Fingerprint, PasswordPolicy};
+pub use fault::{Fault, Meaning};
+pub use secret::Secret;
+pub use vault::{Attempt, SecretRef, Slot, Vault};

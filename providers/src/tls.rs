@@ -1,0 +1,1 @@
+//! One rustls configuration for every adapter.

@@ -1,0 +1,2 @@
+//! entra-rotator.
+fn main() {}
