@@ -1,1 +1,7 @@
-//! entra-rotator.
+//! entra-rotator: unattended rotation of the passwords behind Microsoft Entra Connect.
+//!
+//! The map of the house stands in ARCHITECTURE.md. The short of it: `rotation` is the pure heart, `engine`
+//! drives it, `journal` remembers, `providers` talks to the world, and `wiring` alone names the adapters.
+
+pub mod password;
+pub mod rotation;

@@ -1,0 +1,152 @@
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Direction, Mark, OldPassword, Outcome, Plan, Progress, Standing, Step, Why};
+
+/// The one next thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Write the intent, then apply the step.
+    Do(Step),
+    /// Look whether the step took effect; never infer it.
+    Look(Step),
+    /// Nothing before this time.
+    Wait(Timestamp),
+    /// Turn back: from here on the old password is the target. Says why.
+    Turn(String),
+    /// Nothing more happens by itself.
+    Close(Outcome),
+}
+
+/// What comes next. Total and pure: every log of every plan has exactly one answer, and repeating the
+/// question gives the same one.
+///
+/// Rules, in the order in which they are tried:
+/// - a closed or held rotation stays so;
+/// - the first step of the route that is not done is the one at hand;
+/// - after an unclear end it is looked at before it is applied again, or simply repeated where a look can't
+///   tell anything;
+/// - a step whose budget is spent turns the rotation back, where that is still possible, else holds it;
+/// - before a rotation is held, what was paused is released.
+pub fn decide(plan: &Plan, progress: &Progress, now: Timestamp) -> Decision {
+    if let Some(outcome) = &progress.ended {
+        return Decision::Close(outcome.clone());
+    }
+    if let Some(why) = &progress.held {
+        return Decision::Close(Outcome::Held(why.clone()));
+    }
+    let Some(index) = progress
+        .marks
+        .iter()
+        .position(|mark| mark.standing != Standing::Done)
+    else {
+        return Decision::Close(match progress.direction {
+            Direction::Forward => Outcome::Finished,
+            Direction::Back => Outcome::RolledBack,
+        });
+    };
+    match advance(plan, progress, index, now) {
+        Next::Go(decision) => decision,
+        Next::Exhausted => exhausted(plan, progress, &progress.route[index], now),
+        Next::Stop(why) => hold(plan, progress, why, now),
+    }
+}
+
+enum Next {
+    Go(Decision),
+    Exhausted,
+    Stop(Why),
+}
+
+fn advance(plan: &Plan, progress: &Progress, index: usize, now: Timestamp) -> Next {
+    let (step, mark) = (&progress.route[index], &progress.marks[index]);
+    let limits = &plan.inventory.limits;
+    let tries_max = if step.waits_for_the_world() {
+        limits.waits_max
+    } else {
+        limits.tries_max
+    };
+    if mark.looks >= limits.looks_max {
+        return if mark.touched {
+            Next::Stop(Why::NotSeen { step: step.clone() })
+        } else {
+            Next::Exhausted
+        };
+    }
+    // A failed look, whether before the step or after it, is no answer: wait and look again.
+    if let Some(until) = pause(plan, progress.last_at, mark.looks, now) {
+        return Next::Go(Decision::Wait(until));
+    }
+    match mark.standing {
+        Standing::Foreign => Next::Stop(Why::Foreign { step: step.clone() }),
+        Standing::Failed => Next::Exhausted,
+        Standing::Fresh => Next::Go(Decision::Do(step.clone())),
+        Standing::Open | Standing::Unsure if step.can_be_looked_at() => {
+            Next::Go(Decision::Look(step.clone()))
+        }
+        Standing::Open | Standing::Unsure | Standing::Undone | Standing::Blind => {
+            if mark.tries >= tries_max {
+                return Next::Exhausted;
+            }
+            match pause(plan, progress.last_at, pauses(mark), now) {
+                Some(until) => Next::Go(Decision::Wait(until)),
+                None => Next::Go(Decision::Do(step.clone())),
+            }
+        }
+        // The caller asks only for steps that are not done.
+        Standing::Done => Next::Exhausted,
+    }
+}
+
+/// A process that died does not make the next one wait.
+fn pauses(mark: &Mark) -> u32 {
+    if mark.standing == Standing::Open {
+        0
+    } else {
+        mark.tries
+    }
+}
+
+fn pause(plan: &Plan, since: Timestamp, failures: u32, now: Timestamp) -> Option<Timestamp> {
+    if failures == 0 {
+        return None;
+    }
+    let limits = &plan.inventory.limits;
+    let doubled = u64::from(limits.retry_ms) << (failures - 1).min(16);
+    let length = SignedDuration::from_millis(doubled.min(u64::from(limits.retry_max_ms)) as i64);
+    let until = since.checked_add(length).unwrap_or(since);
+    (now < until).then_some(until)
+}
+
+fn exhausted(plan: &Plan, progress: &Progress, step: &Step, now: Timestamp) -> Decision {
+    let step = step.clone();
+    match progress.direction {
+        Direction::Back => hold(plan, progress, Why::RollbackFailed { step }, now),
+        Direction::Forward if progress.pivot_passed => {
+            hold(plan, progress, Why::BudgetSpent { step }, now)
+        }
+        Direction::Forward
+            if plan.old == OldPassword::Unknown && progress.touched(&Step::Directory) =>
+        {
+            hold(plan, progress, Why::ForwardOnly { step }, now)
+        }
+        Direction::Forward => Decision::Turn(format!("{step} failed")),
+    }
+}
+
+/// Nothing that we paused stays paused because a person is needed: Release first, within its own budget.
+fn hold(plan: &Plan, progress: &Progress, why: Why, now: Timestamp) -> Decision {
+    let release = progress
+        .route
+        .iter()
+        .position(|step| matches!(step, Step::Release { .. }));
+    let paused = |step: &Step| matches!(step, Step::Quiesce { .. }) && progress.touched(step);
+    let owed = progress.direction == Direction::Back || progress.route.iter().any(paused);
+    if let Some(index) =
+        release.filter(|index| owed && progress.marks[*index].standing != Standing::Done)
+    {
+        if let Next::Go(decision) = advance(plan, progress, index, now) {
+            return decision;
+        }
+    }
+    Decision::Close(Outcome::Held(why))
+}

@@ -1,0 +1,148 @@
+use jiff::Timestamp;
+use providers::port::{Fault, Fingerprint, ProofFacts, SecretRef};
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, Step, Why};
+
+/// What an action saw of the world: stored with an intent as "before", with a completion as its proof.
+/// None of its parts can hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// The step has nothing to see.
+    Nothing,
+    /// The account's metadata on a domain controller.
+    Directory(Fingerprint),
+    /// A run of the Windows service.
+    Service {
+        /// Its process id.
+        process_id: u32,
+        /// When that process was created.
+        started_at: Option<Timestamp>,
+    },
+    /// A connector's own change marks.
+    Connector {
+        /// Version.
+        version: i64,
+        /// LastModificationTime.
+        modified_at: Option<Timestamp>,
+    },
+    /// SyncCycleEnabled.
+    Scheduler {
+        /// The value.
+        enabled: bool,
+    },
+    /// A place in the vault.
+    Secret(SecretRef),
+    /// A test sync's result.
+    Sync(ProofFacts),
+}
+
+/// What a look at a step shows, relative to the direction of travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The step has not taken effect.
+    Old,
+    /// The step has taken effect.
+    New,
+    /// Something else holds: somebody else was here.
+    Foreign,
+    /// This step can't be looked at.
+    Blind,
+}
+
+/// Who turned a rotation back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TurnedBy {
+    /// The engine, because a step failed.
+    Engine,
+    /// A person, by `rollback`.
+    Operator,
+}
+
+/// Everything that can happen to a rotation. The journal stores these, hash-chained; they are the audit record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The rotation begins with this plan.
+    Begun {
+        /// What will be done.
+        plan: Plan,
+        /// Who asked: operating system user and host, or the scheduler.
+        initiator: String,
+        /// Why, in the operator's words; empty when not given.
+        reason: String,
+        /// The ticket; empty when not given.
+        ticket: String,
+    },
+    /// Another process took the rotation up, after the one before it ended.
+    Claimed {
+        /// Who.
+        holder: String,
+    },
+    /// The step is about to be applied. Durable before the effect.
+    Intent {
+        /// The step.
+        step: Step,
+        /// What was seen before.
+        before: Seen,
+    },
+    /// The step took effect.
+    Done {
+        /// The step.
+        step: Step,
+        /// What shows it.
+        proof: Seen,
+    },
+    /// The call failed; the fault says what that means.
+    Failed {
+        /// The step.
+        step: Step,
+        /// Meaning, cause and hint.
+        fault: Fault,
+    },
+    /// A look at the step.
+    Looked {
+        /// The step.
+        step: Step,
+        /// What it shows.
+        side: Side,
+        /// The evidence.
+        seen: Seen,
+    },
+    /// A look that gave no answer. No side follows from it.
+    LookFailed {
+        /// The step.
+        step: Step,
+        /// Why.
+        fault: Fault,
+    },
+    /// From here on the target is the old password.
+    Turned {
+        /// Who said so.
+        by: TurnedBy,
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// A person said `resume`: every step is looked at anew, budgets start afresh.
+    Resumed {
+        /// Who.
+        by: String,
+    },
+    /// The rotation waits for a person.
+    Held {
+        /// Why.
+        why: Why,
+    },
+    /// All new.
+    Finished,
+    /// All old.
+    RolledBack,
+    /// A held rotation was closed by the repair that replaced its candidate.
+    Superseded {
+        /// The repair's rotation id.
+        by: String,
+    },
+}

@@ -1,0 +1,253 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use providers::port::Meaning;
+
+use super::{Event, Outcome, Plan, Side, Step, TurnedBy, Why};
+
+/// Which password is the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The new one.
+    Forward,
+    /// The old one.
+    Back,
+}
+
+/// What is known of one step in the current direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Not begun.
+    Fresh,
+    /// The intent is written and nothing after it: the process died in between, or dies now.
+    Open,
+    /// The call ended without a clear answer, or the step must be looked at anew.
+    Unsure,
+    /// Surely without effect, worth another try.
+    Undone,
+    /// Surely without effect, and no other try will change that.
+    Failed,
+    /// It was looked at and can't be seen: apply again, with the same secret.
+    Blind,
+    /// Somebody else's doing is seen.
+    Foreign,
+    /// In effect.
+    Done,
+}
+
+/// The memory of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// What is known.
+    pub standing: Standing,
+    /// Applications so far.
+    pub tries: u32,
+    /// Failed looks in a row.
+    pub looks: u32,
+    /// Whether any application may have taken effect.
+    pub touched: bool,
+    touched_before_intent: bool,
+}
+
+impl Mark {
+    const FRESH: Self = Self {
+        standing: Standing::Fresh,
+        tries: 0,
+        looks: 0,
+        touched: false,
+        touched_before_intent: false,
+    };
+
+    /// Another chance, with fresh budgets.
+    fn anew(&mut self, standing: Standing) {
+        self.standing = standing;
+        self.tries = 0;
+        self.looks = 0;
+    }
+}
+
+/// The fold of a rotation's events over its plan: all that [`super::decide()`] needs to know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Progress {
+    /// Forward or back.
+    pub direction: Direction,
+    /// The steps of the current direction, in order.
+    pub route: Arc<[Step]>,
+    /// One mark for each step of the route.
+    pub marks: Vec<Mark>,
+    /// Whether the active server was proven with the new password: there is no way back from then on.
+    pub pivot_passed: bool,
+    /// Set when the rotation is held.
+    pub held: Option<Why>,
+    /// Set when nothing more can happen.
+    pub ended: Option<Outcome>,
+    /// Whether a repair closed it.
+    pub superseded: bool,
+    /// When the last event happened; waits count from here.
+    pub last_at: Timestamp,
+    /// Who turned it back.
+    pub turned_by: Option<TurnedBy>,
+}
+
+impl Progress {
+    /// Nothing has happened yet.
+    pub fn new(plan: &Plan, now: Timestamp) -> Self {
+        Self {
+            direction: Direction::Forward,
+            route: plan.steps.as_slice().into(),
+            marks: vec![Mark::FRESH; plan.steps.len()],
+            pivot_passed: false,
+            held: None,
+            ended: None,
+            superseded: false,
+            last_at: now,
+            turned_by: None,
+        }
+    }
+
+    /// The fold of a whole log. `None` when it does not begin with [`Event::Begun`].
+    pub fn of<'a>(
+        mut log: impl Iterator<Item = (Timestamp, &'a Event)>,
+    ) -> Option<(&'a Plan, Self)> {
+        let (at, Event::Begun { plan, .. }) = log.next()? else {
+            return None;
+        };
+        let mut progress = Self::new(plan, at);
+        for (at, event) in log {
+            progress.apply(plan, at, event);
+        }
+        Some((plan, progress))
+    }
+
+    /// Takes one event in. Total: an event about a step that is not on the route changes nothing.
+    pub fn apply(&mut self, plan: &Plan, at: Timestamp, event: &Event) {
+        self.last_at = at;
+        match event {
+            Event::Begun { .. } | Event::Claimed { .. } => {}
+            Event::Intent { step, .. } => self.with(step, |mark| {
+                mark.standing = Standing::Open;
+                mark.tries += 1;
+                mark.touched_before_intent = mark.touched;
+                mark.touched = true;
+            }),
+            Event::Done { step, .. } => {
+                self.with(step, |mark| mark.standing = Standing::Done);
+                self.notice_pivot(plan);
+            }
+            Event::Failed { step, fault } => self.failed(step, fault.meaning),
+            Event::Looked { step, side, .. } => {
+                self.looked(step, *side);
+                self.notice_pivot(plan);
+            }
+            Event::LookFailed { step, .. } => self.with(step, |mark| mark.looks += 1),
+            Event::Turned { by, .. } => self.turn(plan, *by),
+            Event::Resumed { .. } => self.resume(),
+            Event::Held { why } => self.held = Some(why.clone()),
+            Event::Finished => self.ended = Some(Outcome::Finished),
+            Event::RolledBack => self.ended = Some(Outcome::RolledBack),
+            Event::Superseded { .. } => self.superseded = true,
+        }
+    }
+
+    /// Whether the step of the current route may have taken effect.
+    pub fn touched(&self, step: &Step) -> bool {
+        self.mark(step).is_some_and(|mark| mark.touched)
+    }
+
+    /// The mark of a step of the current route.
+    pub fn mark(&self, step: &Step) -> Option<&Mark> {
+        let index = self.route.iter().position(|on_route| on_route == step)?;
+        self.marks.get(index)
+    }
+
+    /// Whether nothing more happens to this rotation, by itself or by a person.
+    pub fn is_closed(&self) -> bool {
+        self.ended.is_some() || self.superseded
+    }
+
+    fn with(&mut self, step: &Step, change: impl FnOnce(&mut Mark)) {
+        if let Some(index) = self.route.iter().position(|on_route| on_route == step) {
+            change(&mut self.marks[index]);
+        }
+    }
+
+    fn failed(&mut self, step: &Step, meaning: Meaning) {
+        let final_refusal = step.refusal_is_final();
+        self.with(step, |mark| {
+            // A fault before any intent (the journal could not take it, the world could not be seen) leaves
+            // the mark's history as it is.
+            let untouched = mark.standing == Standing::Open;
+            match meaning {
+                Meaning::Unclear => mark.standing = Standing::Unsure,
+                Meaning::Refused if !final_refusal => mark.standing = Standing::Undone,
+                Meaning::Later => mark.standing = Standing::Undone,
+                Meaning::Refused | Meaning::Broken => mark.standing = Standing::Failed,
+            }
+            if meaning != Meaning::Unclear && untouched {
+                mark.touched = mark.touched_before_intent;
+            }
+        });
+    }
+
+    fn looked(&mut self, step: &Step, side: Side) {
+        let local = step.look_is_local();
+        self.with(step, |mark| {
+            mark.looks = 0;
+            mark.standing = match side {
+                Side::Old => Standing::Undone,
+                Side::New => Standing::Done,
+                Side::Foreign => Standing::Foreign,
+                Side::Blind => Standing::Blind,
+            };
+            match side {
+                // A directory or a vault may answer from a replica that lags, so "no effect" there does not
+                // unsay that there may have been one: the way back then covers the step all the same. A local
+                // look speaks of the last application only, not of those before it.
+                Side::Old if local => mark.touched = mark.touched_before_intent,
+                Side::New => mark.touched = true,
+                _ => {}
+            }
+        });
+    }
+
+    fn notice_pivot(&mut self, plan: &Plan) {
+        self.pivot_passed |= self.direction == Direction::Forward
+            && self.marks[..=plan.pivot]
+                .iter()
+                .all(|mark| mark.standing == Standing::Done);
+    }
+
+    fn turn(&mut self, plan: &Plan, by: TurnedBy) {
+        if self.direction == Direction::Back {
+            return;
+        }
+        self.route = plan.way_back(|step| self.touched(step)).into();
+        self.marks = vec![Mark::FRESH; self.route.len()];
+        self.direction = Direction::Back;
+        self.held = None;
+        self.turned_by = Some(by);
+    }
+
+    /// Every step that was done is looked at anew, those without a look are repeated, budgets start afresh.
+    /// Of the two directory writes only the last one shows in the metadata.
+    fn resume(&mut self) {
+        self.held = None;
+        let sealed = self
+            .mark(&Step::Seal)
+            .is_some_and(|mark| mark.standing == Standing::Done);
+        for (step, mark) in self.route.iter().zip(&mut self.marks) {
+            let standing = match mark.standing {
+                Standing::Fresh => Standing::Fresh,
+                Standing::Done => match step {
+                    Step::Baseline { .. } => Standing::Done,
+                    Step::Directory if sealed => Standing::Done,
+                    _ if step.can_be_looked_at() => Standing::Unsure,
+                    _ => Standing::Fresh,
+                },
+                _ if step.can_be_looked_at() && mark.touched => Standing::Unsure,
+                _ => Standing::Fresh,
+            };
+            mark.anew(standing);
+        }
+    }
+}

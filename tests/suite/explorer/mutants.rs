@@ -1,0 +1,235 @@
+//! Named mutants of the rules. Each is a plausible mistake; the explorer must catch every one, or it proves
+//! nothing about the shipped rules either.
+
+use entra_rotator::rotation::{
+    Decision, Event, OldPassword, Outcome, Plan, Progress, Side, Standing, Step, Why,
+};
+use providers::port::{Fault, Meaning, QuiesceMode};
+
+use super::search::{Rules, explore};
+use super::world::Password;
+use super::{Case, one_server};
+
+fn refused(step: Step) -> Event {
+    Event::Failed {
+        step,
+        fault: Fault::new(
+            Meaning::Refused,
+            "mutant",
+            "an error means that it was not done",
+        ),
+    }
+}
+
+struct ErrorMeansNotDone;
+impl Rules for ErrorMeansNotDone {
+    fn hears(&self, event: Event) -> Event {
+        match event {
+            Event::Failed { step, .. } => refused(step),
+            other => other,
+        }
+    }
+    fn restarts(&self, open: &Step) -> Option<Event> {
+        Some(refused(open.clone()))
+    }
+}
+
+struct NoLookBeforeApplyingAgain;
+impl Rules for NoLookBeforeApplyingAgain {
+    fn decision(&self, _: &Plan, _: &Progress, decision: Decision) -> Decision {
+        match decision {
+            Decision::Look(step) => Decision::Do(step),
+            other => other,
+        }
+    }
+}
+
+struct PromoteBeforeProof;
+impl Rules for PromoteBeforeProof {
+    fn plan(&self, mut plan: Plan) -> Plan {
+        let promote = plan
+            .steps
+            .iter()
+            .position(|step| *step == Step::Promote)
+            .expect("promote");
+        let step = plan.steps.remove(promote);
+        plan.steps.insert(plan.pivot, step);
+        plan.pivot += 1;
+        plan
+    }
+}
+
+struct NewCandidateOnRetry;
+impl Rules for NewCandidateOnRetry {
+    fn candidate(&self, tries: u32) -> Password {
+        if tries == 0 {
+            Password::New
+        } else {
+            Password::Stray
+        }
+    }
+}
+
+struct HeldWithoutRelease;
+impl Rules for HeldWithoutRelease {
+    fn decision(&self, _: &Plan, progress: &Progress, decision: Decision) -> Decision {
+        let unfinished = |step: &Step| {
+            let before = progress
+                .route
+                .iter()
+                .zip(&progress.marks)
+                .take_while(|(on_route, _)| *on_route != step);
+            before
+                .into_iter()
+                .find(|(_, mark)| mark.standing != Standing::Done)
+                .map(|(step, _)| step.clone())
+        };
+        match &decision {
+            Decision::Do(step @ Step::Release { .. }) => match unfinished(step) {
+                Some(step) => Decision::Close(Outcome::Held(Why::Foreign { step })),
+                None => decision,
+            },
+            _ => decision,
+        }
+    }
+}
+
+struct UndoInReverseOrder;
+impl Rules for UndoInReverseOrder {
+    fn turned(&self, progress: &mut Progress) {
+        let mut steps = progress.route.to_vec();
+        let undo = steps
+            .iter()
+            .take_while(|step| !matches!(step, Step::Prove { .. } | Step::Discard))
+            .count();
+        let after_directory =
+            |step: &&Step| !matches!(step, Step::Engine { .. } | Step::Restart { .. });
+        let late: Vec<Step> = steps[..undo]
+            .iter()
+            .filter(after_directory)
+            .cloned()
+            .collect();
+        let early: Vec<Step> = steps[..undo]
+            .iter()
+            .filter(|step| !after_directory(step))
+            .cloned()
+            .collect();
+        steps.splice(..undo, early.into_iter().chain(late));
+        progress.route = steps.into();
+    }
+}
+
+struct BlindTreatedAsOld;
+impl Rules for BlindTreatedAsOld {
+    fn hears(&self, event: Event) -> Event {
+        match event {
+            Event::Looked {
+                step,
+                side: Side::Blind,
+                seen,
+            } => Event::Looked {
+                step,
+                side: Side::Old,
+                seen,
+            },
+            other => other,
+        }
+    }
+}
+
+fn caught(name: &str, rules: &dyn Rules, expected: &str) {
+    let case: Case = one_server("mutant", OldPassword::Known, QuiesceMode::Disable);
+    let found = explore(&case, 4, rules);
+    let promises: Vec<_> = found
+        .violations
+        .iter()
+        .map(|(promise, (times, _))| format!("{promise} ({times})"))
+        .collect();
+    println!("mutant `{name}` breaks: {}", promises.join("; "));
+    assert!(
+        found.violations.contains_key(expected),
+        "`{name}` was not caught as `{expected}`, but: {promises:?}, {found}"
+    );
+}
+
+#[test]
+fn an_error_means_not_done() {
+    caught(
+        "an error means not done",
+        &ErrorMeansNotDone,
+        "rolled back, and not all old",
+    );
+}
+
+#[test]
+fn no_look_before_applying_again() {
+    let expected = "a password that a person set was overwritten";
+    caught(
+        "no look before applying again",
+        &NoLookBeforeApplyingAgain,
+        expected,
+    );
+}
+
+#[test]
+fn promote_before_proof() {
+    caught(
+        "promote before proof",
+        &PromoteBeforeProof,
+        "the live password is not in the vault",
+    );
+}
+
+#[test]
+fn a_new_candidate_on_retry() {
+    caught(
+        "a new candidate on retry",
+        &NewCandidateOnRetry,
+        "the live password is not in the vault",
+    );
+}
+
+#[test]
+fn held_without_release() {
+    caught(
+        "held without release",
+        &HeldWithoutRelease,
+        "closed with the scheduler off",
+    );
+}
+
+#[test]
+fn undo_in_reverse_order() {
+    caught(
+        "undo in reverse order",
+        &UndoInReverseOrder,
+        "the active engine runs with a password that the directory refuses",
+    );
+}
+
+#[test]
+fn blind_treated_as_old() {
+    caught(
+        "blind treated as old",
+        &BlindTreatedAsOld,
+        "rolled back, and not all old",
+    );
+}
+
+#[test]
+fn the_mutants_change_only_what_they_name() {
+    // Without a fault every mutant but one behaves like the shipped rules: the faults are what tells them apart.
+    let case = one_server("mutant", OldPassword::Known, QuiesceMode::Disable);
+    let rules: [&dyn Rules; 6] = [
+        &ErrorMeansNotDone,
+        &NoLookBeforeApplyingAgain,
+        &NewCandidateOnRetry,
+        &HeldWithoutRelease,
+        &UndoInReverseOrder,
+        &BlindTreatedAsOld,
+    ];
+    for mutant in rules {
+        let found = explore(&case, 0, mutant);
+        assert_eq!((found.finished, found.violations.len()), (1, 0), "{found}");
+    }
+}

@@ -1,0 +1,326 @@
+//! A model of the world small enough to be explored: who holds which password, and nothing else.
+
+use entra_rotator::rotation::{Direction, Plan, Progress, Side, Step};
+use providers::port::QuiesceMode;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Password {
+    Old,
+    New,
+    /// Set by a person.
+    Third,
+    /// A candidate that was never staged (only a mutant makes one).
+    Stray,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Engine {
+    pub server: String,
+    pub connector: String,
+    pub stored: Password,
+    pub running: Password,
+    pub staging: bool,
+    /// Whether the connector's version moved since the last intent.
+    moved: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct World {
+    pub directory: Password,
+    pub directory_previous: Password,
+    key_version: u8,
+    key_version_at_intent: u8,
+    /// After our own last write that is known to have happened.
+    key_version_known: u8,
+    pub engines: Vec<Engine>,
+    /// Servers restarted since the last intent to do so.
+    restarted: Vec<String>,
+    pub pending: Option<Password>,
+    pub kept: Option<Password>,
+    pub current: Password,
+    pub scheduler: bool,
+    disables: bool,
+    repair: bool,
+    /// A person set a third password after the rotation began.
+    pub third_set: bool,
+    /// A look lied, or a call claimed success without effect: outages may then happen, lies may not.
+    pub deceived: bool,
+}
+
+/// What applying a step comes to when nobody interferes.
+pub(super) enum Natural {
+    Done,
+    Refused,
+    Foreign,
+}
+
+impl World {
+    pub(super) fn new(plan: &Plan, repair: bool) -> Self {
+        let first = if repair {
+            Password::Third
+        } else {
+            Password::Old
+        };
+        let engines = plan
+            .inventory
+            .servers
+            .iter()
+            .flat_map(|server| server.connectors.iter().map(move |use_| (server, use_)))
+            .map(|(server, use_)| Engine {
+                server: server.server.clone(),
+                connector: use_.connector.clone(),
+                stored: Password::Old,
+                running: Password::Old,
+                staging: server.staging,
+                moved: false,
+            })
+            .collect();
+        Self {
+            directory: first,
+            directory_previous: first,
+            key_version: 1,
+            key_version_at_intent: 1,
+            key_version_known: 1,
+            engines,
+            restarted: Vec::new(),
+            pending: None,
+            kept: repair.then_some(Password::Stray),
+            current: Password::Old,
+            scheduler: true,
+            disables: plan.inventory.quiesce == QuiesceMode::Disable,
+            repair,
+            third_set: false,
+            deceived: false,
+        }
+    }
+
+    fn accepts(&self, password: Password) -> bool {
+        password == self.directory || password == self.directory_previous
+    }
+
+    fn engine(&mut self, server: &str, connector: &str) -> &mut Engine {
+        self.engines
+            .iter_mut()
+            .find(|e| e.server == server && e.connector == connector)
+            .expect("an engine of the plan")
+    }
+
+    fn target(progress: &Progress) -> Password {
+        if progress.direction == Direction::Forward {
+            Password::New
+        } else {
+            Password::Old
+        }
+    }
+
+    /// What is seen before the step is applied, and so goes into its intent. `Some(Foreign)` when it shows
+    /// that somebody else was here.
+    pub(super) fn see_before(&mut self, step: &Step, progress: &Progress) -> Option<Natural> {
+        let first_try = progress.mark(step).is_some_and(|mark| mark.tries == 0);
+        match step {
+            Step::Directory | Step::Seal => {
+                let by_engine =
+                    progress.turned_by != Some(entra_rotator::rotation::TurnedBy::Operator);
+                if first_try && by_engine && self.key_version != self.key_version_known {
+                    return Some(Natural::Foreign);
+                }
+                self.key_version_at_intent = self.key_version;
+            }
+            Step::Engine { server, connector } => self.engine(server, connector).moved = false,
+            Step::Restart { server } => self.restarted.retain(|name| name != server),
+            _ => {}
+        }
+        None
+    }
+
+    /// Applies the step as the real actions do. The candidate of a mutant may be another one.
+    pub(super) fn apply(
+        &mut self,
+        step: &Step,
+        progress: &Progress,
+        candidate: Password,
+    ) -> Natural {
+        let target = if progress.direction == Direction::Forward {
+            candidate
+        } else {
+            Password::Old
+        };
+        match step {
+            Step::Baseline { server, connector } => {
+                let running = self.engine(server, connector).running;
+                if !self.accepts(running) {
+                    return Natural::Refused;
+                }
+            }
+            Step::Prove { server, connector } => {
+                if self.key_version != self.key_version_known {
+                    return Natural::Foreign;
+                }
+                let running = self.engine(server, connector).running;
+                if !self.accepts(running) {
+                    return Natural::Refused;
+                }
+            }
+            Step::Stage => {
+                if self.pending.is_none() {
+                    self.pending = Some(target);
+                }
+            }
+            Step::Quiesce { .. } => self.scheduler &= !self.disables,
+            Step::Release { .. } => self.scheduler = true,
+            Step::Directory | Step::Seal => {
+                self.directory_previous = self.directory;
+                self.directory = target;
+                self.key_version += 1;
+            }
+            Step::Converge { .. } => {
+                if self.key_version != self.key_version_known {
+                    return Natural::Foreign;
+                }
+            }
+            Step::Engine { server, connector } => {
+                let engine = self.engine(server, connector);
+                engine.stored = target;
+                engine.moved = true;
+            }
+            Step::Restart { server } => {
+                for engine in self
+                    .engines
+                    .iter_mut()
+                    .filter(|engine| &engine.server == server)
+                {
+                    engine.running = engine.stored;
+                }
+                self.restarted.push(server.clone());
+            }
+            Step::Promote => {
+                if self.key_version != self.key_version_known {
+                    return Natural::Foreign;
+                }
+                match self.pending.take() {
+                    Some(candidate) => {
+                        self.current = candidate;
+                        self.kept = None;
+                    }
+                    None if self.current == target => {}
+                    None => return Natural::Refused,
+                }
+            }
+            Step::Discard => {
+                if self.key_version != self.key_version_known {
+                    return Natural::Foreign;
+                }
+                self.pending = None;
+            }
+        }
+        Natural::Done
+    }
+
+    /// After a directory write is known to have happened: the reply came, or a look showed it.
+    pub(super) fn note_known(&mut self, step: &Step) {
+        if matches!(step, Step::Directory | Step::Seal) {
+            self.key_version_known = self.key_version;
+        }
+    }
+
+    /// A look lied: by what it showed, our write is the last one.
+    pub(super) fn note_lie(&mut self, step: &Step) {
+        self.deceived = true;
+        if matches!(step, Step::Directory | Step::Seal) {
+            self.key_version_known = self.key_version_at_intent + 1;
+        }
+    }
+
+    /// Only the engine's claim of success, with its version moved, and nothing stored.
+    pub(super) fn claim_success(&mut self, server: &str, connector: &str) {
+        self.engine(server, connector).moved = true;
+        self.deceived = true;
+    }
+
+    pub(super) fn person_sets_third(&mut self) {
+        self.directory_previous = self.directory;
+        self.directory = Password::Third;
+        self.key_version += 1;
+        self.third_set = true;
+    }
+
+    /// What an honest look shows.
+    pub(super) fn look(&mut self, step: &Step, progress: &Progress) -> Side {
+        let target = Self::target(progress);
+        match step {
+            Step::Stage => {
+                if self.pending == Some(target) {
+                    Side::New
+                } else {
+                    Side::Old
+                }
+            }
+            Step::Promote => {
+                if self.current == target && self.pending.is_none() {
+                    Side::New
+                } else {
+                    Side::Old
+                }
+            }
+            Step::Directory | Step::Seal => match self.key_version - self.key_version_at_intent {
+                0 => Side::Old,
+                1 if self.directory == target => Side::New,
+                _ => Side::Foreign,
+            },
+            Step::Engine { server, connector } => {
+                if self.engine(server, connector).moved {
+                    Side::Blind
+                } else {
+                    Side::Old
+                }
+            }
+            Step::Restart { server } => {
+                if self.restarted.contains(server) {
+                    Side::New
+                } else {
+                    Side::Old
+                }
+            }
+            other => panic!("{other} has no look"),
+        }
+    }
+
+    /// Whether a look at this step may lie, and as what: a stale answer from a replica, or a service
+    /// process that only seems to be a new one. What is read back by value from the vault can't lie "new".
+    pub(super) fn lie(step: &Step, truth: Side) -> Option<Side> {
+        match (step, truth) {
+            (
+                Step::Directory | Step::Seal | Step::Stage | Step::Promote | Step::Restart { .. },
+                Side::New,
+            ) => Some(Side::Old),
+            (Step::Directory | Step::Restart { .. }, Side::Old) => Some(Side::New),
+            _ => None,
+        }
+    }
+
+    /// What must hold at every moment.
+    pub(super) fn broken_now(&self) -> Option<&'static str> {
+        let in_vault = [Some(self.current), self.pending].contains(&Some(self.directory));
+        if self.directory != Password::Third && !in_vault {
+            return Some("the live password is not in the vault");
+        }
+        if self.third_set && self.directory != Password::Third {
+            return Some("a password that a person set was overwritten");
+        }
+        let shut_out = |engine: &Engine| !engine.staging && !self.accepts(engine.running);
+        if !self.deceived && !self.third_set && !self.repair && self.engines.iter().any(shut_out) {
+            return Some("the active engine runs with a password that the directory refuses");
+        }
+        None
+    }
+
+    pub(super) fn is_all(&self, password: Password) -> bool {
+        self.directory == password
+            && self.current == password
+            && self.pending.is_none()
+            && self
+                .engines
+                .iter()
+                .all(|engine| engine.stored == password && engine.running == password)
+    }
+}
