@@ -3,5 +3,10 @@
 //! The map of the house stands in ARCHITECTURE.md. The short of it: `rotation` is the pure heart, `engine`
 //! drives it, `journal` remembers, `providers` talks to the world, and `wiring` alone names the adapters.
 
+pub mod clock;
+#[cfg(feature = "app")]
+pub mod config;
+pub mod engine;
+pub mod journal;
 pub mod password;
 pub mod rotation;

@@ -45,10 +45,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     fn rules(length: u32, forbidden: &[&str]) -> Rules {
-        Rules {
-            length,
-            forbidden: forbidden.iter().map(|name| (*name).to_owned()).collect(),
-        }
+        Rules { length, forbidden: forbidden.iter().map(|name| (*name).to_owned()).collect() }
     }
 
     #[test]
@@ -57,21 +54,14 @@ mod tests {
             let rules = rules(8 + (seed % 119) as u32, &["abc", "msol"]);
             let secret = generate(&rules, &mut StdRng::seed_from_u64(seed)).expect("a candidate");
             assert!(rules.are_met_by(secret.expose()));
-            assert!(!secret.expose().contains([
-                ' ', '"', '\'', '`', '$', '&', '<', '>', '|', '^', '%', ';', '='
-            ]));
+            assert!(!secret.expose().contains([' ', '"', '\'', '`', '$', '&', '<', '>', '|', '^', '%', ';', '=']));
         }
     }
 
     #[test]
     fn impossible_rules_end() {
-        let everything: Vec<String> = (b'a'..=b'z')
-            .map(|letter| char::from(letter).to_string())
-            .collect();
-        let rules = Rules {
-            length: 20,
-            forbidden: everything,
-        };
+        let everything: Vec<String> = (b'a'..=b'z').map(|letter| char::from(letter).to_string()).collect();
+        let rules = Rules { length: 20, forbidden: everything };
         assert!(generate(&rules, &mut StdRng::seed_from_u64(1)).is_none());
     }
 }

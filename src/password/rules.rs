@@ -24,9 +24,7 @@ pub struct Rules {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// The policy asks for more than a service can use.
-    #[error(
-        "the policy asks for {asked} characters, more than the {LENGTH_MAX} that every consumer accepts"
-    )]
+    #[error("the policy asks for {asked} characters, more than the {LENGTH_MAX} that every consumer accepts")]
     TooLong {
         /// What it asks for.
         asked: u32,
@@ -72,19 +70,13 @@ mod tests {
     use super::*;
 
     fn policy(length_min: u32) -> PasswordPolicy {
-        PasswordPolicy {
-            length_min,
-            complexity: true,
-            lockout_threshold: Some(0),
-            source: "domain".into(),
-        }
+        PasswordPolicy { length_min, complexity: true, lockout_threshold: Some(0), source: "domain".into() }
     }
 
     #[test]
     fn the_longest_demand_holds() {
-        let length = |configured, demanded| {
-            Rules::new(configured, &policy(demanded), "svc", "").map(|rules| rules.length)
-        };
+        let length =
+            |configured, demanded| Rules::new(configured, &policy(demanded), "svc", "").map(|rules| rules.length);
         assert_eq!(length(None, 7), Ok(64));
         assert_eq!(length(Some(80), 7), Ok(80));
         assert_eq!(length(Some(16), 100), Ok(100));
@@ -93,8 +85,7 @@ mod tests {
 
     #[test]
     fn names_are_split_as_ad_splits_them() {
-        let rules =
-            Rules::new(None, &policy(7), "MSOL_1a", "Jo Sync-Konto,ab.Ops_x").expect("rules");
+        let rules = Rules::new(None, &policy(7), "MSOL_1a", "Jo Sync-Konto,ab.Ops_x").expect("rules");
         assert_eq!(rules.forbidden, ["msol_1a", "sync", "konto", "ops"]);
     }
 }

@@ -34,11 +34,7 @@ pub fn decide(plan: &Plan, progress: &Progress, now: Timestamp) -> Decision {
     if let Some(why) = &progress.held {
         return Decision::Close(Outcome::Held(why.clone()));
     }
-    let Some(index) = progress
-        .marks
-        .iter()
-        .position(|mark| mark.standing != Standing::Done)
-    else {
+    let Some(index) = progress.marks.iter().position(|mark| mark.standing != Standing::Done) else {
         return Decision::Close(match progress.direction {
             Direction::Forward => Outcome::Finished,
             Direction::Back => Outcome::RolledBack,
@@ -60,17 +56,9 @@ enum Next {
 fn advance(plan: &Plan, progress: &Progress, index: usize, now: Timestamp) -> Next {
     let (step, mark) = (&progress.route[index], &progress.marks[index]);
     let limits = &plan.inventory.limits;
-    let tries_max = if step.waits_for_the_world() {
-        limits.waits_max
-    } else {
-        limits.tries_max
-    };
+    let tries_max = if step.waits_for_the_world() { limits.waits_max } else { limits.tries_max };
     if mark.looks >= limits.looks_max {
-        return if mark.touched {
-            Next::Stop(Why::NotSeen { step: step.clone() })
-        } else {
-            Next::Exhausted
-        };
+        return if mark.touched { Next::Stop(Why::NotSeen { step: step.clone() }) } else { Next::Exhausted };
     }
     // A failed look, whether before the step or after it, is no answer: wait and look again.
     if let Some(until) = pause(plan, progress.last_at, mark.looks, now) {
@@ -80,9 +68,7 @@ fn advance(plan: &Plan, progress: &Progress, index: usize, now: Timestamp) -> Ne
         Standing::Foreign => Next::Stop(Why::Foreign { step: step.clone() }),
         Standing::Failed => Next::Exhausted,
         Standing::Fresh => Next::Go(Decision::Do(step.clone())),
-        Standing::Open | Standing::Unsure if step.can_be_looked_at() => {
-            Next::Go(Decision::Look(step.clone()))
-        }
+        Standing::Open | Standing::Unsure if step.can_be_looked_at() => Next::Go(Decision::Look(step.clone())),
         Standing::Open | Standing::Unsure | Standing::Undone | Standing::Blind => {
             if mark.tries >= tries_max {
                 return Next::Exhausted;
@@ -99,11 +85,7 @@ fn advance(plan: &Plan, progress: &Progress, index: usize, now: Timestamp) -> Ne
 
 /// A process that died does not make the next one wait.
 fn pauses(mark: &Mark) -> u32 {
-    if mark.standing == Standing::Open {
-        0
-    } else {
-        mark.tries
-    }
+    if mark.standing == Standing::Open { 0 } else { mark.tries }
 }
 
 fn pause(plan: &Plan, since: Timestamp, failures: u32, now: Timestamp) -> Option<Timestamp> {
@@ -121,12 +103,8 @@ fn exhausted(plan: &Plan, progress: &Progress, step: &Step, now: Timestamp) -> D
     let step = step.clone();
     match progress.direction {
         Direction::Back => hold(plan, progress, Why::RollbackFailed { step }, now),
-        Direction::Forward if progress.pivot_passed => {
-            hold(plan, progress, Why::BudgetSpent { step }, now)
-        }
-        Direction::Forward
-            if plan.old == OldPassword::Unknown && progress.touched(&Step::Directory) =>
-        {
+        Direction::Forward if progress.pivot_passed => hold(plan, progress, Why::BudgetSpent { step }, now),
+        Direction::Forward if plan.old == OldPassword::Unknown && progress.touched(&Step::Directory) => {
             hold(plan, progress, Why::ForwardOnly { step }, now)
         }
         Direction::Forward => Decision::Turn(format!("{step} failed")),
@@ -135,15 +113,10 @@ fn exhausted(plan: &Plan, progress: &Progress, step: &Step, now: Timestamp) -> D
 
 /// Nothing that we paused stays paused because a person is needed: Release first, within its own budget.
 fn hold(plan: &Plan, progress: &Progress, why: Why, now: Timestamp) -> Decision {
-    let release = progress
-        .route
-        .iter()
-        .position(|step| matches!(step, Step::Release { .. }));
+    let release = progress.route.iter().position(|step| matches!(step, Step::Release { .. }));
     let paused = |step: &Step| matches!(step, Step::Quiesce { .. }) && progress.touched(step);
     let owed = progress.direction == Direction::Back || progress.route.iter().any(paused);
-    if let Some(index) =
-        release.filter(|index| owed && progress.marks[*index].standing != Standing::Done)
-    {
+    if let Some(index) = release.filter(|index| owed && progress.marks[*index].standing != Standing::Done) {
         if let Next::Go(decision) = advance(plan, progress, index, now) {
             return decision;
         }

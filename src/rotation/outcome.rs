@@ -94,10 +94,7 @@ impl fmt::Display for Why {
                 write!(f, "the password was set by somebody else, seen at {step}")
             }
             Self::NotSeen { step } => write!(f, "it could not be seen whether {step} took effect"),
-            Self::BudgetSpent { step } => write!(
-                f,
-                "{step} went on failing after the new password was proven"
-            ),
+            Self::BudgetSpent { step } => write!(f, "{step} went on failing after the new password was proven"),
             Self::ForwardOnly { step } => {
                 write!(f, "{step} failed and the old password is not known")
             }

@@ -30,13 +30,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            tries_max: 3,
-            waits_max: 30,
-            looks_max: 6,
-            retry_ms: 500,
-            retry_max_ms: 30_000,
-        }
+        Self { tries_max: 3, waits_max: 30, looks_max: 6, retry_ms: 500, retry_max_ms: 30_000 }
     }
 }
 
@@ -77,8 +71,12 @@ pub struct Inventory {
     pub servers: Vec<ServerUse>,
     /// How sync is kept out of the way.
     pub quiesce: QuiesceMode,
-    /// Held rotations that this one repairs.
+    /// A repair: the password in use is not known, and the world may be a mixture.
+    pub repair: bool,
+    /// Held rotations that a repair closes when it is proven.
     pub repairs: Vec<String>,
+    /// Rotations whose pending candidate a repair takes over in the vault.
+    pub takes_over: Vec<String>,
     /// Shortest password, in UTF-16 units, that policy and configuration allow.
     pub length: u32,
     /// Names that the password must not contain.
@@ -129,109 +127,62 @@ pub fn plan(inventory: Inventory) -> Result<Plan, NoPlan> {
     let (staging, active): (Vec<&ServerUse>, Vec<&ServerUse>) =
         inventory.servers.iter().partition(|server| server.staging);
     let [active] = active[..] else {
-        return Err(NoPlan::ActiveServers {
-            account: account(),
-            found: active.len(),
-        });
+        return Err(NoPlan::ActiveServers { account: account(), found: active.len() });
     };
-    if let Some(idle) = inventory
-        .servers
-        .iter()
-        .find(|server| server.connectors.is_empty())
-    {
-        return Err(NoPlan::NoConnector {
-            server: idle.server.clone(),
-            account: account(),
-        });
+    if let Some(idle) = inventory.servers.iter().find(|server| server.connectors.is_empty()) {
+        return Err(NoPlan::NoConnector { server: idle.server.clone(), account: account() });
     }
 
-    let repair = !inventory.repairs.is_empty();
+    let repair = inventory.repair;
     let mut steps = Vec::new();
     if !repair {
         // A repair starts from a world that is known to be broken: there is no good state to compare with.
-        steps.extend(each(&inventory.servers, |server, connector| {
-            Step::Baseline { server, connector }
-        }));
+        steps.extend(each(&inventory.servers, |server, connector| Step::Baseline { server, connector }));
     }
     steps.push(Step::Stage);
-    steps.push(Step::Quiesce {
-        server: active.server.clone(),
-    });
+    steps.push(Step::Quiesce { server: active.server.clone() });
     steps.push(Step::Directory);
     steps.extend(converge(&inventory, Change::Directory));
     steps.extend(engine_and_restart(active));
     steps.push(Step::Seal);
     steps.extend(converge(&inventory, Change::Seal));
-    steps.extend(each(std::slice::from_ref(active), |server, connector| {
-        Step::Prove { server, connector }
-    }));
+    steps.extend(each(std::slice::from_ref(active), |server, connector| Step::Prove { server, connector }));
     let pivot = steps.len() - 1;
     steps.push(Step::Promote);
     for server in staging {
         steps.extend(engine_and_restart(server));
-        steps.extend(each(std::slice::from_ref(server), |server, connector| {
-            Step::Prove { server, connector }
-        }));
+        steps.extend(each(std::slice::from_ref(server), |server, connector| Step::Prove { server, connector }));
     }
-    steps.push(Step::Release {
-        server: active.server.clone(),
-    });
+    steps.push(Step::Release { server: active.server.clone() });
 
-    let old = if repair {
-        OldPassword::Unknown
-    } else {
-        inventory.old
-    };
-    Ok(Plan {
-        steps,
-        pivot,
-        old,
-        inventory,
-    })
+    let old = if repair { OldPassword::Unknown } else { inventory.old };
+    Ok(Plan { steps, pivot, old, inventory })
 }
 
 fn each(servers: &[ServerUse], step: impl Fn(String, String) -> Step) -> Vec<Step> {
     servers
         .iter()
-        .flat_map(|server| {
-            server
-                .connectors
-                .iter()
-                .map(move |use_| (server.server.clone(), use_.connector.clone()))
-        })
+        .flat_map(|server| server.connectors.iter().map(move |use_| (server.server.clone(), use_.connector.clone())))
         .map(|(server, connector)| step(server, connector))
         .collect()
 }
 
 fn engine_and_restart(server: &ServerUse) -> Vec<Step> {
-    let mut steps = each(std::slice::from_ref(server), |server, connector| {
-        Step::Engine { server, connector }
-    });
-    steps.push(Step::Restart {
-        server: server.server.clone(),
-    });
+    let mut steps = each(std::slice::from_ref(server), |server, connector| Step::Engine { server, connector });
+    steps.push(Step::Restart { server: server.server.clone() });
     steps
 }
 
 /// Every domain controller that a connector binds to, once each, in the order of the servers.
 fn converge(inventory: &Inventory, change: Change) -> Vec<Step> {
     let mut dcs: Vec<&String> = Vec::new();
-    for use_ in inventory
-        .servers
-        .iter()
-        .flat_map(|server| &server.connectors)
-    {
+    for use_ in inventory.servers.iter().flat_map(|server| &server.connectors) {
         let dc = use_.dc.as_ref().unwrap_or(&inventory.fingerprint.dc);
         if !dcs.contains(&dc) {
             dcs.push(dc);
         }
     }
-    dcs.into_iter()
-        .map(|dc| Step::Converge {
-            change,
-            dc: dc.clone(),
-        })
-        .collect()
+    dcs.into_iter().map(|dc| Step::Converge { change, dc: dc.clone() }).collect()
 }
 
 impl Plan {
@@ -243,9 +194,9 @@ impl Plan {
     pub fn way_back(&self, touched: impl Fn(&Step) -> bool) -> Vec<Step> {
         let before_pivot = &self.steps[..=self.pivot];
         let server_touched = |name: &str| {
-            before_pivot.iter().any(|step| {
-                matches!(step, Step::Engine { server, .. } if server == name) && touched(step)
-            })
+            before_pivot
+                .iter()
+                .any(|step| matches!(step, Step::Engine { server, .. } if server == name) && touched(step))
         };
         let mut back = Vec::new();
         if touched(&Step::Directory) {
@@ -253,10 +204,7 @@ impl Plan {
                 before_pivot
                     .iter()
                     .filter(|step| match step {
-                        Step::Directory
-                        | Step::Converge { .. }
-                        | Step::Seal
-                        | Step::Prove { .. } => true,
+                        Step::Directory | Step::Converge { .. } | Step::Seal | Step::Prove { .. } => true,
                         Step::Engine { .. } => touched(step),
                         Step::Restart { server } => server_touched(server),
                         _ => false,
@@ -267,12 +215,7 @@ impl Plan {
         if touched(&Step::Stage) {
             back.push(Step::Discard);
         }
-        back.extend(
-            self.steps
-                .iter()
-                .filter(|step| self.releases_something(step, &touched))
-                .cloned(),
-        );
+        back.extend(self.steps.iter().filter(|step| self.releases_something(step, &touched)).cloned());
         back
     }
 

@@ -50,13 +50,8 @@ pub struct Mark {
 }
 
 impl Mark {
-    const FRESH: Self = Self {
-        standing: Standing::Fresh,
-        tries: 0,
-        looks: 0,
-        touched: false,
-        touched_before_intent: false,
-    };
+    const FRESH: Self =
+        Self { standing: Standing::Fresh, tries: 0, looks: 0, touched: false, touched_before_intent: false };
 
     /// Another chance, with fresh budgets.
     fn anew(&mut self, standing: Standing) {
@@ -106,9 +101,7 @@ impl Progress {
     }
 
     /// The fold of a whole log. `None` when it does not begin with [`Event::Begun`].
-    pub fn of<'a>(
-        mut log: impl Iterator<Item = (Timestamp, &'a Event)>,
-    ) -> Option<(&'a Plan, Self)> {
+    pub fn of<'a>(mut log: impl Iterator<Item = (Timestamp, &'a Event)>) -> Option<(&'a Plan, Self)> {
         let (at, Event::Begun { plan, .. }) = log.next()? else {
             return None;
         };
@@ -212,9 +205,7 @@ impl Progress {
 
     fn notice_pivot(&mut self, plan: &Plan) {
         self.pivot_passed |= self.direction == Direction::Forward
-            && self.marks[..=plan.pivot]
-                .iter()
-                .all(|mark| mark.standing == Standing::Done);
+            && self.marks[..=plan.pivot].iter().all(|mark| mark.standing == Standing::Done);
     }
 
     fn turn(&mut self, plan: &Plan, by: TurnedBy) {
@@ -232,9 +223,7 @@ impl Progress {
     /// Of the two directory writes only the last one shows in the metadata.
     fn resume(&mut self) {
         self.held = None;
-        let sealed = self
-            .mark(&Step::Seal)
-            .is_some_and(|mark| mark.standing == Standing::Done);
+        let sealed = self.mark(&Step::Seal).is_some_and(|mark| mark.standing == Standing::Done);
         for (step, mark) in self.route.iter().zip(&mut self.marks) {
             let standing = match mark.standing {
                 Standing::Fresh => Standing::Fresh,

@@ -79,12 +79,7 @@ impl Step {
     pub fn can_be_looked_at(&self) -> bool {
         matches!(
             self,
-            Self::Stage
-                | Self::Directory
-                | Self::Seal
-                | Self::Engine { .. }
-                | Self::Restart { .. }
-                | Self::Promote
+            Self::Stage | Self::Directory | Self::Seal | Self::Engine { .. } | Self::Restart { .. } | Self::Promote
         )
     }
 
@@ -119,29 +114,18 @@ impl Step {
             Self::Baseline { server, connector } => {
                 format!("test sync of {connector} on {server} with the password in use")
             }
-            Self::Stage => {
-                "make the new password and keep it in the vault as pending, beside current".into()
-            }
+            Self::Stage => "make the new password and keep it in the vault as pending, beside current".into(),
             Self::Quiesce { server } => {
                 format!("look at {server} once more and keep sync out of the way")
             }
             Self::Directory => "reset the account's password in the directory".into(),
-            Self::Converge {
-                change: Change::Directory,
-                dc,
-            } => format!("wait until {dc} has the reset"),
-            Self::Converge {
-                change: Change::Seal,
-                dc,
-            } => format!("wait until {dc} has the second reset"),
+            Self::Converge { change: Change::Directory, dc } => format!("wait until {dc} has the reset"),
+            Self::Converge { change: Change::Seal, dc } => format!("wait until {dc} has the second reset"),
             Self::Engine { server, connector } => {
                 format!("give the password to {connector} on {server}")
             }
             Self::Restart { server } => format!("restart the ADSync service on {server}"),
-            Self::Seal => {
-                "reset to the same password again, so that the one before is no longer accepted"
-                    .into()
-            }
+            Self::Seal => "reset to the same password again, so that the one before is no longer accepted".into(),
             Self::Prove { server, connector } => {
                 format!("test sync of {connector} on {server} with the password set")
             }
@@ -159,14 +143,8 @@ impl fmt::Display for Step {
             Self::Stage => f.write_str("stage"),
             Self::Quiesce { server } => write!(f, "quiesce:{server}"),
             Self::Directory => f.write_str("directory"),
-            Self::Converge {
-                change: Change::Directory,
-                dc,
-            } => write!(f, "converge-directory:{dc}"),
-            Self::Converge {
-                change: Change::Seal,
-                dc,
-            } => write!(f, "converge-seal:{dc}"),
+            Self::Converge { change: Change::Directory, dc } => write!(f, "converge-directory:{dc}"),
+            Self::Converge { change: Change::Seal, dc } => write!(f, "converge-seal:{dc}"),
             Self::Engine { server, connector } => write!(f, "engine:{server}/{connector}"),
             Self::Restart { server } => write!(f, "restart:{server}"),
             Self::Seal => f.write_str("seal"),
@@ -190,38 +168,20 @@ impl FromStr for Step {
         let wrong = || NotAStep(text.to_owned());
         let (word, rest) = text.split_once(':').unwrap_or((text, ""));
         // A server's name never holds a slash, a connector's may.
-        let pair = || {
-            rest.split_once('/')
-                .map(|(a, b)| (a.to_owned(), b.to_owned()))
-                .ok_or_else(wrong)
-        };
+        let pair = || rest.split_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).ok_or_else(wrong);
         let one = || {
-            if rest.is_empty() {
-                Err(wrong())
-            } else {
-                Ok(rest.to_owned())
-            }
+            if rest.is_empty() { Err(wrong()) } else { Ok(rest.to_owned()) }
         };
         let none = |step| {
-            if rest.is_empty() {
-                Ok(step)
-            } else {
-                Err(wrong())
-            }
+            if rest.is_empty() { Ok(step) } else { Err(wrong()) }
         };
         match word {
             "baseline" => pair().map(|(server, connector)| Self::Baseline { server, connector }),
             "stage" => none(Self::Stage),
             "quiesce" => one().map(|server| Self::Quiesce { server }),
             "directory" => none(Self::Directory),
-            "converge-directory" => one().map(|dc| Self::Converge {
-                change: Change::Directory,
-                dc,
-            }),
-            "converge-seal" => one().map(|dc| Self::Converge {
-                change: Change::Seal,
-                dc,
-            }),
+            "converge-directory" => one().map(|dc| Self::Converge { change: Change::Directory, dc }),
+            "converge-seal" => one().map(|dc| Self::Converge { change: Change::Seal, dc }),
             "engine" => pair().map(|(server, connector)| Self::Engine { server, connector }),
             "restart" => one().map(|server| Self::Restart { server }),
             "seal" => none(Self::Seal),

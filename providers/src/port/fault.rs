@@ -45,12 +45,7 @@ pub struct Fault {
 impl Fault {
     /// A fault without a hint.
     pub fn new(meaning: Meaning, doing: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self {
-            meaning,
-            doing: doing.into(),
-            cause: cause.into(),
-            hint: String::new(),
-        }
+        Self { meaning, doing: doing.into(), cause: cause.into(), hint: String::new() }
     }
 
     /// The other side said no; surely unchanged.
@@ -84,11 +79,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.doing, self.cause)?;
-        if self.hint.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", self.hint)
-        }
+        if self.hint.is_empty() { Ok(()) } else { write!(f, " ({})", self.hint) }
     }
 }
 

@@ -14,8 +14,7 @@ pub mod step_scope;
 mod vault;
 
 pub use connect_server::{
-    ConnectServer, ConnectorFacts, ConnectorKind, ProofFacts, QuiesceMode, ServerFacts,
-    ServiceFacts, SyncScheduler,
+    ConnectServer, ConnectorFacts, ConnectorKind, ProofFacts, QuiesceMode, ServerFacts, ServiceFacts, SyncScheduler,
 };
 pub use directory::{AccountFacts, Directory, Fingerprint, PasswordPolicy};
 pub use fault::{Fault, Meaning};

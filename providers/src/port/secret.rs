@@ -34,11 +34,7 @@ impl PartialEq for Secret {
     /// Compares without an early exit, so that the time taken does not tell how much was right.
     fn eq(&self, other: &Self) -> bool {
         let (a, b) = (self.expose().as_bytes(), other.expose().as_bytes());
-        a.len() == b.len()
-            && a.iter()
-                .zip(b)
-                .fold(0, |difference, (x, y)| difference | (x ^ y))
-                == 0
+        a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
     }
 }
 

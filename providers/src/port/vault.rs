@@ -49,12 +49,7 @@ pub trait Vault: Send + Sync {
     /// If a pending candidate of the same attempt is there already, its value stays and is returned: the
     /// first write wins, so that a write that arrives late can't replace the value in use. A pending
     /// candidate of another rotation is `Refused`, unless `attempt.takes_over` names that rotation.
-    async fn stage(
-        &self,
-        name: &str,
-        attempt: &Attempt,
-        secret: &Secret,
-    ) -> Result<SecretRef, Fault>;
+    async fn stage(&self, name: &str, attempt: &Attempt, secret: &Secret) -> Result<SecretRef, Fault>;
 
     /// What lies in the slot now; `None` when it is empty.
     async fn find(&self, name: &str, slot: Slot) -> Result<Option<SecretRef>, Fault>;

@@ -5,9 +5,7 @@ mod mutants;
 mod search;
 mod world;
 
-use entra_rotator::rotation::{
-    ConnectorUse, Inventory, Limits, OldPassword, Plan, ServerUse, plan,
-};
+use entra_rotator::rotation::{ConnectorUse, Inventory, Limits, OldPassword, Plan, ServerUse, plan};
 use providers::port::{Fingerprint, QuiesceMode};
 
 use search::{Shipped, explore};
@@ -21,54 +19,25 @@ struct Case {
 }
 
 fn server(name: &str, staging: bool, connectors: &[&str]) -> ServerUse {
-    let connectors = connectors
-        .iter()
-        .map(|name| ConnectorUse {
-            connector: (*name).into(),
-            dc: None,
-        })
-        .collect();
-    ServerUse {
-        server: name.into(),
-        staging,
-        connectors,
-    }
+    let connectors = connectors.iter().map(|name| ConnectorUse { connector: (*name).into(), dc: None }).collect();
+    ServerUse { server: name.into(), staging, connectors }
 }
 
-fn case(
-    name: &'static str,
-    old: OldPassword,
-    quiesce: QuiesceMode,
-    servers: Vec<ServerUse>,
-    repair: bool,
-) -> Case {
+fn case(name: &'static str, old: OldPassword, quiesce: QuiesceMode, servers: Vec<ServerUse>, repair: bool) -> Case {
     let inventory = Inventory {
         account: "msol".into(),
         vault_name: "msol".into(),
         dn: "CN=msol".into(),
-        fingerprint: Fingerprint {
-            dc: "dc1".into(),
-            key_version: 1,
-            password_last_set: 1,
-            dc_time: 1,
-        },
+        fingerprint: Fingerprint { dc: "dc1".into(), key_version: 1, password_last_set: 1, dc_time: 1 },
         old,
         servers,
         quiesce,
-        repairs: if repair {
-            vec!["r0".into()]
-        } else {
-            Vec::new()
-        },
+        repair,
+        repairs: Vec::new(),
+        takes_over: Vec::new(),
         length: 64,
         forbidden_names: Vec::new(),
-        limits: Limits {
-            tries_max: 3,
-            waits_max: 3,
-            looks_max: 3,
-            retry_ms: 1,
-            retry_max_ms: 1,
-        },
+        limits: Limits { tries_max: 3, waits_max: 3, looks_max: 3, retry_ms: 1, retry_max_ms: 1 },
     };
     let plan = plan(inventory).expect("a plan");
     let world = World::new(&plan, repair);
@@ -76,59 +45,18 @@ fn case(
 }
 
 fn one_server(name: &'static str, old: OldPassword, quiesce: QuiesceMode) -> Case {
-    case(
-        name,
-        old,
-        quiesce,
-        vec![server("S1", false, &["c1"])],
-        false,
-    )
+    case(name, old, quiesce, vec![server("S1", false, &["c1"])], false)
 }
 
 #[test]
 fn no_fault_breaks_a_promise() {
     let with_staging = vec![server("S1", false, &["c1"]), server("S2", true, &["c1"])];
     let cases = [
-        (
-            one_server("one server", OldPassword::Known, QuiesceMode::Gap),
-            4,
-        ),
-        (
-            one_server(
-                "one server, scheduler disabled",
-                OldPassword::Known,
-                QuiesceMode::Disable,
-            ),
-            4,
-        ),
-        (
-            one_server(
-                "one server, old unknown",
-                OldPassword::Unknown,
-                QuiesceMode::Disable,
-            ),
-            4,
-        ),
-        (
-            case(
-                "repair",
-                OldPassword::Unknown,
-                QuiesceMode::Disable,
-                vec![server("S1", false, &["c1"])],
-                true,
-            ),
-            4,
-        ),
-        (
-            case(
-                "active and staging",
-                OldPassword::Known,
-                QuiesceMode::Disable,
-                with_staging,
-                false,
-            ),
-            2,
-        ),
+        (one_server("one server", OldPassword::Known, QuiesceMode::Gap), 4),
+        (one_server("one server, scheduler disabled", OldPassword::Known, QuiesceMode::Disable), 4),
+        (one_server("one server, old unknown", OldPassword::Unknown, QuiesceMode::Disable), 4),
+        (case("repair", OldPassword::Unknown, QuiesceMode::Disable, vec![server("S1", false, &["c1"])], true), 4),
+        (case("active and staging", OldPassword::Known, QuiesceMode::Disable, with_staging, false), 2),
         (
             case(
                 "two connectors",
@@ -142,20 +70,13 @@ fn no_fault_breaks_a_promise() {
     ];
     for (case, faults) in cases {
         let steps = case.plan.steps.len();
-        assert!(
-            faults == 4 || steps > 12,
-            "a plan of {steps} steps is explored with four faults"
-        );
+        assert!(faults == 4 || steps > 12, "a plan of {steps} steps is explored with four faults");
         let found = explore(&case, faults, &Shipped);
         println!("{}: {steps} steps, {faults} faults: {found}", case.name);
         for (promise, (times, way)) in &found.violations {
             println!("BROKEN {times} times: {promise}\n{way}");
         }
         assert!(found.violations.is_empty(), "{}: see above", case.name);
-        assert!(
-            found.finished > 0 && found.held > 0,
-            "{}: the exploration reached no ending",
-            case.name
-        );
+        assert!(found.finished > 0 && found.held > 0, "{}: the exploration reached no ending", case.name);
     }
 }

@@ -1,9 +1,7 @@
 //! Named mutants of the rules. Each is a plausible mistake; the explorer must catch every one, or it proves
 //! nothing about the shipped rules either.
 
-use entra_rotator::rotation::{
-    Decision, Event, OldPassword, Outcome, Plan, Progress, Side, Standing, Step, Why,
-};
+use entra_rotator::rotation::{Decision, Event, OldPassword, Outcome, Plan, Progress, Side, Standing, Step, Why};
 use providers::port::{Fault, Meaning, QuiesceMode};
 
 use super::search::{Rules, explore};
@@ -11,14 +9,7 @@ use super::world::Password;
 use super::{Case, one_server};
 
 fn refused(step: Step) -> Event {
-    Event::Failed {
-        step,
-        fault: Fault::new(
-            Meaning::Refused,
-            "mutant",
-            "an error means that it was not done",
-        ),
-    }
+    Event::Failed { step, fault: Fault::new(Meaning::Refused, "mutant", "an error means that it was not done") }
 }
 
 struct ErrorMeansNotDone;
@@ -47,11 +38,7 @@ impl Rules for NoLookBeforeApplyingAgain {
 struct PromoteBeforeProof;
 impl Rules for PromoteBeforeProof {
     fn plan(&self, mut plan: Plan) -> Plan {
-        let promote = plan
-            .steps
-            .iter()
-            .position(|step| *step == Step::Promote)
-            .expect("promote");
+        let promote = plan.steps.iter().position(|step| *step == Step::Promote).expect("promote");
         let step = plan.steps.remove(promote);
         plan.steps.insert(plan.pivot, step);
         plan.pivot += 1;
@@ -62,11 +49,7 @@ impl Rules for PromoteBeforeProof {
 struct NewCandidateOnRetry;
 impl Rules for NewCandidateOnRetry {
     fn candidate(&self, tries: u32) -> Password {
-        if tries == 0 {
-            Password::New
-        } else {
-            Password::Stray
-        }
+        if tries == 0 { Password::New } else { Password::Stray }
     }
 }
 
@@ -74,15 +57,8 @@ struct HeldWithoutRelease;
 impl Rules for HeldWithoutRelease {
     fn decision(&self, _: &Plan, progress: &Progress, decision: Decision) -> Decision {
         let unfinished = |step: &Step| {
-            let before = progress
-                .route
-                .iter()
-                .zip(&progress.marks)
-                .take_while(|(on_route, _)| *on_route != step);
-            before
-                .into_iter()
-                .find(|(_, mark)| mark.standing != Standing::Done)
-                .map(|(step, _)| step.clone())
+            let before = progress.route.iter().zip(&progress.marks).take_while(|(on_route, _)| *on_route != step);
+            before.into_iter().find(|(_, mark)| mark.standing != Standing::Done).map(|(step, _)| step.clone())
         };
         match &decision {
             Decision::Do(step @ Step::Release { .. }) => match unfinished(step) {
@@ -98,22 +74,10 @@ struct UndoInReverseOrder;
 impl Rules for UndoInReverseOrder {
     fn turned(&self, progress: &mut Progress) {
         let mut steps = progress.route.to_vec();
-        let undo = steps
-            .iter()
-            .take_while(|step| !matches!(step, Step::Prove { .. } | Step::Discard))
-            .count();
-        let after_directory =
-            |step: &&Step| !matches!(step, Step::Engine { .. } | Step::Restart { .. });
-        let late: Vec<Step> = steps[..undo]
-            .iter()
-            .filter(after_directory)
-            .cloned()
-            .collect();
-        let early: Vec<Step> = steps[..undo]
-            .iter()
-            .filter(|step| !after_directory(step))
-            .cloned()
-            .collect();
+        let undo = steps.iter().take_while(|step| !matches!(step, Step::Prove { .. } | Step::Discard)).count();
+        let after_directory = |step: &&Step| !matches!(step, Step::Engine { .. } | Step::Restart { .. });
+        let late: Vec<Step> = steps[..undo].iter().filter(after_directory).cloned().collect();
+        let early: Vec<Step> = steps[..undo].iter().filter(|step| !after_directory(step)).cloned().collect();
         steps.splice(..undo, early.into_iter().chain(late));
         progress.route = steps.into();
     }
@@ -123,15 +87,7 @@ struct BlindTreatedAsOld;
 impl Rules for BlindTreatedAsOld {
     fn hears(&self, event: Event) -> Event {
         match event {
-            Event::Looked {
-                step,
-                side: Side::Blind,
-                seen,
-            } => Event::Looked {
-                step,
-                side: Side::Old,
-                seen,
-            },
+            Event::Looked { step, side: Side::Blind, seen } => Event::Looked { step, side: Side::Old, seen },
             other => other,
         }
     }
@@ -140,11 +96,8 @@ impl Rules for BlindTreatedAsOld {
 fn caught(name: &str, rules: &dyn Rules, expected: &str) {
     let case: Case = one_server("mutant", OldPassword::Known, QuiesceMode::Disable);
     let found = explore(&case, 4, rules);
-    let promises: Vec<_> = found
-        .violations
-        .iter()
-        .map(|(promise, (times, _))| format!("{promise} ({times})"))
-        .collect();
+    let promises: Vec<_> =
+        found.violations.iter().map(|(promise, (times, _))| format!("{promise} ({times})")).collect();
     println!("mutant `{name}` breaks: {}", promises.join("; "));
     assert!(
         found.violations.contains_key(expected),
@@ -154,48 +107,28 @@ fn caught(name: &str, rules: &dyn Rules, expected: &str) {
 
 #[test]
 fn an_error_means_not_done() {
-    caught(
-        "an error means not done",
-        &ErrorMeansNotDone,
-        "rolled back, and not all old",
-    );
+    caught("an error means not done", &ErrorMeansNotDone, "rolled back, and not all old");
 }
 
 #[test]
 fn no_look_before_applying_again() {
     let expected = "a password that a person set was overwritten";
-    caught(
-        "no look before applying again",
-        &NoLookBeforeApplyingAgain,
-        expected,
-    );
+    caught("no look before applying again", &NoLookBeforeApplyingAgain, expected);
 }
 
 #[test]
 fn promote_before_proof() {
-    caught(
-        "promote before proof",
-        &PromoteBeforeProof,
-        "the live password is not in the vault",
-    );
+    caught("promote before proof", &PromoteBeforeProof, "the live password is not in the vault");
 }
 
 #[test]
 fn a_new_candidate_on_retry() {
-    caught(
-        "a new candidate on retry",
-        &NewCandidateOnRetry,
-        "the live password is not in the vault",
-    );
+    caught("a new candidate on retry", &NewCandidateOnRetry, "the live password is not in the vault");
 }
 
 #[test]
 fn held_without_release() {
-    caught(
-        "held without release",
-        &HeldWithoutRelease,
-        "closed with the scheduler off",
-    );
+    caught("held without release", &HeldWithoutRelease, "closed with the scheduler off");
 }
 
 #[test]
@@ -209,11 +142,7 @@ fn undo_in_reverse_order() {
 
 #[test]
 fn blind_treated_as_old() {
-    caught(
-        "blind treated as old",
-        &BlindTreatedAsOld,
-        "rolled back, and not all old",
-    );
+    caught("blind treated as old", &BlindTreatedAsOld, "rolled back, and not all old");
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use entra_rotator::rotation::{
-    Decision, Direction, Event, Mark, OldPassword, Outcome, Plan, Progress, Seen, Side, Step,
-    TurnedBy, Why, decide,
+    Decision, Direction, Event, Mark, OldPassword, Outcome, Plan, Progress, Seen, Side, Step, TurnedBy, Why, decide,
 };
 use jiff::Timestamp;
 use providers::port::{Fault, Meaning};
@@ -92,14 +91,8 @@ pub(super) fn explore(case: &Case, faults: u8, rules: &dyn Rules) -> Found {
         trail: None,
         depth: 0,
     };
-    let mut search = Search {
-        plan,
-        rules,
-        faults,
-        visited: HashSet::new(),
-        todo: vec![start],
-        found: Found::default(),
-    };
+    let mut search =
+        Search { plan, rules, faults, visited: HashSet::new(), todo: vec![start], found: Found::default() };
     while let Some(node) = search.todo.pop() {
         if search.found.broken >= VIOLATIONS_MAX {
             break;
@@ -145,15 +138,7 @@ impl Search<'_> {
             Decision::Do(step) => self.apply(node, &step),
             Decision::Look(step) => self.look(node, &step),
             Decision::Turn(why) => {
-                let mut next = self.next(
-                    &node,
-                    Event::Turned {
-                        by: TurnedBy::Engine,
-                        why,
-                    },
-                    "turn back",
-                    0,
-                );
+                let mut next = self.next(&node, Event::Turned { by: TurnedBy::Engine, why }, "turn back", 0);
                 self.rules.turned(&mut next.progress);
                 self.push(next);
             }
@@ -165,51 +150,30 @@ impl Search<'_> {
     fn apply(&mut self, node: Node, step: &Step) {
         let mut seen = node.clone();
         if let Some(Natural::Foreign) = seen.world.see_before(step, &node.progress) {
-            let looked = Event::Looked {
-                step: step.clone(),
-                side: Side::Foreign,
-                seen: Seen::Nothing,
-            };
+            let looked = Event::Looked { step: step.clone(), side: Side::Foreign, seen: Seen::Nothing };
             let next = self.next(&seen, looked, &format!("{step}: foreign seen"), 0);
             return self.push(next);
         }
-        let intent = Event::Intent {
-            step: step.clone(),
-            before: Seen::Nothing,
-        };
+        let intent = Event::Intent { step: step.clone(), before: Seen::Nothing };
         let begun = self.next(&seen, intent, &format!("{step}: intent"), 0);
-        let candidate = self
-            .rules
-            .candidate(node.progress.mark(step).map_or(0, |mark| mark.tries));
+        let candidate = self.rules.candidate(node.progress.mark(step).map_or(0, |mark| mark.tries));
 
         let mut done = begun.clone();
         let natural = done.world.apply(step, &node.progress, candidate);
-        let failed = |meaning| Event::Failed {
-            step: step.clone(),
-            fault: fault(meaning),
-        };
+        let failed = |meaning| Event::Failed { step: step.clone(), fault: fault(meaning) };
         match natural {
             Natural::Done => {
                 // A lost reply or a crash leaves it open whether our write is the last one.
-                self.branch(
-                    &done,
-                    failed(Meaning::Unclear),
-                    &format!("{step}: done, reply lost"),
-                    1,
-                );
+                self.branch(&done, failed(Meaning::Unclear), &format!("{step}: done, reply lost"), 1);
                 self.crash(&done, step, "crash after");
-                let write = matches!(step, Step::Directory | Step::Seal)
-                    && node.progress.direction == Direction::Forward;
+                let write =
+                    matches!(step, Step::Directory | Step::Seal) && node.progress.direction == Direction::Forward;
                 if write {
-                    let what =
-                        format!("{step}: done, then a person sets a third password, reply lost");
+                    let what = format!("{step}: done, then a person sets a third password, reply lost");
                     self.branch(&overtaken(&done), failed(Meaning::Unclear), &what, 2);
                 }
                 done.world.note_known(step);
-                let event = Event::Done {
-                    step: step.clone(),
-                    proof: Seen::Nothing,
-                };
+                let event = Event::Done { step: step.clone(), proof: Seen::Nothing };
                 self.branch(&done, event.clone(), &format!("{step}: done"), 0);
                 if write {
                     self.branch(
@@ -220,89 +184,47 @@ impl Search<'_> {
                     );
                 }
             }
-            Natural::Refused => self.branch(
-                &done,
-                failed(Meaning::Refused),
-                &format!("{step}: refused by the world"),
-                0,
-            ),
+            Natural::Refused => {
+                self.branch(&done, failed(Meaning::Refused), &format!("{step}: refused by the world"), 0)
+            }
             Natural::Foreign => {
-                let looked = Event::Looked {
-                    step: step.clone(),
-                    side: Side::Foreign,
-                    seen: Seen::Nothing,
-                };
+                let looked = Event::Looked { step: step.clone(), side: Side::Foreign, seen: Seen::Nothing };
                 self.branch(&done, looked, &format!("{step}: foreign seen"), 0);
             }
         }
-        for (meaning, what) in [
-            (Meaning::Refused, "refused"),
-            (Meaning::Later, "later"),
-            (Meaning::Unclear, "not done, reply lost"),
-        ] {
+        for (meaning, what) in
+            [(Meaning::Refused, "refused"), (Meaning::Later, "later"), (Meaning::Unclear, "not done, reply lost")]
+        {
             self.branch(&begun, failed(meaning), &format!("{step}: {what}"), 1);
         }
         self.crash(&begun, step, "crash before");
         if let Step::Engine { server, connector } = step {
             let mut hollow = begun.clone();
             hollow.world.claim_success(server, connector);
-            let event = Event::Done {
-                step: step.clone(),
-                proof: Seen::Nothing,
-            };
-            self.branch(
-                &hollow,
-                event,
-                &format!("{step}: claims success, stores nothing"),
-                1,
-            );
+            let event = Event::Done { step: step.clone(), proof: Seen::Nothing };
+            self.branch(&hollow, event, &format!("{step}: claims success, stores nothing"), 1);
         }
-        let look_failed = Event::LookFailed {
-            step: step.clone(),
-            fault: fault(Meaning::Later),
-        };
-        self.branch(
-            &node,
-            look_failed,
-            &format!("{step}: could not see before"),
-            1,
-        );
+        let look_failed = Event::LookFailed { step: step.clone(), fault: fault(Meaning::Later) };
+        self.branch(&node, look_failed, &format!("{step}: could not see before"), 1);
     }
 
     fn look(&mut self, mut node: Node, step: &Step) {
         let truth = node.world.look(step, &node.progress);
-        let looked = |side| Event::Looked {
-            step: step.clone(),
-            side,
-            seen: Seen::Nothing,
-        };
+        let looked = |side| Event::Looked { step: step.clone(), side, seen: Seen::Nothing };
         if let Some(lie) = World::lie(step, truth) {
             let mut deceived = node.clone();
             deceived.world.deceived = true;
             if lie == Side::New {
                 deceived.world.note_lie(step);
             }
-            self.branch(
-                &deceived,
-                looked(lie),
-                &format!("{step}: a look lies {lie:?}"),
-                1,
-            );
+            self.branch(&deceived, looked(lie), &format!("{step}: a look lies {lie:?}"), 1);
         }
-        let failed = Event::LookFailed {
-            step: step.clone(),
-            fault: fault(Meaning::Later),
-        };
+        let failed = Event::LookFailed { step: step.clone(), fault: fault(Meaning::Later) };
         self.branch(&node, failed, &format!("{step}: a look fails"), 1);
         if truth == Side::New {
             node.world.note_known(step);
         }
-        self.branch(
-            &node,
-            looked(truth),
-            &format!("{step}: looked {truth:?}"),
-            0,
-        );
+        self.branch(&node, looked(truth), &format!("{step}: looked {truth:?}"), 0);
     }
 
     fn close(&mut self, node: Node, outcome: Outcome) {
@@ -315,9 +237,7 @@ impl Search<'_> {
             Outcome::RolledBack if !world.is_all(Password::Old) && !self.is_untouched(world) => {
                 Some("rolled back, and not all old")
             }
-            _ if world.third_set && !matches!(outcome, Outcome::Held(_)) => {
-                Some("a third password went unnoticed")
-            }
+            _ if world.third_set && !matches!(outcome, Outcome::Held(_)) => Some("a third password went unnoticed"),
             _ if !world.scheduler && !self.release_is_spent(&node.progress, &outcome) => {
                 Some("closed with the scheduler off")
             }
@@ -340,7 +260,7 @@ impl Search<'_> {
 
     /// A repair that was turned back before it touched anything leaves the world as it found it.
     fn is_untouched(&self, world: &World) -> bool {
-        !self.plan.inventory.repairs.is_empty()
+        self.plan.inventory.repair
             && world.directory == Password::Third
             && world.pending.is_none()
             && world.kept.is_some()
@@ -350,11 +270,8 @@ impl Search<'_> {
     fn release_is_spent(&self, progress: &Progress, outcome: &Outcome) -> bool {
         let limits = &self.plan.inventory.limits;
         let spent = |mark: &Mark| mark.tries >= limits.tries_max || mark.looks >= limits.looks_max;
-        let mut releases = progress
-            .route
-            .iter()
-            .zip(&progress.marks)
-            .filter(|(step, _)| matches!(step, Step::Release { .. }));
+        let mut releases =
+            progress.route.iter().zip(&progress.marks).filter(|(step, _)| matches!(step, Step::Release { .. }));
         matches!(outcome, Outcome::Held(_)) && releases.all(|(_, mark)| spent(mark))
     }
 
@@ -364,12 +281,8 @@ impl Search<'_> {
         let justified = match why {
             Why::Foreign { .. } => node.world.third_set || node.world.deceived,
             // A definite no to a proof is not asked for again: it would cost lockout budget.
-            Why::BudgetSpent {
-                step: Step::Prove { .. },
-            } => spent >= 1,
-            Why::NotSeen { .. } | Why::BudgetSpent { .. } => {
-                spent >= 3 || node.world.deceived || !node.may_resume
-            }
+            Why::BudgetSpent { step: Step::Prove { .. } } => spent >= 1,
+            Why::NotSeen { .. } | Why::BudgetSpent { .. } => spent >= 3 || node.world.deceived || !node.may_resume,
             Why::RollbackFailed { .. } => spent >= 2,
             Why::ForwardOnly { .. } => spent >= 1 && self.plan.old == OldPassword::Unknown,
             Why::JournalBehind { .. } => false,
@@ -381,26 +294,15 @@ impl Search<'_> {
     fn ways_out(&mut self, node: Node, why: Why) {
         let held = self.next(&node, Event::Held { why }, "held", 0);
         if held.may_resume {
-            let mut next = self.next(
-                &held,
-                Event::Resumed {
-                    by: "operator".into(),
-                },
-                "resume",
-                0,
-            );
+            let mut next = self.next(&held, Event::Resumed { by: "operator".into() }, "resume", 0);
             next.may_resume = false;
             self.push(next);
         }
         let progress = &held.progress;
-        let allowed = !progress.pivot_passed
-            && progress.direction == Direction::Forward
-            && self.plan.old == OldPassword::Known;
+        let allowed =
+            !progress.pivot_passed && progress.direction == Direction::Forward && self.plan.old == OldPassword::Known;
         if held.may_roll_back && allowed {
-            let event = Event::Turned {
-                by: TurnedBy::Operator,
-                why: "operator".into(),
-            };
+            let event = Event::Turned { by: TurnedBy::Operator, why: "operator".into() };
             let mut next = self.next(&held, event, "rollback", 0);
             next.may_roll_back = false;
             self.push(next);
@@ -414,13 +316,9 @@ impl Search<'_> {
         let mut next = node.clone();
         next.faults -= 1;
         next.depth += 1;
-        next.trail = Some(std::rc::Rc::new(Trail {
-            what: format!("{step}: {what}"),
-            before: node.trail.clone(),
-        }));
+        next.trail = Some(std::rc::Rc::new(Trail { what: format!("{step}: {what}"), before: node.trail.clone() }));
         if let Some(event) = self.rules.restarts(step) {
-            next.progress
-                .apply(&self.plan, Timestamp::UNIX_EPOCH, &event);
+            next.progress.apply(&self.plan, Timestamp::UNIX_EPOCH, &event);
         }
         self.push(next);
     }
@@ -434,14 +332,10 @@ impl Search<'_> {
 
     fn next(&self, node: &Node, event: Event, what: &str, cost: u8) -> Node {
         let mut next = node.clone();
-        next.progress
-            .apply(&self.plan, Timestamp::UNIX_EPOCH, &self.rules.hears(event));
+        next.progress.apply(&self.plan, Timestamp::UNIX_EPOCH, &self.rules.hears(event));
         next.faults -= cost;
         next.depth += 1;
-        next.trail = Some(std::rc::Rc::new(Trail {
-            what: what.to_owned(),
-            before: node.trail.clone(),
-        }));
+        next.trail = Some(std::rc::Rc::new(Trail { what: what.to_owned(), before: node.trail.clone() }));
         next
     }
 
@@ -473,13 +367,7 @@ fn key(node: &Node) -> u128 {
         salt.hash(&mut hasher);
         node.world.hash(&mut hasher);
         let progress = &node.progress;
-        (
-            progress.direction,
-            progress.route.len(),
-            &progress.marks,
-            progress.pivot_passed,
-            &progress.held,
-        )
+        (progress.direction, progress.route.len(), &progress.marks, progress.pivot_passed, &progress.held)
             .hash(&mut hasher);
         (progress.turned_by, &progress.ended).hash(&mut hasher);
         (node.faults, node.may_resume, node.may_roll_back).hash(&mut hasher);

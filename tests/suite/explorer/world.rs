@@ -56,11 +56,7 @@ pub(super) enum Natural {
 
 impl World {
     pub(super) fn new(plan: &Plan, repair: bool) -> Self {
-        let first = if repair {
-            Password::Third
-        } else {
-            Password::Old
-        };
+        let first = if repair { Password::Third } else { Password::Old };
         let engines = plan
             .inventory
             .servers
@@ -99,18 +95,11 @@ impl World {
     }
 
     fn engine(&mut self, server: &str, connector: &str) -> &mut Engine {
-        self.engines
-            .iter_mut()
-            .find(|e| e.server == server && e.connector == connector)
-            .expect("an engine of the plan")
+        self.engines.iter_mut().find(|e| e.server == server && e.connector == connector).expect("an engine of the plan")
     }
 
     fn target(progress: &Progress) -> Password {
-        if progress.direction == Direction::Forward {
-            Password::New
-        } else {
-            Password::Old
-        }
+        if progress.direction == Direction::Forward { Password::New } else { Password::Old }
     }
 
     /// What is seen before the step is applied, and so goes into its intent. `Some(Foreign)` when it shows
@@ -119,8 +108,7 @@ impl World {
         let first_try = progress.mark(step).is_some_and(|mark| mark.tries == 0);
         match step {
             Step::Directory | Step::Seal => {
-                let by_engine =
-                    progress.turned_by != Some(entra_rotator::rotation::TurnedBy::Operator);
+                let by_engine = progress.turned_by != Some(entra_rotator::rotation::TurnedBy::Operator);
                 if first_try && by_engine && self.key_version != self.key_version_known {
                     return Some(Natural::Foreign);
                 }
@@ -134,17 +122,8 @@ impl World {
     }
 
     /// Applies the step as the real actions do. The candidate of a mutant may be another one.
-    pub(super) fn apply(
-        &mut self,
-        step: &Step,
-        progress: &Progress,
-        candidate: Password,
-    ) -> Natural {
-        let target = if progress.direction == Direction::Forward {
-            candidate
-        } else {
-            Password::Old
-        };
+    pub(super) fn apply(&mut self, step: &Step, progress: &Progress, candidate: Password) -> Natural {
+        let target = if progress.direction == Direction::Forward { candidate } else { Password::Old };
         match step {
             Step::Baseline { server, connector } => {
                 let running = self.engine(server, connector).running;
@@ -184,11 +163,7 @@ impl World {
                 engine.moved = true;
             }
             Step::Restart { server } => {
-                for engine in self
-                    .engines
-                    .iter_mut()
-                    .filter(|engine| &engine.server == server)
-                {
+                for engine in self.engines.iter_mut().filter(|engine| &engine.server == server) {
                     engine.running = engine.stored;
                 }
                 self.restarted.push(server.clone());
@@ -289,10 +264,9 @@ impl World {
     /// process that only seems to be a new one. What is read back by value from the vault can't lie "new".
     pub(super) fn lie(step: &Step, truth: Side) -> Option<Side> {
         match (step, truth) {
-            (
-                Step::Directory | Step::Seal | Step::Stage | Step::Promote | Step::Restart { .. },
-                Side::New,
-            ) => Some(Side::Old),
+            (Step::Directory | Step::Seal | Step::Stage | Step::Promote | Step::Restart { .. }, Side::New) => {
+                Some(Side::Old)
+            }
             (Step::Directory | Step::Restart { .. }, Side::Old) => Some(Side::New),
             _ => None,
         }
@@ -318,9 +292,6 @@ impl World {
         self.directory == password
             && self.current == password
             && self.pending.is_none()
-            && self
-                .engines
-                .iter()
-                .all(|engine| engine.stored == password && engine.running == password)
+            && self.engines.iter().all(|engine| engine.stored == password && engine.running == password)
     }
 }

@@ -1,0 +1,56 @@
+//! The only callers of the system's clock and random generator.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use providers::port::Secret;
+use rand::RngExt;
+
+use crate::password::{Rules, generate};
+
+/// Time, as the engine sees it.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// Returns after `length`, measured by a clock that nobody sets.
+    async fn sleep(&self, length: Duration);
+}
+
+/// Randomness, as the engine sees it.
+pub trait Entropy: Send + Sync {
+    /// A password that meets the rules; `None` when no password does.
+    fn password(&self, rules: &Rules) -> Option<Secret>;
+    /// Six hex digits that make an id unique.
+    fn id_suffix(&self) -> String;
+}
+
+/// The machine's own clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn sleep(&self, length: Duration) {
+        tokio::time::sleep(length).await;
+    }
+}
+
+/// The operating system's random generator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn password(&self, rules: &Rules) -> Option<Secret> {
+        generate(rules, &mut rand::rng())
+    }
+
+    fn id_suffix(&self) -> String {
+        hex::encode(rand::rng().random::<[u8; 3]>())
+    }
+}

@@ -1,0 +1,154 @@
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::SecretRef;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the journal lies.
+    pub journal: JournalConfig,
+    /// The directory that holds the accounts.
+    pub directory: DirectoryConfig,
+    /// The vault that holds their passwords.
+    pub vault: VaultConfig,
+    /// The Entra Connect servers.
+    #[schemars(length(min = 1))]
+    pub server: Vec<ServerConfig>,
+    /// The accounts to rotate.
+    #[schemars(length(min = 1))]
+    pub account: Vec<AccountConfig>,
+}
+
+/// Where the journal lies.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JournalConfig {
+    /// The SQLite file. Its folder is made when it does not exist.
+    pub file: PathBuf,
+}
+
+/// Active Directory, over LDAPS.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryConfig {
+    /// Domain controllers, `ldaps://HOST` or `ldaps://HOST:PORT`. Plain LDAP is not possible.
+    #[schemars(length(min = 1), inner(regex(pattern = "^ldaps://[^/]+/?$")))]
+    pub urls: Vec<String>,
+    /// Certificate authority to trust, PEM; without it the machine's trust store.
+    pub ca_file: Option<PathBuf>,
+    /// The rotator's own account: distinguished name, user principal name or DOMAIN\user.
+    #[schemars(length(min = 1))]
+    pub bind_name: String,
+    /// Its password, by reference.
+    pub bind_password: SecretRef,
+}
+
+/// The kinds of vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum VaultKind {
+    /// HashiCorp Vault or OpenBao, KV version 2.
+    Hashicorp,
+}
+
+/// HashiCorp Vault or OpenBao.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VaultConfig {
+    /// Which kind.
+    pub kind: VaultKind,
+    /// `https://HOST:PORT`. Plain HTTP is not possible.
+    #[schemars(regex(pattern = "^https://"))]
+    pub url: String,
+    /// Certificate authority to trust, PEM; without it the machine's trust store.
+    pub ca_file: Option<PathBuf>,
+    /// The mount of the KV version 2 engine.
+    #[serde(default = "default_mount")]
+    pub mount: String,
+    /// The namespace, where the vault has any.
+    pub namespace: Option<String>,
+    /// The token, by reference.
+    pub token: SecretRef,
+}
+
+fn default_mount() -> String {
+    "secret".into()
+}
+
+/// The ways to reach a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerKind {
+    /// A model of a Connect server, in a folder.
+    Lab,
+}
+
+/// An Entra Connect server.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Its name, as accounts and messages use it.
+    #[schemars(regex(pattern = "^[^/\\s]+$"))]
+    pub name: String,
+    /// How it is reached.
+    pub kind: ServerKind,
+    /// The lab's folder.
+    pub lab_dir: PathBuf,
+}
+
+/// The kinds of account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountKind {
+    /// An AD DS connector account.
+    Connector,
+}
+
+/// How sync is kept out of the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quiesce {
+    /// Write nothing; start only in a gap between two cycles.
+    #[default]
+    Gap,
+}
+
+/// An account to rotate.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// Its name here: for `--account`, the journal and messages.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Which kind.
+    pub kind: AccountKind,
+    /// How the directory finds it: sAMAccountName, user principal name or distinguished name.
+    #[schemars(length(min = 1))]
+    pub directory_name: String,
+    /// Its path in the vault, below the mount.
+    #[schemars(regex(pattern = "^[^/\\s][^\\s]*[^/\\s]$"))]
+    pub vault_name: String,
+    /// Length of new passwords, in characters; the directory's policy may ask for more.
+    #[schemars(range(min = 16, max = 126))]
+    pub length: Option<u32>,
+    /// How sync is kept out of the way.
+    #[serde(default)]
+    pub quiesce: Quiesce,
+    /// The servers that use it.
+    #[schemars(length(min = 1))]
+    pub servers: Vec<UseConfig>,
+}
+
+/// A server that uses an account.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UseConfig {
+    /// The server's name.
+    pub server: String,
+    /// The connector; without it, those that bind as the account.
+    pub connector: Option<String>,
+}

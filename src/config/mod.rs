@@ -1,0 +1,13 @@
+//! The configuration file: TOML, strict, every fault reported at once with its place. Secrets stand in it
+//! only as references.
+
+mod check;
+mod file;
+mod secret_ref;
+
+pub use check::{Faulty, read, schema};
+pub use file::{
+    AccountConfig, AccountKind, Config, DirectoryConfig, JournalConfig, Quiesce, ServerConfig, ServerKind, UseConfig,
+    VaultConfig, VaultKind,
+};
+pub use secret_ref::SecretRef;

@@ -1,0 +1,61 @@
+use std::path::PathBuf;
+
+use providers::port::{Fault, Secret};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Longest secret that is read, in bytes: a mistaken path must not fill the memory.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where a secret is found. Exactly one of the three.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub struct SecretRef {
+    /// A file; one line feed at its end does not count.
+    pub file: Option<PathBuf>,
+    /// The name of an environment variable.
+    pub env: Option<String>,
+    /// The name of a systemd credential (in $CREDENTIALS_DIRECTORY).
+    pub credential: Option<String>,
+}
+
+impl SecretRef {
+    /// Reads the secret.
+    pub fn read(&self, what: &str) -> Result<Secret, Fault> {
+        let doing = format!("reading {what}");
+        let missing = |cause: String| Fault::broken(doing.clone(), cause).hint("look at the configuration's reference");
+        let text = match (&self.file, &self.env, &self.credential) {
+            (Some(file), _, _) => read_file(file).map_err(|cause| missing(format!("{}: {cause}", file.display())))?,
+            (_, Some(name), _) => {
+                std::env::var(name).map_err(|_| missing(format!("the environment has no readable {name}")))?
+            }
+            (_, _, Some(name)) => {
+                let folder = std::env::var_os("CREDENTIALS_DIRECTORY")
+                    .ok_or_else(|| missing("CREDENTIALS_DIRECTORY is not set: not started by systemd".into()))?;
+                let file = PathBuf::from(folder).join(name);
+                read_file(&file).map_err(|cause| missing(format!("credential {name}: {cause}")))?
+            }
+            (None, None, None) => return Err(missing("the reference is empty".into())),
+        };
+        if text.is_empty() {
+            return Err(missing("it is empty".into()));
+        }
+        Ok(Secret::from(text))
+    }
+}
+
+fn read_file(path: &std::path::Path) -> std::io::Result<String> {
+    let length = std::fs::metadata(path)?.len();
+    if length > SECRET_BYTES_MAX {
+        return Err(std::io::Error::other(format!("{length} bytes are too many for a secret")));
+    }
+    let mut text = std::fs::read_to_string(path)?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}

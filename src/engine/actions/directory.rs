@@ -1,0 +1,58 @@
+//! Directory and Seal: the account's password is reset at one domain controller.
+//!
+//! Before: the target is durable in the vault. After: key version one more than in the intent, pwdLastSet not
+//! before it. If we die here: a look compares key version and pwdLastSet on the same domain controller with
+//! the intent, and only when exactly one set happened since asks once whether the target is accepted.
+
+use providers::port::{Fault, Meaning};
+
+use crate::engine::scene::{Acted, Before, Scene};
+use crate::rotation::{Seen, Side, Step};
+
+pub(super) async fn before(scene: &Scene<'_>, step: &Step) -> Result<Before, Fault> {
+    let first_try = scene.progress.mark(step).is_some_and(|mark| mark.tries == 0);
+    if first_try && let Some(seen) = scene.overtaken().await? {
+        return Ok(Before::Foreign(Seen::Directory(seen)));
+    }
+    Ok(Before::Clear(Seen::Directory(scene.fingerprint().await?)))
+}
+
+pub(super) async fn apply(scene: &Scene<'_>, step: &Step) -> Result<Acted, Fault> {
+    let target = scene.target().await?;
+    scene.ports.directory.set_password(scene.dn(), scene.dc(), &target).await?;
+    drop(target);
+    // The reply says that it happened; the metadata must say so too, and give the next step its reference.
+    let after = scene.fingerprint().await.map_err(|fault| Fault { meaning: Meaning::Unclear, ..fault })?;
+    match scene.before(step) {
+        Some(Seen::Directory(before)) if after.key_version == before.key_version + 1 => {
+            Ok(Acted::Done(Seen::Directory(after)))
+        }
+        Some(Seen::Directory(before)) if after.key_version <= before.key_version => Err(Fault::unclear(
+            format!("reading {} back after its reset", scene.dn()),
+            "the directory reported success and its key version did not move",
+        )),
+        _ => Ok(Acted::Foreign(Seen::Directory(after))),
+    }
+}
+
+pub(super) async fn look(scene: &Scene<'_>, step: &Step) -> Result<(Side, Seen), Fault> {
+    let now = scene.fingerprint().await?;
+    let seen = Seen::Directory(now.clone());
+    let Some(Seen::Directory(before)) = scene.before(step) else {
+        return Err(Fault::broken(format!("looking at {step}"), "its intent holds no key version"));
+    };
+    if now.dc != before.dc {
+        // Key versions of two domain controllers can't be compared: two resets on separated ones gave the same.
+        return Ok((Side::Foreign, seen));
+    }
+    if now.same_set(before) {
+        return Ok((Side::Old, seen));
+    }
+    let one_set_since = now.key_version == before.key_version + 1 && now.password_last_set >= before.dc_time;
+    if !one_set_since {
+        return Ok((Side::Foreign, seen));
+    }
+    let target = scene.target().await?;
+    let accepted = scene.ports.directory.accepts(scene.dn(), scene.dc(), &target).await?;
+    Ok((if accepted { Side::New } else { Side::Foreign }, seen))
+}

@@ -1,0 +1,22 @@
+//! Discard: the candidate is removed from the vault, on the way back.
+//!
+//! Before: the old password is live, and proven where the directory had been touched. After: pending is gone.
+//! If we die here: it is repeated. No candidate goes before the live state was looked at: whatever the journal
+//! says, metadata that is not the last we know of means that the candidate may be the live password.
+
+use providers::port::Fault;
+
+use crate::engine::scene::{Acted, Scene};
+use crate::rotation::Seen;
+
+pub(super) async fn apply(scene: &Scene<'_>) -> Result<Acted, Fault> {
+    let Some(known) = scene.last_known() else {
+        return Err(Fault::broken("removing the candidate", "it is open whether the directory holds it"));
+    };
+    let now = scene.fingerprint().await?;
+    if !now.same_set(known) {
+        return Ok(Acted::Foreign(Seen::Directory(now)));
+    }
+    scene.ports.vault.discard(scene.vault_name(), &scene.attempt()).await?;
+    Ok(Acted::Done(Seen::Nothing))
+}

@@ -1,0 +1,59 @@
+//! One file for each step. Each says what is true before it, after it, and if the process dies in it.
+
+mod baseline;
+mod converge;
+mod directory;
+mod discard;
+mod engine_password;
+mod promote;
+mod prove;
+mod quiesce;
+mod release;
+mod restart;
+mod stage;
+
+use providers::port::Fault;
+
+use super::scene::{Acted, Before, Scene};
+use crate::rotation::{Seen, Side, Step};
+
+/// What is seen before the step is applied; goes into its intent.
+pub(super) async fn before(scene: &Scene<'_>, step: &Step) -> Result<Before, Fault> {
+    match step {
+        Step::Directory | Step::Seal => directory::before(scene, step).await,
+        Step::Engine { server, connector } => engine_password::before(scene, server, connector).await,
+        Step::Restart { server } => restart::before(scene, server).await,
+        Step::Quiesce { server } => quiesce::before(scene, server).await,
+        _ => Ok(Before::Clear(Seen::Nothing)),
+    }
+}
+
+/// Applies the step.
+pub(super) async fn apply(scene: &Scene<'_>, step: &Step) -> Result<Acted, Fault> {
+    match step {
+        Step::Baseline { server, connector } => baseline::apply(scene, server, connector).await,
+        Step::Stage => stage::apply(scene).await,
+        Step::Quiesce { server } => quiesce::apply(scene, server).await,
+        Step::Directory | Step::Seal => directory::apply(scene, step).await,
+        Step::Converge { dc, .. } => converge::apply(scene, dc).await,
+        Step::Engine { server, connector } => engine_password::apply(scene, server, connector).await,
+        Step::Restart { server } => restart::apply(scene, server).await,
+        Step::Prove { server, connector } => prove::apply(scene, server, connector).await,
+        Step::Promote => promote::apply(scene).await,
+        Step::Release { server } => release::apply(scene, server).await,
+        Step::Discard => discard::apply(scene).await,
+    }
+}
+
+/// Looks whether the step took effect.
+pub(super) async fn look(scene: &Scene<'_>, step: &Step) -> Result<(Side, Seen), Fault> {
+    match step {
+        Step::Stage => stage::look(scene).await,
+        Step::Directory | Step::Seal => directory::look(scene, step).await,
+        Step::Engine { server, connector } => engine_password::look(scene, step, server, connector).await,
+        Step::Restart { server } => restart::look(scene, step, server).await,
+        Step::Promote => promote::look(scene).await,
+        // decide() asks for no look at the others; were it to, they are repeatable.
+        _ => Ok((Side::Blind, Seen::Nothing)),
+    }
+}

@@ -1,0 +1,14 @@
+//! Drives rotations: asks the heart what comes next, writes it down, does it, writes down what happened.
+//!
+//! `prepare` looks at the world and says whether and what to rotate; `drive` is the only loop; `scene` is
+//! what an action may know; `actions` has one file for each step.
+
+mod actions;
+mod drive;
+mod ports;
+mod prepare;
+mod scene;
+
+pub use drive::{Rotation, Stopped, Watch};
+pub use ports::Ports;
+pub use prepare::{Prepared, Refusal, Wish, prepare};

@@ -1,0 +1,171 @@
+use providers::port::{ConnectorKind, Fault, Fingerprint, QuiesceMode, Slot, step_scope};
+
+use super::Ports;
+use crate::password::Rules;
+use crate::rotation::{ConnectorUse, Inventory, Limits, OldPassword, Plan, ServerUse, plan};
+
+/// What somebody wants rotated, and how.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The account's name in the configuration.
+    pub account: String,
+    /// How the directory finds it: sAMAccountName, user principal name or distinguished name.
+    pub locator: String,
+    /// Its name in the vault.
+    pub vault_name: String,
+    /// `(server, connector)`; without a connector, those that bind as the account are found on the server.
+    pub servers: Vec<(String, Option<String>)>,
+    /// Password length, where configured.
+    pub length: Option<u32>,
+    /// How sync is kept out of the way.
+    pub quiesce: QuiesceMode,
+    /// Set a fresh password everywhere, whatever the one in use is.
+    pub repair: bool,
+    /// Held rotations that a repair closes.
+    pub repairs: Vec<String>,
+    /// Go on although there is no old password to go back to.
+    pub forward_only: bool,
+    /// How often and how long.
+    pub limits: Limits,
+}
+
+/// A plan, and what a person should know of it.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The plan.
+    pub plan: Plan,
+    /// Warnings, as sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Why nothing is begun. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The world says no.
+    #[error("{}", .0.join("; "))]
+    Refused(Vec<String>),
+    /// The world can't be seen.
+    #[error(transparent)]
+    Unseen(#[from] Fault),
+}
+
+/// Looks at the world and makes the plan, or says why there is none. Changes nothing.
+pub async fn prepare(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
+    step_scope::within("look:prepare".to_owned(), look_around(ports, wish)).await
+}
+
+async fn look_around(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
+    let facts = ports.directory.account(&wish.locator).await?;
+    let mut refusals = facts.refusals.clone();
+    let mut warnings = facts.warnings.clone();
+    let fingerprint = ports.directory.fingerprint(&facts.dn, &facts.dc).await?;
+    let rules = Rules::new(wish.length, &facts.policy, &facts.sam_account_name, &facts.display_name)
+        .map_err(|unfit| Refusal::Refused(vec![unfit.to_string()]))?;
+
+    let mut servers = Vec::new();
+    for (name, connector) in &wish.servers {
+        servers.push(server_use(ports, name, connector.as_deref(), &facts.sam_account_name, &mut refusals).await?);
+    }
+    let pending = ports.vault.find(&wish.vault_name, Slot::Pending).await?.and_then(|pending| pending.rotation);
+    let old = if wish.repair {
+        OldPassword::Unknown
+    } else {
+        known_password(ports, wish, &facts.dn, &fingerprint, &mut refusals).await?
+    };
+    if old == OldPassword::Unknown && !wish.repair && refusals.is_empty() {
+        if wish.forward_only {
+            warnings.push("the old password is not known: once the directory is touched there is no way back".into());
+        } else {
+            refusals.push(
+                "the vault has no current password for this account, so there would be no way back; store it, or accept that with --accept-forward-only"
+                    .into(),
+            );
+        }
+    }
+    if !refusals.is_empty() {
+        return Err(Refusal::Refused(refusals));
+    }
+    let inventory = Inventory {
+        account: wish.account.clone(),
+        vault_name: wish.vault_name.clone(),
+        dn: facts.dn,
+        fingerprint,
+        old,
+        servers,
+        quiesce: wish.quiesce,
+        repair: wish.repair,
+        repairs: wish.repairs.clone(),
+        takes_over: if wish.repair { pending.into_iter().collect() } else { Vec::new() },
+        length: rules.length,
+        forbidden_names: rules.forbidden,
+        limits: wish.limits.clone(),
+    };
+    let plan = plan(inventory).map_err(|none| Refusal::Refused(vec![none.to_string()]))?;
+    Ok(Prepared { plan, warnings })
+}
+
+/// The connectors on a server that bind as the account, and whatever there speaks against rotating.
+async fn server_use(
+    ports: &Ports,
+    name: &str,
+    connector: Option<&str>,
+    sam: &str,
+    refusals: &mut Vec<String>,
+) -> Result<ServerUse, Refusal> {
+    let facts = ports.server(name)?.describe().await?;
+    if facts.service.state != "running" {
+        refusals.push(format!("the ADSync service on {name} is {}", facts.service.state));
+    }
+    if facts.scheduler.suspended {
+        refusals.push(format!("the scheduler on {name} is suspended: finish the upgrade or the wizard first"));
+    }
+    refusals.extend(facts.open_programs.iter().map(|program| format!("{program} is open on {name}: close it first")));
+    let binds_as_account = |user: &str| {
+        let name = user.rsplit('\\').next().unwrap_or(user);
+        name.split('@').next().unwrap_or(name).eq_ignore_ascii_case(sam)
+    };
+    let connectors: Vec<ConnectorUse> = facts
+        .connectors
+        .iter()
+        .filter(|facts| facts.kind == ConnectorKind::ActiveDirectory)
+        .filter(|facts| connector.map_or_else(|| binds_as_account(&facts.user), |wanted| facts.name == wanted))
+        .map(|facts| ConnectorUse { connector: facts.name.clone(), dc: facts.dc.clone() })
+        .collect();
+    for used in &connectors {
+        let user = facts.connectors.iter().find(|facts| facts.name == used.connector).map(|facts| facts.user.as_str());
+        if let Some(user) = user.filter(|user| !binds_as_account(user)) {
+            refusals.push(format!("{} on {name} binds as {user}, not as {sam}", used.connector));
+        }
+    }
+    Ok(ServerUse { server: name.to_owned(), staging: facts.staging, connectors })
+}
+
+/// Whether the vault's current value is the password in use. One logon, with a password that the account
+/// has had unless the vault is wrong.
+async fn known_password(
+    ports: &Ports,
+    wish: &Wish,
+    dn: &str,
+    fingerprint: &Fingerprint,
+    refusals: &mut Vec<String>,
+) -> Result<OldPassword, Refusal> {
+    if let Some(pending) = ports.vault.find(&wish.vault_name, Slot::Pending).await? {
+        let whose = pending.rotation.as_deref().unwrap_or("an unknown rotation");
+        refusals.push(format!(
+            "the vault holds a pending candidate of {whose}, which this journal does not have in flight: it may be the live password. Find the journal that made it, or remove it once it is known to be unused"
+        ));
+        return Ok(OldPassword::Unknown);
+    }
+    let Some(current) = ports.vault.find(&wish.vault_name, Slot::Current).await? else {
+        return Ok(OldPassword::Unknown);
+    };
+    let secret = ports.vault.read(&current).await?;
+    if ports.directory.accepts(dn, &fingerprint.dc, &secret).await? {
+        return Ok(OldPassword::Known);
+    }
+    refusals.push(
+        "the directory refuses the password that the vault holds as current: somebody set another one. Store the password in use, or `rotate --repair` sets a fresh one everywhere"
+            .into(),
+    );
+    Ok(OldPassword::Unknown)
+}

@@ -1,0 +1,168 @@
+use std::future::Future;
+
+use providers::port::{Attempt, Fault, Fingerprint, Secret, Slot, step_scope};
+
+use super::Ports;
+use crate::journal::Entry;
+use crate::rotation::{Direction, Event, Plan, Progress, Seen, Side, Step, TurnedBy};
+
+/// What an action may know: the world, the plan, and what has happened so far.
+pub(super) struct Scene<'s> {
+    pub(super) ports: &'s Ports,
+    pub(super) rotation: &'s str,
+    pub(super) plan: &'s Plan,
+    pub(super) progress: &'s Progress,
+    pub(super) log: &'s [Entry],
+}
+
+/// What applying a step came to, when it did not fail.
+pub(super) enum Acted {
+    /// It took effect.
+    Done(Seen),
+    /// Somebody else was here; nothing was applied after that was seen.
+    Foreign(Seen),
+}
+
+/// What is seen before a step is applied.
+pub(super) enum Before {
+    /// The world is as it should be.
+    Clear(Seen),
+    /// Somebody else was here.
+    Foreign(Seen),
+}
+
+impl Scene<'_> {
+    /// The key under which the vault knows this rotation's candidate.
+    pub(super) fn attempt(&self) -> Attempt {
+        Attempt { rotation: self.rotation.to_owned(), takes_over: self.plan.inventory.takes_over.clone() }
+    }
+
+    pub(super) fn vault_name(&self) -> &str {
+        &self.plan.inventory.vault_name
+    }
+
+    pub(super) fn dn(&self) -> &str {
+        &self.plan.inventory.dn
+    }
+
+    /// The domain controller where the resets happen, from the first to the last.
+    pub(super) fn dc(&self) -> &str {
+        &self.plan.inventory.fingerprint.dc
+    }
+
+    /// The password that the current direction works towards, read from the vault each time: what lies
+    /// there is what counts, and nothing secret outlives the call that needs it.
+    pub(super) async fn target(&self) -> Result<Secret, Fault> {
+        match self.progress.direction {
+            Direction::Forward => self.candidate().await,
+            Direction::Back => self.old().await,
+        }
+    }
+
+    async fn candidate(&self) -> Result<Secret, Fault> {
+        self.aside(async {
+            for slot in [Slot::Pending, Slot::Current] {
+                if let Some(found) = self.ports.vault.find(self.vault_name(), slot).await?
+                    && found.rotation.as_deref() == Some(self.rotation)
+                {
+                    return self.ports.vault.read(&found).await;
+                }
+            }
+            Err(Fault::broken(
+                format!("reading the candidate of rotation {}", self.rotation),
+                "the vault has it neither as pending nor as current",
+            )
+            .hint("find out who removed it; older versions in the vault's history may still hold it"))
+        })
+        .await
+    }
+
+    async fn old(&self) -> Result<Secret, Fault> {
+        self.aside(async {
+            match self.ports.vault.find(self.vault_name(), Slot::Current).await? {
+                Some(found) => self.ports.vault.read(&found).await,
+                None => Err(Fault::broken(
+                    format!("reading the current password of {}", self.vault_name()),
+                    "the vault has none",
+                )),
+            }
+        })
+        .await
+    }
+
+    /// A read beside the step itself. Named as a look, so that a fault meant for the step's own request does
+    /// not hit this one.
+    pub(super) async fn aside<F: Future>(&self, read: F) -> F::Output {
+        let name = step_scope::current();
+        let name = if name.starts_with("look:") { name } else { format!("look:{name}") };
+        step_scope::within(name, read).await
+    }
+
+    /// The account's metadata now, where the resets happen.
+    pub(super) async fn fingerprint(&self) -> Result<Fingerprint, Fault> {
+        self.aside(self.ports.directory.fingerprint(self.dn(), self.dc())).await
+    }
+
+    /// What was seen before the last application of `step` in the current direction.
+    pub(super) fn before(&self, step: &Step) -> Option<&Seen> {
+        let events = self.log.iter().rev().map(|entry| &entry.event);
+        let this_direction = events.take_while(|event| !matches!(event, Event::Turned { .. }));
+        this_direction.into_iter().find_map(|event| match event {
+            Event::Intent { step: of, before } if of == step => Some(before),
+            _ => None,
+        })
+    }
+
+    /// The account's metadata after our last write, or as the plan found it. `None` while it is open whether
+    /// a write of ours happened.
+    pub(super) fn last_known(&self) -> Option<&Fingerprint> {
+        for entry in self.log.iter().rev() {
+            match &entry.event {
+                Event::Done { step: Step::Directory | Step::Seal, proof: Seen::Directory(print) }
+                | Event::Looked { step: Step::Directory | Step::Seal, side: Side::New, seen: Seen::Directory(print) } =>
+                {
+                    return Some(print);
+                }
+                // Surely without effect: what was seen before the attempt still holds.
+                Event::Failed { step: Step::Directory | Step::Seal, fault }
+                    if fault.meaning != providers::port::Meaning::Unclear => {}
+                Event::Intent { step: step @ (Step::Directory | Step::Seal), .. } => {
+                    if self.came_to_nothing(entry.seq, step) {
+                        continue;
+                    }
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        Some(&self.plan.inventory.fingerprint)
+    }
+
+    /// Whether the attempt whose intent is entry `seq` surely had no effect.
+    fn came_to_nothing(&self, seq: i64, step: &Step) -> bool {
+        self.log.iter().filter(|entry| entry.seq > seq).find_map(|entry| match &entry.event {
+            Event::Failed { step: of, fault } if of == step => Some(fault.meaning != providers::port::Meaning::Unclear),
+            Event::Looked { step: of, side, .. } if of == step => Some(*side == Side::Old),
+            Event::Done { step: of, .. } if of == step => Some(false),
+            _ => None,
+        }) == Some(true)
+    }
+
+    /// Whether somebody else set the password since our last write. `Some` shows what was seen instead. A
+    /// person who turned the rotation back by order has the last word over what was there.
+    pub(super) async fn overtaken(&self) -> Result<Option<Fingerprint>, Fault> {
+        if self.progress.turned_by == Some(TurnedBy::Operator) && !self.wrote_since_turn() {
+            return Ok(None);
+        }
+        let Some(known) = self.last_known() else { return Ok(None) };
+        let now = self.fingerprint().await?;
+        Ok((!now.same_set(known)).then_some(now))
+    }
+
+    fn wrote_since_turn(&self) -> bool {
+        let events = self.log.iter().rev().map(|entry| &entry.event);
+        events
+            .take_while(|event| !matches!(event, Event::Turned { .. }))
+            .any(|event| matches!(event, Event::Done { step: Step::Directory | Step::Seal, .. }))
+    }
+}

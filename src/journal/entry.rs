@@ -1,0 +1,96 @@
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::rotation::Event;
+
+/// Version of the stored form of an entry.
+pub const FORMAT: i64 = 1;
+
+/// One entry: an event of a rotation, at its place in the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Place in the whole journal, from 1, without gaps.
+    pub position: i64,
+    /// The rotation.
+    pub rotation: String,
+    /// Place in the rotation, from 0, without gaps.
+    pub seq: i64,
+    /// The writer's epoch.
+    pub epoch: i64,
+    /// When it was written, by the writer's clock.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// SHA-256 over the entry before and this one, in hex.
+    pub hash: String,
+}
+
+/// The hash chain. An entry's hash is SHA-256 over these lines, each ended by a line feed: the hash of the
+/// entry before (64 zeros for the first), position, rotation, seq, epoch, at, format, and the event's JSON as
+/// it is stored.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    position: i64,
+    hash: String,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self { position: 0, hash: "0".repeat(64) }
+    }
+}
+
+/// The stored columns of an entry, as they are hashed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'r> {
+    pub(super) rotation: &'r str,
+    pub(super) seq: i64,
+    pub(super) epoch: i64,
+    pub(super) at: &'r str,
+    pub(super) format: i64,
+    pub(super) event: &'r str,
+}
+
+/// The first entry that does not fit into the chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {position} does not fit: {cause}")]
+pub struct Tampered {
+    /// Its position, or the one where it should be.
+    pub position: i64,
+    /// What does not fit.
+    pub cause: String,
+}
+
+impl Chain {
+    /// The chain after an entry that is already stored.
+    pub(super) fn after(position: i64, hash: String) -> Self {
+        Self { position, hash }
+    }
+
+    /// Position and hash of the entry that `row` becomes.
+    pub(super) fn next(&self, row: Row<'_>) -> (i64, String) {
+        let position = self.position + 1;
+        let Row { rotation, seq, epoch, at, format, event } = row;
+        let text = format!("{}\n{position}\n{rotation}\n{seq}\n{epoch}\n{at}\n{format}\n{event}\n", self.hash);
+        (position, hex::encode(Sha256::digest(text.as_bytes())))
+    }
+
+    /// Goes past a stored entry, if it fits.
+    pub(super) fn check(&mut self, position: i64, row: Row<'_>, hash: &str) -> Result<(), Tampered> {
+        let (expected_position, expected) = self.next(row);
+        let wrong = |cause: &str| Tampered { position: expected_position, cause: cause.into() };
+        if position != expected_position {
+            return Err(wrong(&format!("the next entry stored is {position}")));
+        }
+        if hash != expected {
+            return Err(wrong("its hash differs from its content and the entry before"));
+        }
+        *self = Self { position, hash: expected };
+        Ok(())
+    }
+
+    /// How many entries it covers.
+    pub(super) fn length(&self) -> i64 {
+        self.position
+    }
+}

@@ -1,0 +1,118 @@
+//! The journal: every event of every rotation, durable before it counts, in one hash chain.
+//!
+//! It is the engine's memory and the auditor's record at once. An entry is appended only when nothing else
+//! was appended to the rotation since it was read, and only by the holder of the rotation's latest epoch.
+
+mod ballast;
+mod entry;
+mod lease;
+#[cfg(feature = "app")]
+mod sqlite;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use ballast::Ballast;
+pub use entry::{Chain, Entry, FORMAT, Tampered};
+pub use lease::{Busy, Lease};
+#[cfg(feature = "app")]
+pub use sqlite::SqliteJournal;
+
+use crate::rotation::Event;
+
+/// How a rotation stands, as far as the journal's index knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// In flight, or interrupted.
+    Running,
+    /// Waits for a person.
+    Held,
+    /// Over.
+    Closed,
+}
+
+/// A rotation as the journal lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The rotation.
+    pub id: String,
+    /// The account's name in the configuration.
+    pub account: String,
+    /// How it stands.
+    pub state: State,
+}
+
+/// Why the journal did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another rotation of the account is in flight.
+    #[error("rotation {rotation} of {account} is in flight")]
+    InFlight {
+        /// The account.
+        account: String,
+        /// The rotation in flight.
+        rotation: String,
+    },
+    /// Somebody else took the rotation up, or wrote to it: this process must not go on.
+    #[error("rotation {rotation} was taken up by another process")]
+    Fenced {
+        /// The rotation.
+        rotation: String,
+    },
+    /// No such rotation.
+    #[error("there is no rotation {rotation} in the journal")]
+    Unknown {
+        /// What was asked for.
+        rotation: String,
+    },
+    /// The disk has no room for another entry.
+    #[error("the disk of the journal {path} is full")]
+    DiskFull {
+        /// The journal's file.
+        path: String,
+    },
+    /// An entry that this program can't read.
+    #[error("entry {position} of the journal can't be read: {cause}")]
+    Unreadable {
+        /// Its position.
+        position: i64,
+        /// Why.
+        cause: String,
+    },
+    /// The store failed.
+    #[error("the journal {path} can't be used: {cause}")]
+    Store {
+        /// The journal's file.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// A durable log of rotations.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Begins a rotation with its first event. Refused when one of the account is in flight. Its epoch is 1.
+    async fn begin(&self, id: &str, account: &str, at: Timestamp, event: &Event) -> Result<Entry, JournalError>;
+
+    /// Appends one event as number `seq` of the rotation: compare-and-set on rotation and sequence, fenced by
+    /// the epoch. When it returns `Ok` the entry survives a power cut.
+    async fn append(&self, id: &str, epoch: i64, seq: i64, at: Timestamp, event: &Event)
+    -> Result<Entry, JournalError>;
+
+    /// Takes a rotation up: a new epoch, and with it every earlier holder is fenced off. Appends
+    /// [`Event::Claimed`].
+    async fn claim(&self, id: &str, holder: &str, at: Timestamp) -> Result<i64, JournalError>;
+
+    /// All entries of a rotation, in order.
+    async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError>;
+
+    /// All rotations, oldest first.
+    async fn list(&self) -> Result<Vec<Listed>, JournalError>;
+
+    /// Checks the hash chain over all entries; returns how many there are.
+    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError>;
+
+    /// Makes room for an ending on a full disk, once. `false` when that was done before.
+    fn release_ballast(&self) -> bool;
+}

@@ -1,0 +1,316 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row as _, SqliteConnection, SqlitePool};
+
+use super::entry::Row;
+use super::{Ballast, Chain, Entry, FORMAT, Journal, JournalError, Listed, State, Tampered};
+use crate::rotation::Event;
+
+/// How long a writer waits for another one.
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
+
+/// SQLite's result codes for "no room": SQLITE_FULL, and the I/O errors of a write or of the shared-memory
+/// file that a full disk gives (https://www.sqlite.org/rescode.html).
+const DISK_FULL_CODES: [&str; 4] = ["13", "778", "4618", "4874"];
+
+/// Entries read at a time while the chain is checked.
+const VERIFY_PAGE: i64 = 5_000;
+
+/// The journal in one SQLite file: write-ahead log, synchronous FULL, one writer at a time.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    path: PathBuf,
+    pool: SqlitePool,
+    ballast: Option<Ballast>,
+}
+
+impl SqliteJournal {
+    /// Opens the journal, makes it if there is none, brings its tables up to date and lays the ballast.
+    pub async fn open(path: &Path) -> Result<Self, JournalError> {
+        let mut journal = Self::open_without_ballast(path).await?;
+        let ballast = Ballast::lay(path).map_err(|cause| journal.io(&cause))?;
+        journal.ballast = Some(ballast);
+        Ok(journal)
+    }
+
+    /// The same without ballast: for reading, and for finishing what was begun when the disk is full.
+    pub async fn open_without_ballast(path: &Path) -> Result<Self, JournalError> {
+        let store = |cause: String| JournalError::Store { path: path.display().to_string(), cause };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|cause| match cause.kind() {
+                std::io::ErrorKind::StorageFull => JournalError::DiskFull { path: path.display().to_string() },
+                _ => store(format!("its folder can't be made: {cause}")),
+            })?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_LIMIT);
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY_LIMIT);
+        let failed = |cause: sqlx::Error| classify(path, &cause);
+        let pool = pool.connect_with(options).await.map_err(failed)?;
+        let migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;
+        migrations.map_err(|cause| match cause {
+            sqlx::migrate::MigrateError::Execute(cause) | sqlx::migrate::MigrateError::ExecuteMigration(cause, _) => {
+                classify(path, &cause)
+            }
+            other => store(format!("its tables can't be brought up to date: {other}")),
+        })?;
+        Ok(Self { path: path.to_owned(), pool, ballast: None })
+    }
+
+    fn failed(&self, cause: &sqlx::Error) -> JournalError {
+        classify(&self.path, cause)
+    }
+
+    fn io(&self, cause: &std::io::Error) -> JournalError {
+        let path = self.path.display().to_string();
+        match cause.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => JournalError::DiskFull { path },
+            _ => JournalError::Store { path, cause: cause.to_string() },
+        }
+    }
+}
+
+fn classify(path: &Path, cause: &sqlx::Error) -> JournalError {
+    let path = path.display().to_string();
+    let code = cause.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    if code.as_deref().is_some_and(|code| DISK_FULL_CODES.contains(&code)) {
+        return JournalError::DiskFull { path };
+    }
+    let cause = cause.as_database_error().map_or_else(|| cause.to_string(), |error| error.message().to_owned());
+    JournalError::Store { path, cause }
+}
+
+/// The state that a rotation has after an event.
+fn state_after(event: &Event) -> &'static str {
+    match event {
+        Event::Held { .. } => "held",
+        Event::Finished | Event::RolledBack | Event::Superseded { .. } => "closed",
+        _ => "running",
+    }
+}
+
+/// Writes one entry at the end of the chain, in the caller's transaction.
+async fn write(
+    connection: &mut SqliteConnection,
+    id: &str,
+    seq: i64,
+    epoch: i64,
+    at: Timestamp,
+    event: &Event,
+) -> Result<Entry, sqlx::Error> {
+    let head = sqlx::query("SELECT position, hash FROM entries ORDER BY position DESC LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let chain = match head {
+        Some(row) => Chain::after(row.try_get(0)?, row.try_get(1)?),
+        None => Chain::default(),
+    };
+    let json = serde_json::to_string(event).map_err(|cause| sqlx::Error::Encode(Box::new(cause)))?;
+    let time = at.to_string();
+    let row = Row { rotation: id, seq, epoch, at: &time, format: FORMAT, event: &json };
+    let (position, hash) = chain.next(row);
+    sqlx::query(
+        "INSERT INTO entries (position, rotation, seq, epoch, at, format, event, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(position)
+    .bind(id)
+    .bind(seq)
+    .bind(epoch)
+    .bind(&time)
+    .bind(FORMAT)
+    .bind(&json)
+    .bind(&hash)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("UPDATE rotations SET state = ? WHERE id = ?")
+        .bind(state_after(event))
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(Entry { position, rotation: id.to_owned(), seq, epoch, at, event: event.clone(), hash })
+}
+
+/// Epoch, and the number of the next entry.
+async fn place(connection: &mut SqliteConnection, id: &str) -> Result<Option<(i64, i64)>, sqlx::Error> {
+    let row =
+        sqlx::query("SELECT epoch, (SELECT COUNT(*) FROM entries WHERE rotation = id) FROM rotations WHERE id = ?")
+            .bind(id)
+            .fetch_optional(connection)
+            .await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn begin(&self, id: &str, account: &str, at: Timestamp, event: &Event) -> Result<Entry, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let running: Option<String> =
+            sqlx::query_scalar("SELECT id FROM rotations WHERE account = ? AND state = 'running'")
+                .bind(account)
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(failed)?;
+        if let Some(rotation) = running {
+            return Err(JournalError::InFlight { account: account.to_owned(), rotation });
+        }
+        sqlx::query("INSERT INTO rotations (id, account, epoch, state) VALUES (?, ?, 1, 'running')")
+            .bind(id)
+            .bind(account)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let entry = write(&mut transaction, id, 0, 1, at, event).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(entry)
+    }
+
+    async fn append(
+        &self,
+        id: &str,
+        epoch: i64,
+        seq: i64,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<Entry, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        match place(&mut transaction, id).await.map_err(failed)? {
+            None => return Err(JournalError::Unknown { rotation: id.to_owned() }),
+            Some(here) if here != (epoch, seq) => return Err(JournalError::Fenced { rotation: id.to_owned() }),
+            Some(_) => {}
+        }
+        let entry = write(&mut transaction, id, seq, epoch, at, event).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(entry)
+    }
+
+    async fn claim(&self, id: &str, holder: &str, at: Timestamp) -> Result<i64, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let Some((epoch, seq)) = place(&mut transaction, id).await.map_err(failed)? else {
+            return Err(JournalError::Unknown { rotation: id.to_owned() });
+        };
+        let state: String = sqlx::query_scalar("SELECT state FROM rotations WHERE id = ?")
+            .bind(id)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        sqlx::query("UPDATE rotations SET epoch = ? WHERE id = ?")
+            .bind(epoch + 1)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let event = Event::Claimed { holder: holder.to_owned() };
+        write(&mut transaction, id, seq, epoch + 1, at, &event).await.map_err(failed)?;
+        // Taking a held rotation up does not end the hold: the operator's word does.
+        sqlx::query("UPDATE rotations SET state = ? WHERE id = ?")
+            .bind(state)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(epoch + 1)
+    }
+
+    async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
+        let rows = sqlx::query("SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE rotation = ? ORDER BY seq")
+            .bind(id)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(&cause))?;
+        if rows.is_empty() {
+            return Err(JournalError::Unknown { rotation: id.to_owned() });
+        }
+        rows.iter().map(entry).collect()
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        let rows = sqlx::query(
+            "SELECT id, account, state FROM rotations JOIN entries ON rotation = id AND seq = 0 ORDER BY position",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                let state = match row.try_get::<String, _>(2).map_err(failed)?.as_str() {
+                    "held" => State::Held,
+                    "closed" => State::Closed,
+                    _ => State::Running,
+                };
+                Ok(Listed { id: row.try_get(0).map_err(failed)?, account: row.try_get(1).map_err(failed)?, state })
+            })
+            .collect()
+    }
+
+    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        let mut chain = Chain::default();
+        loop {
+            let page = sqlx::query(
+                "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE position > ? ORDER BY position LIMIT ?",
+            )
+            .bind(chain.length())
+            .bind(VERIFY_PAGE)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+            for stored in &page {
+                let text = |column: usize| stored.try_get::<&str, _>(column).map_err(failed);
+                let number = |column: usize| stored.try_get::<i64, _>(column).map_err(failed);
+                let row = Row {
+                    rotation: text(1)?,
+                    seq: number(2)?,
+                    epoch: number(3)?,
+                    at: text(4)?,
+                    format: number(5)?,
+                    event: text(6)?,
+                };
+                if let Err(tampered) = chain.check(number(0)?, row, text(7)?) {
+                    return Ok(Err(tampered));
+                }
+            }
+            if page.is_empty() {
+                return Ok(Ok(chain.length().unsigned_abs()));
+            }
+        }
+    }
+
+    fn release_ballast(&self) -> bool {
+        self.ballast.as_ref().is_some_and(Ballast::release)
+    }
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry, JournalError> {
+    let position: i64 = row.try_get(0).unwrap_or_default();
+    let unreadable = |cause: String| JournalError::Unreadable { position, cause };
+    let column = |cause: sqlx::Error| unreadable(cause.to_string());
+    let format: i64 = row.try_get(5).map_err(column)?;
+    if format != FORMAT {
+        return Err(unreadable(format!("it has format {format}, this program knows format {FORMAT}")));
+    }
+    let at: &str = row.try_get(4).map_err(column)?;
+    let event: &str = row.try_get(6).map_err(column)?;
+    Ok(Entry {
+        position,
+        rotation: row.try_get(1).map_err(column)?,
+        seq: row.try_get(2).map_err(column)?,
+        epoch: row.try_get(3).map_err(column)?,
+        at: at.parse().map_err(|cause| unreadable(format!("`{at}` is no time: {cause}")))?,
+        event: serde_json::from_str(event).map_err(|cause| unreadable(cause.to_string()))?,
+        hash: row.try_get(7).map_err(column)?,
+    })
+}
