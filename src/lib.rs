@@ -3,6 +3,8 @@
 //! The map of the house stands in ARCHITECTURE.md. The short of it: `rotation` is the pure heart, `engine`
 //! drives it, `journal` remembers, `providers` talks to the world, and `wiring` alone names the adapters.
 
+#[cfg(feature = "app")]
+pub mod cli;
 pub mod clock;
 #[cfg(feature = "app")]
 pub mod config;
@@ -10,3 +12,5 @@ pub mod engine;
 pub mod journal;
 pub mod password;
 pub mod rotation;
+#[cfg(feature = "app")]
+pub mod wiring;

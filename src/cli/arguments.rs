@@ -1,0 +1,207 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Rotates the passwords behind Microsoft Entra Connect: staged in a vault, set in the directory, given to the
+/// sync engine, proven by a test sync, or put back.
+#[derive(Debug, Parser)]
+#[command(name = "entra-rotator", version, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 1 failed and rolled back, 2 usage or configuration, 3 held for a person, \
+    4 preflight refused, 5 somebody else is at it, 75 try later.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    /// What is logged on standard error: off, error, warn, info, debug, trace, or a filter such as
+    /// `entra_rotator=debug`.
+    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
+    pub(super) log: String,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", env = "ENTRA_ROTATOR_CONFIG", default_value = "/etc/entra-rotator/config.toml")]
+    pub(super) config: PathBuf,
+    /// Work on the embedded lab instead: a model of a directory, a Connect server and a vault. Needs no
+    /// configuration.
+    #[arg(long, global = true)]
+    pub(super) lab: bool,
+    /// The lab's folder [default: `lab` in the user's state folder].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) lab_dir: Option<PathBuf>,
+    /// How data is printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// For programs; has a schema version.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Rotate passwords now.
+    Rotate(RotateOptions),
+    /// Show what a rotation would do. Changes nothing.
+    Plan(Selection),
+    /// Show how each account's last rotation stands.
+    Status(StatusOptions),
+    /// Go on with interrupted or held rotations: look at every step anew, then carry on.
+    Resume(OpenSelection),
+    /// Turn an open rotation back to the old password, where that is still possible.
+    Rollback(OpenSelection),
+    /// Show past rotations, or check the journal's hash chain.
+    History(HistoryOptions),
+    /// Look at the lab and interfere with it.
+    #[command(subcommand)]
+    Lab(LabCommand),
+    /// Check the configuration, or print its schema.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Selection {
+    /// The account, by its name in the configuration. Can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Vec<String>,
+    /// Every account.
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RotateOptions {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// Set a fresh password everywhere, whatever is in use: after somebody set a third one. Closes the held
+    /// rotation, goes forward only.
+    #[arg(long)]
+    pub(super) repair: bool,
+    /// Rotate although the vault does not have the password in use: then there is no way back once the
+    /// directory is touched.
+    #[arg(long)]
+    pub(super) accept_forward_only: bool,
+    /// Only show the plan.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Why, for the journal.
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+    /// The ticket, for the journal.
+    #[arg(long, default_value = "")]
+    pub(super) ticket: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusOptions {
+    /// Exit with 3 when a rotation is held, with 75 when one was interrupted.
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OpenSelection {
+    /// Only this account's. Can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryOptions {
+    #[command(subcommand)]
+    pub(super) command: Option<HistoryCommand>,
+    /// Only this account's.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Option<String>,
+    /// One rotation, with all its entries.
+    #[arg(long, value_name = "ID")]
+    pub(super) rotation: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HistoryCommand {
+    /// Check the hash chain over every entry.
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LabCommand {
+    /// Print the truth of the lab: who holds which password, by label.
+    Show,
+    /// Make a lab, where there is none.
+    Init(LabInit),
+    /// Set a password behind the tool's back, as a person would.
+    SetPassword {
+        /// The account.
+        #[arg(long)]
+        account: String,
+        /// Who gets it: `directory`, `engine:SERVER/CONNECTOR` or `vault:current`.
+        #[arg(long, default_value = "directory")]
+        holder: String,
+    },
+    /// Order bad luck.
+    #[command(subcommand)]
+    Fault(FaultCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LabInit {
+    /// The active server's name.
+    #[arg(long, default_value = "SYNC1")]
+    pub(super) server: String,
+    /// How many staging servers stand beside it.
+    #[arg(long, default_value_t = 0)]
+    pub(super) staging_servers: u32,
+    /// The account's sAMAccountName.
+    #[arg(long, default_value = "MSOL_1a2b3c4d5e6f")]
+    pub(super) account: String,
+    /// Let the server log on to a real directory: `ldaps://HOST[:PORT]`.
+    #[arg(long, value_name = "URL", requires_all = ["logon_name", "password_file"])]
+    pub(super) logon: Option<String>,
+    /// Certificate authority of that directory, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(super) logon_ca_file: Option<PathBuf>,
+    /// The name that it logs on with.
+    #[arg(long, value_name = "NAME")]
+    pub(super) logon_name: Option<String>,
+    /// A file with the password that the engine holds first.
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FaultCommand {
+    /// Order a fault.
+    Add {
+        /// Its name; `lab fault list` prints them all.
+        name: String,
+        /// How often it strikes.
+        #[arg(long)]
+        times: Option<u32>,
+    },
+    /// List what was ordered, and what can be.
+    List,
+    /// Take every order back.
+    Clear,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Check the configuration file and tell every fault.
+    Check,
+    /// Print the JSON schema of the configuration file.
+    Schema,
+}

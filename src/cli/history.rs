@@ -1,0 +1,189 @@
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::arguments::{Global, HistoryCommand, HistoryOptions};
+use super::exit::Exit;
+use super::output::{print, say, show, table};
+use super::session;
+use crate::engine::Rotation;
+use crate::journal::{Entry, Journal, JournalError};
+use crate::rotation::{Event, Outcome, Seen};
+
+#[derive(Serialize)]
+struct History {
+    rotations: Vec<Past>,
+}
+
+#[derive(Serialize)]
+struct Past {
+    rotation: String,
+    account: String,
+    state: &'static str,
+    began: Option<Timestamp>,
+    last: Option<Timestamp>,
+    initiator: String,
+    reason: String,
+    ticket: String,
+    /// Only when one rotation was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    entries: Vec<PastEntry>,
+}
+
+#[derive(Serialize)]
+struct PastEntry {
+    position: i64,
+    seq: i64,
+    epoch: i64,
+    at: Timestamp,
+    hash: String,
+    #[serde(flatten)]
+    event: Value,
+    #[serde(skip)]
+    line: String,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    intact: bool,
+    entries: u64,
+    first_bad_entry: Option<i64>,
+    cause: Option<String>,
+}
+
+pub(super) async fn run(global: &Global, options: &HistoryOptions) -> Exit {
+    let world = match session::open(global) {
+        Ok(world) => world,
+        Err(exit) => return exit,
+    };
+    let done = match world.journal_as_it_is().await {
+        Ok(journal) if matches!(options.command, Some(HistoryCommand::Verify)) => verify(global, &*journal).await,
+        Ok(journal) => list(global, options, &*journal).await,
+        Err(error) => Err(error),
+    };
+    done.unwrap_or_else(|error| {
+        let (message, exit) = session::journal_failed(&error);
+        say(&message);
+        exit
+    })
+}
+
+async fn verify(global: &Global, journal: &dyn Journal) -> Result<Exit, JournalError> {
+    let (verified, exit) = match journal.verify().await? {
+        Ok(entries) => (Verified { intact: true, entries, first_bad_entry: None, cause: None }, Exit::Done),
+        Err(tampered) => {
+            let entries = u64::try_from(tampered.position - 1).unwrap_or_default();
+            let cause = Some(tampered.cause);
+            (Verified { intact: false, entries, first_bad_entry: Some(tampered.position), cause }, Exit::Failed)
+        }
+    };
+    show(global.format, &verified, |verified| match (&verified.first_bad_entry, &verified.cause) {
+        (Some(position), Some(cause)) => format!(
+            "the journal was changed: entry {position} does not fit: {cause}; the {} entries before it are intact",
+            verified.entries
+        ),
+        _ => format!("the journal is intact: {} entries", verified.entries),
+    });
+    Ok(exit)
+}
+
+async fn list(global: &Global, options: &HistoryOptions, journal: &dyn Journal) -> Result<Exit, JournalError> {
+    let mut rotations = Vec::new();
+    if let Some(id) = &options.rotation {
+        rotations.push(past(&Rotation::read(journal, id).await?, true));
+    } else {
+        for listed in journal.list().await? {
+            if options.account.as_ref().is_none_or(|account| *account == listed.account) {
+                rotations.push(past(&Rotation::read(journal, &listed.id).await?, false));
+            }
+        }
+    }
+    show(global.format, &History { rotations }, text);
+    Ok(Exit::Done)
+}
+
+/// How a rotation stands, in one word.
+pub(super) fn state(rotation: &Rotation) -> &'static str {
+    let progress = rotation.progress();
+    match (&progress.ended, &progress.held) {
+        _ if progress.superseded => "repaired",
+        (Some(Outcome::Finished), _) => "rotated",
+        (Some(_), _) => "rolled-back",
+        (None, Some(_)) => "held",
+        (None, None) => "interrupted",
+    }
+}
+
+fn past(rotation: &Rotation, with_entries: bool) -> Past {
+    let log = rotation.log();
+    let (initiator, reason, ticket) = match log.first().map(|entry| &entry.event) {
+        Some(Event::Begun { initiator, reason, ticket, .. }) => (initiator.clone(), reason.clone(), ticket.clone()),
+        _ => Default::default(),
+    };
+    Past {
+        rotation: rotation.id().to_owned(),
+        account: rotation.plan().inventory.account.clone(),
+        state: state(rotation),
+        began: log.first().map(|entry| entry.at),
+        last: log.last().map(|entry| entry.at),
+        initiator,
+        reason,
+        ticket,
+        entries: if with_entries { log.iter().map(past_entry).collect() } else { Vec::new() },
+    }
+}
+
+fn past_entry(entry: &Entry) -> PastEntry {
+    PastEntry {
+        position: entry.position,
+        seq: entry.seq,
+        epoch: entry.epoch,
+        at: entry.at,
+        hash: entry.hash.clone(),
+        event: serde_json::to_value(&entry.event).unwrap_or_default(),
+        line: line(&entry.event),
+    }
+}
+
+fn line(event: &Event) -> String {
+    match event {
+        Event::Begun { plan, initiator, .. } => format!("begun by {initiator}: {}", plan.inventory.dn),
+        Event::Claimed { holder } => format!("taken up by {holder}"),
+        Event::Intent { step, .. } => format!("intent {step}"),
+        Event::Done { step, proof: Seen::Sync(facts) } => format!("done {step}: {}", facts.result),
+        Event::Done { step, .. } => format!("done {step}"),
+        Event::Failed { step, fault } => format!("failed {step} ({}): {fault}", fault.meaning),
+        Event::Looked { step, side, .. } => format!("looked {step}: {side:?}"),
+        Event::LookFailed { step, fault } => format!("look failed {step}: {fault}"),
+        Event::Turned { why, .. } => format!("turned back: {why}"),
+        Event::Resumed { by } => format!("resumed by {by}"),
+        Event::Held { why } => format!("held: {why}"),
+        Event::Finished => "finished: all new".into(),
+        Event::RolledBack => "rolled back: all old".into(),
+        Event::Superseded { by } => format!("closed by repair {by}"),
+    }
+}
+
+fn text(history: &History) -> String {
+    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+    if let [only] = &history.rotations[..]
+        && !only.entries.is_empty()
+    {
+        print(&format!("rotation {} of {}: {}", only.rotation, only.account, only.state));
+        let row = |entry: &PastEntry| vec![entry.seq.to_string(), time(Some(entry.at)), entry.line.clone()];
+        return table(&["ENTRY", "AT", "WHAT"], only.entries.iter().map(row).collect());
+    }
+    let row = |past: &Past| {
+        vec![
+            past.rotation.clone(),
+            past.account.clone(),
+            past.state.to_owned(),
+            time(past.began),
+            past.initiator.clone(),
+            past.reason.clone(),
+            past.ticket.clone(),
+        ]
+    };
+    let header = ["ROTATION", "ACCOUNT", "STATE", "BEGAN", "BY", "REASON", "TICKET"];
+    table(&header, history.rotations.iter().map(row).collect())
+}

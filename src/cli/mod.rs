@@ -1,0 +1,49 @@
+//! The command line. stdout carries data, stderr talk and progress; exit codes are documented in README.
+
+mod arguments;
+mod config;
+mod exit;
+mod history;
+mod lab;
+mod outcome;
+mod output;
+mod plan;
+mod rollback;
+mod rotate;
+mod session;
+mod status;
+mod steps;
+
+use clap::{CommandFactory, Parser};
+
+use arguments::{Arguments, Command};
+pub use exit::Exit;
+
+/// Runs the program with the process's own arguments.
+pub async fn run() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(wish) => {
+            // `--help` and `--version` are answers, not mistakes. That they can't be printed changes nothing.
+            let _ = wish.print();
+            return if wish.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    output::start_logging(&arguments.log);
+    let Arguments { global, command, .. } = arguments;
+    match command {
+        Command::Rotate(options) => rotate::run(&global, &options).await,
+        Command::Plan(options) => plan::run(&global, &options).await,
+        Command::Status(options) => status::run(&global, &options).await,
+        Command::Resume(options) => rotate::resume(&global, &options).await,
+        Command::Rollback(options) => rollback::run(&global, &options).await,
+        Command::History(options) => history::run(&global, &options).await,
+        Command::Lab(command) => lab::run(&global, command),
+        Command::Config(command) => config::run(&global, &command),
+        Command::Completions { shell } => {
+            let mut program = Arguments::command();
+            clap_complete::generate(shell, &mut program, "entra-rotator", &mut std::io::stdout());
+            Exit::Done
+        }
+    }
+}

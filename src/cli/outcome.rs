@@ -1,0 +1,118 @@
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::output::table;
+use crate::engine::Rotation;
+use crate::rotation::{Outcome, Seen, Side, Step};
+use crate::rotation::Event;
+
+/// What came of one account, for people and programs.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Result {
+    pub(super) account: String,
+    pub(super) rotation: Option<String>,
+    pub(super) outcome: &'static str,
+    pub(super) exit: u8,
+    /// One sentence or more: what holds now, why, and the next step.
+    pub(super) message: String,
+    #[serde(skip)]
+    pub(super) exits: Exit,
+}
+
+impl Result {
+    pub(super) fn without_rotation(account: &str, exit: Exit, message: String) -> Self {
+        Self { account: account.to_owned(), rotation: None, outcome: exit.word(), exit: exit.code(), message, exits: exit }
+    }
+
+    pub(super) fn of(rotation: &Rotation, outcome: &Outcome) -> Self {
+        let (exit, message) = judge(rotation, outcome);
+        let account = rotation.plan().inventory.account.clone();
+        let word = if *outcome == Outcome::Finished { "rotated" } else { exit.word() };
+        Self { account, rotation: Some(rotation.id().to_owned()), outcome: word, exit: exit.code(), message, exits: exit }
+    }
+
+    pub(super) fn stopped(rotation: &Rotation, (message, exit): (String, Exit)) -> Self {
+        let account = rotation.plan().inventory.account.clone();
+        Self { account, rotation: Some(rotation.id().to_owned()), outcome: exit.word(), exit: exit.code(), message, exits: exit }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Results {
+    pub(super) results: Vec<Result>,
+    pub(super) exit: u8,
+}
+
+impl Results {
+    pub(super) fn table(&self) -> String {
+        let row = |result: &Result| {
+            let rotation = result.rotation.clone().unwrap_or_else(|| "-".into());
+            vec![result.account.clone(), result.outcome.to_owned(), rotation]
+        };
+        let table = table(&["ACCOUNT", "OUTCOME", "ROTATION"], self.results.iter().map(row).collect());
+        let messages = self.results.iter().map(|result| format!("{}: {}", result.account, result.message));
+        std::iter::once(table).chain(messages).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn judge(rotation: &Rotation, outcome: &Outcome) -> (Exit, String) {
+    let cause = || match rotation.last_fault() {
+        Some((step, fault)) => format!("\n  cause: {step}: {fault}"),
+        None => String::new(),
+    };
+    match outcome {
+        Outcome::Finished => (Exit::Done, format!("all new: proven by {}, current in the vault", proof(rotation))),
+        Outcome::RolledBack => rolled_back(rotation, &cause()),
+        Outcome::Held(why) => {
+            let paused = if still_paused(rotation) {
+                "\n  the sync scheduler is still disabled: turn it on with Set-ADSyncScheduler -SyncCycleEnabled $true"
+            } else {
+                ""
+            };
+            (Exit::Held, format!("held: {why}{}{paused}\n  next step: {}", cause(), why.next_step()))
+        }
+    }
+}
+
+fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
+    let wrote = |step: &Step| rotation.log().iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step));
+    if !wrote(&Step::Directory) {
+        let waiting = rotation.last_fault().is_some_and(|(step, fault)| {
+            matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }) && fault.meaning == providers::port::Meaning::Later
+        });
+        let refused = rotation
+            .last_fault()
+            .is_some_and(|(step, _)| matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }));
+        let exit = if waiting { Exit::Later } else if refused { Exit::Refused } else { Exit::Failed };
+        return (exit, format!("all old: the directory was not touched{cause}"));
+    }
+    let proven = rotation.log().iter().rev().any(|entry| {
+        matches!(&entry.event, Event::Done { step: Step::Prove { .. }, .. }) && rotation.progress().touched(&Step::Directory)
+    });
+    let proven = if proven { format!(", proven by {}", proof(rotation)) } else { String::new() };
+    (Exit::Failed, format!("all old: put back{proven}{cause}"))
+}
+
+fn proof(rotation: &Rotation) -> String {
+    let last = rotation.log().iter().rev().find_map(|entry| match &entry.event {
+        Event::Done { step: Step::Prove { server, .. }, proof: Seen::Sync(facts) } => Some((server, facts)),
+        _ => None,
+    });
+    match last {
+        Some((server, facts)) => format!("a delta import of {} on {server} ({})", facts.connector, facts.result),
+        None => "no test sync".into(),
+    }
+}
+
+/// Whether Quiesce may have disabled the scheduler and Release did not bring it back.
+fn still_paused(rotation: &Rotation) -> bool {
+    let disables = rotation.plan().inventory.quiesce == providers::port::QuiesceMode::Disable;
+    let events = rotation.log().iter().rev().map(|entry| &entry.event);
+    let last = events.into_iter().find_map(|event| match event {
+        Event::Intent { step: Step::Quiesce { .. }, .. } => Some(true),
+        Event::Done { step: Step::Release { .. }, .. } => Some(false),
+        Event::Looked { step: Step::Quiesce { .. }, side: Side::Old, .. } => Some(false),
+        _ => None,
+    });
+    disables && last == Some(true)
+}

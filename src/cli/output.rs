@@ -1,0 +1,57 @@
+use std::io::Write;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::arguments::Format;
+
+/// Version of every JSON document that the program prints.
+pub(super) const SCHEMA: u32 = 1;
+
+/// Logs go to standard error, and only what the filter admits.
+pub(super) fn start_logging(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|cause| {
+        say(&format!("--log {filter} is no filter ({cause}); logging warnings"));
+        tracing_subscriber::EnvFilter::new("warn")
+    });
+    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    // Only a second start could fail, and there is none.
+    drop(started);
+}
+
+/// Talk: a line on standard error.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Data: a line on standard output. A reader that went away is no fault of ours.
+pub(super) fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Data as JSON with a schema version, or as what `table` makes of it.
+pub(super) fn show<T: Serialize>(format: Format, data: &T, table: impl FnOnce(&T) -> String) {
+    #[derive(Serialize)]
+    struct Document<'d, T> {
+        schema: u32,
+        #[serde(flatten)]
+        data: &'d T,
+    }
+    match format {
+        Format::Json => match serde_json::to_string_pretty(&Document { schema: SCHEMA, data }) {
+            Ok(text) => print(&text),
+            Err(cause) => say(&format!("this can't be printed as JSON: {cause}")),
+        },
+        Format::Table => print(&table(data)),
+    }
+}
+
+/// A plain table.
+pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}

@@ -1,0 +1,106 @@
+use serde::Serialize;
+
+use super::arguments::{Global, Selection};
+use super::exit::Exit;
+use super::output::{say, show};
+use super::{rotate, session};
+use crate::engine::{Prepared, Wish, prepare};
+use crate::rotation::OldPassword;
+
+#[derive(Serialize)]
+struct Plans {
+    plans: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    account: String,
+    dn: String,
+    /// The domain controller where the resets happen.
+    dc: String,
+    vault: String,
+    directory: String,
+    old_password: OldPassword,
+    /// The last step that can be undone.
+    pivot: String,
+    steps: Vec<ShownStep>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ShownStep {
+    step: String,
+    what: String,
+    can_be_undone: bool,
+}
+
+pub(super) async fn run(global: &Global, selection: &Selection) -> Exit {
+    show_plans(global, &selection.account, false, false).await
+}
+
+/// Prints the plans of the chosen accounts; those that have none are told on standard error.
+pub(super) async fn show_plans(global: &Global, accounts: &[String], repair: bool, forward_only: bool) -> Exit {
+    let world = match session::open(global) {
+        Ok(world) => world,
+        Err(exit) => return exit,
+    };
+    let wishes = match session::choose(&world, accounts) {
+        Ok(wishes) => wishes,
+        Err(exit) => return exit,
+    };
+    let mut exit = Exit::Done;
+    let mut plans = Vec::new();
+    for wish in wishes {
+        let wish = Wish { repair, forward_only, ..wish };
+        match prepare(world.ports(), &wish).await {
+            Ok(prepared) => plans.push(shown(
+                prepared,
+                world.ports().vault.describe(),
+                world.ports().directory.describe(),
+            )),
+            Err(refusal) => {
+                let (message, refused) = rotate::refused(&refusal);
+                say(&format!("{}: {message}", wish.account));
+                exit = exit.worse(refused);
+            }
+        }
+    }
+    show(global.format, &Plans { plans }, |plans| plans.plans.iter().map(text).collect::<Vec<_>>().join("\n"));
+    exit
+}
+
+fn shown(prepared: Prepared, vault: String, directory: String) -> Shown {
+    let Prepared { plan, warnings } = prepared;
+    let step = |(index, step): (usize, &crate::rotation::Step)| ShownStep {
+        step: step.to_string(),
+        what: step.sentence(),
+        can_be_undone: index <= plan.pivot,
+    };
+    Shown {
+        steps: plan.steps.iter().enumerate().map(step).collect(),
+        pivot: plan.steps[plan.pivot].to_string(),
+        account: plan.inventory.account,
+        dn: plan.inventory.dn,
+        dc: plan.inventory.fingerprint.dc,
+        vault,
+        directory,
+        old_password: plan.old,
+        warnings,
+    }
+}
+
+fn text(plan: &Shown) -> String {
+    let mut lines = vec![
+        format!("{}: {}", plan.account, plan.dn),
+        format!("  directory: {}, resets at {}", plan.directory, plan.dc),
+        format!("  vault: {}", plan.vault),
+    ];
+    for (number, step) in plan.steps.iter().enumerate() {
+        lines.push(format!("  {:>2}  {:<36} {}", number + 1, step.step, step.what));
+        if step.step == plan.pivot {
+            lines.push("      ---- up to here everything is put back when a step fails; from here on it only goes forward ----".into());
+        }
+    }
+    lines.extend(plan.warnings.iter().map(|warning| format!("  note: {warning}")));
+    lines.join("\n")
+}

@@ -1,0 +1,227 @@
+//! `rotate` and `resume`: one account after the other, each under its lease.
+
+use super::arguments::{Global, OpenSelection, RotateOptions};
+use super::exit::Exit;
+use super::outcome::{Result as Came, Results};
+use super::output::{say, show};
+use super::steps::Steps;
+use super::{plan, session};
+use crate::engine::{Refusal, Rotation, Wish, prepare};
+use crate::journal::{Journal, Lease, Listed, State};
+use crate::rotation::Outcome;
+use crate::wiring::World;
+
+pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
+    if options.dry_run {
+        return plan::show_plans(global, &options.selection.account, options.repair, options.accept_forward_only).await;
+    }
+    let (world, wishes) = match open(global, &options.selection.account) {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
+    };
+    let journal = match world.journal().await {
+        Ok(journal) => journal,
+        Err(error) => {
+            let (message, exit) = session::journal_failed(&error);
+            let results = wishes.iter().map(|wish| Came::without_rotation(&wish.account, exit, message.clone()));
+            return finish(global, results.collect());
+        }
+    };
+    let mut results = Vec::new();
+    for wish in wishes {
+        results.push(rotate(&world, &*journal, &wish, options).await);
+    }
+    finish(global, results)
+}
+
+/// Rotates one account; an interrupted rotation of it is taken up first, and is then what was asked for.
+async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &RotateOptions) -> Came {
+    let account = &wish.account;
+    let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
+    let _lease = match Lease::take(&world.journal_file, account, &session::holder()) {
+        Ok(lease) => lease,
+        Err(busy) => return fail(session::busy(&busy)),
+    };
+    let mut open = match open_rotations(journal, account).await {
+        Ok(open) => open,
+        Err(failed) => return fail(failed),
+    };
+    if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
+        say(&format!("{account}: rotation {} was interrupted and is taken up", running.id));
+        let came = take_up(world, journal, &running.id, false).await;
+        if !(options.repair && came.exits == Exit::Held) {
+            return came;
+        }
+        open = match open_rotations(journal, account).await {
+            Ok(open) => open,
+            Err(failed) => return fail(failed),
+        };
+    }
+    if let (Some(held), false) = (open.first(), options.repair) {
+        let why = held_because(journal, &held.id).await;
+        return Came::without_rotation(
+            account,
+            Exit::Held,
+            format!("rotation {} is held: {why}\n  a held rotation blocks this account only; `resume`, `rollback` or `rotate --repair` ends it", held.id),
+        );
+    }
+    let wish = Wish {
+        repair: options.repair,
+        repairs: open.into_iter().map(|listed| listed.id).collect(),
+        forward_only: options.accept_forward_only,
+        ..wish.clone()
+    };
+    let prepared = match prepare(world.ports(), &wish).await {
+        Ok(prepared) => prepared,
+        Err(refusal) => return fail(refused(&refusal)),
+    };
+    for warning in &prepared.warnings {
+        say(&format!("{account}: note: {warning}"));
+    }
+    say(&format!("{account}: {}", prepared.plan.inventory.dn));
+    let initiator = session::initiator();
+    let begun =
+        Rotation::begin(journal, world.ports(), prepared.plan, &initiator, &options.reason, &options.ticket).await;
+    match begun {
+        Ok(rotation) => drive(world, journal, rotation).await,
+        Err(error) => fail(session::journal_failed(&error)),
+    }
+}
+
+/// What a refusal to begin means for people.
+pub(super) fn refused(refusal: &Refusal) -> (String, Exit) {
+    use providers::port::Meaning;
+    match refusal {
+        Refusal::Refused(reasons) => {
+            (format!("nothing was changed, because:\n  - {}", reasons.join("\n  - ")), Exit::Refused)
+        }
+        Refusal::Unseen(fault) => {
+            let exit = match fault.meaning {
+                Meaning::Later | Meaning::Unclear => Exit::Later,
+                Meaning::Refused => Exit::Refused,
+                Meaning::Broken => Exit::Usage,
+            };
+            (format!("nothing was changed: {}", session::sentence(fault)), exit)
+        }
+    }
+}
+
+async fn held_because(journal: &dyn Journal, id: &str) -> String {
+    match Rotation::read(journal, id).await {
+        Ok(rotation) => rotation.progress().held.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Err(error) => error.to_string(),
+    }
+}
+
+pub(super) async fn open_rotations(journal: &dyn Journal, account: &str) -> Result<Vec<Listed>, (String, Exit)> {
+    let listed = journal.list().await.map_err(|error| session::journal_failed(&error))?;
+    Ok(listed.into_iter().filter(|listed| listed.account == account && listed.state != State::Closed).collect())
+}
+
+pub(super) async fn resume(global: &Global, options: &OpenSelection) -> Exit {
+    each_open(global, &options.account, Order::Resume).await
+}
+
+/// What a person orders for an open rotation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Resume,
+    RollBack,
+}
+
+/// Carries an order out on every open rotation of the chosen accounts.
+pub(super) async fn each_open(global: &Global, accounts: &[String], order: Order) -> Exit {
+    let (world, wishes) = match open(global, accounts) {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
+    };
+    let journal = match world.journal_as_it_is().await {
+        Ok(journal) => journal,
+        Err(error) => {
+            let (message, exit) = session::journal_failed(&error);
+            say(&message);
+            return exit;
+        }
+    };
+    let mut results = Vec::new();
+    for wish in &wishes {
+        let open = match open_rotations(&*journal, &wish.account).await {
+            Ok(open) => open,
+            Err((message, exit)) => {
+                results.push(Came::without_rotation(&wish.account, exit, message));
+                continue;
+            }
+        };
+        for listed in open {
+            let lease = Lease::take(&world.journal_file, &wish.account, &session::holder());
+            results.push(match lease {
+                Ok(_lease) => take_up(&world, &*journal, &listed.id, order == Order::RollBack).await,
+                Err(busy) => {
+                    let (message, exit) = session::busy(&busy);
+                    Came::without_rotation(&wish.account, exit, message)
+                }
+            });
+        }
+    }
+    if results.is_empty() {
+        say("no rotation is open: nothing to do");
+    }
+    finish(global, results)
+}
+
+/// Takes a rotation up that another process left, or that is held, and goes on with it.
+async fn take_up(world: &World, journal: &dyn Journal, id: &str, back: bool) -> Came {
+    let read = Rotation::read(journal, id).await;
+    let mut rotation = match read {
+        Ok(rotation) => rotation,
+        Err(error) => {
+            let (message, exit) = session::journal_failed(&error);
+            return Came::without_rotation(id, exit, message);
+        }
+    };
+    if !rotation.progress().is_closed() {
+        rotation = match Rotation::claim(journal, world.ports(), id, &session::holder()).await {
+            Ok(rotation) => rotation,
+            Err(stopped) => return Came::stopped(&rotation, session::stopped(&stopped, id)),
+        };
+    }
+    say(&format!("{}: rotation {id}", rotation.plan().inventory.account));
+    let by = session::initiator();
+    let ordered = if back {
+        rotation.roll_back(journal, world.ports()).await
+    } else {
+        rotation.resume(journal, world.ports(), &by).await
+    };
+    match ordered {
+        Ok(()) => drive(world, journal, rotation).await,
+        Err(stopped) => Came::stopped(&rotation, session::stopped(&stopped, id)),
+    }
+}
+
+async fn drive(world: &World, journal: &dyn Journal, mut rotation: Rotation) -> Came {
+    let steps = Steps::new();
+    let outcome: Result<Outcome, _> = rotation.drive(journal, world.ports(), &steps).await;
+    drop(steps);
+    match outcome {
+        Ok(outcome) => Came::of(&rotation, &outcome),
+        Err(stopped) => {
+            let told = session::stopped(&stopped, rotation.id());
+            Came::stopped(&rotation, told)
+        }
+    }
+}
+
+fn open(global: &Global, accounts: &[String]) -> Result<(World, Vec<Wish>), Exit> {
+    let world = session::open(global)?;
+    let wishes = session::choose(&world, accounts)?;
+    Ok((world, wishes))
+}
+
+fn finish(global: &Global, results: Vec<Came>) -> Exit {
+    let exit = results.iter().fold(Exit::Done, |worst, came| worst.worse(came.exits));
+    let results = Results { results, exit: exit.code() };
+    if !results.results.is_empty() || global.format == super::arguments::Format::Json {
+        show(global.format, &results, Results::table);
+    }
+    exit
+}

@@ -1,0 +1,125 @@
+use std::path::PathBuf;
+
+use providers::port::{Fault, Meaning};
+
+use super::arguments::Global;
+use super::exit::Exit;
+use super::output::say;
+use crate::config;
+use crate::engine::{Stopped, Wish};
+use crate::journal::{Busy, JournalError};
+use crate::wiring::World;
+
+/// Opens the world that a command works on, or says why not.
+pub(super) fn open(global: &Global) -> Result<World, Exit> {
+    let world = if global.lab {
+        World::of_lab(&lab_dir(global)?)
+    } else {
+        let config = config::read(&global.config).map_err(|faulty| {
+            say(&format!("the configuration can't be used:\n{faulty}"));
+            Exit::Usage
+        })?;
+        World::of_config(&config)
+    };
+    world.map_err(|fault| {
+        say(&sentence(&fault));
+        Exit::Usage
+    })
+}
+
+/// The lab's folder.
+pub(super) fn lab_dir(global: &Global) -> Result<PathBuf, Exit> {
+    if let Some(dir) = &global.lab_dir {
+        return Ok(dir.clone());
+    }
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = from("XDG_STATE_HOME")
+        .or_else(|| from("HOME").map(|home| home.join(".local/state")))
+        .or_else(|| from("LOCALAPPDATA"));
+    state.map(|state| state.join("entra-rotator/lab")).ok_or_else(|| {
+        say("there is no state folder (XDG_STATE_HOME, HOME and LOCALAPPDATA are not set); name one with --lab-dir");
+        Exit::Usage
+    })
+}
+
+/// The accounts that were asked for.
+pub(super) fn choose(world: &World, names: &[String]) -> Result<Vec<Wish>, Exit> {
+    if names.is_empty() {
+        return Ok(world.wishes.clone());
+    }
+    let mut chosen = Vec::new();
+    for name in names {
+        let Some(wish) = world.wishes.iter().find(|wish| wish.account == *name) else {
+            let known: Vec<&str> = world.wishes.iter().map(|wish| wish.account.as_str()).collect();
+            say(&format!("there is no account `{name}` in the configuration; it has: {}", known.join(", ")));
+            return Err(Exit::Usage);
+        };
+        chosen.push(wish.clone());
+    }
+    Ok(chosen)
+}
+
+/// Who we are, for the journal and for whoever finds the lease taken.
+pub(super) fn initiator() -> String {
+    let user = ["SUDO_USER", "USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    #[cfg(unix)]
+    let host = Some(rustix::system::uname().nodename().to_string_lossy().into_owned());
+    #[cfg(not(unix))]
+    let host = std::env::var("COMPUTERNAME").ok();
+    format!("{}@{}", user.unwrap_or_else(|| "unknown".into()), host.unwrap_or_else(|| "unknown".into()))
+}
+
+/// The same with the process, which tells one run from another.
+pub(super) fn holder() -> String {
+    format!("{}, process {}", initiator(), std::process::id())
+}
+
+/// A fault as a sentence with its next step.
+pub(super) fn sentence(fault: &Fault) -> String {
+    let hint = if fault.hint.is_empty() { String::new() } else { format!("\n  next step: {}", fault.hint) };
+    format!("{}: {}{hint}", fault.doing, fault.cause)
+}
+
+/// Cause, next step and exit code of a journal that did not do what it was asked.
+pub(super) fn journal_failed(error: &JournalError) -> (String, Exit) {
+    let (hint, exit) = match error {
+        JournalError::InFlight { .. } => ("wait for it, or `resume` it", Exit::Busy),
+        JournalError::Fenced { .. } => ("the other process goes on with it; this one stopped without acting further", Exit::Busy),
+        JournalError::Unknown { .. } => ("`history` lists the rotations", Exit::Usage),
+        JournalError::DiskFull { .. } => ("make room on that disk; nothing is begun without a durable record", Exit::Refused),
+        JournalError::Unreadable { .. } => ("`history verify` says whether the journal was changed", Exit::Usage),
+        JournalError::Store { .. } => ("look at the file, its folder and their owner", Exit::Usage),
+    };
+    (format!("{error}\n  next step: {hint}"), exit)
+}
+
+/// The same for a rotation that stopped without an outcome.
+pub(super) fn stopped(stopped: &Stopped, rotation: &str) -> (String, Exit) {
+    match stopped {
+        Stopped::Journal(error @ (JournalError::DiskFull { .. } | JournalError::Store { .. })) => (
+            format!(
+                "{error}\n  rotation {rotation} stopped where it was; both passwords are in the vault\n  next step: mend that, then `resume`"
+            ),
+            Exit::Later,
+        ),
+        Stopped::Journal(error) => journal_failed(error),
+        Stopped::World(fault) => {
+            let exit = if fault.meaning == Meaning::Broken { Exit::Usage } else { Exit::Later };
+            let text = format!(
+                "rotation {rotation} stays as it is: before it goes on, the journal must be compared with vault and directory\n  {}",
+                sentence(fault)
+            );
+            (text, exit)
+        }
+        Stopped::NotNow(why) => (why.clone(), Exit::Refused),
+        Stopped::Endless(_) => (stopped.to_string(), Exit::Held),
+    }
+}
+
+/// The same for a lease that was not to be had.
+pub(super) fn busy(busy: &Busy) -> (String, Exit) {
+    match busy {
+        Busy::Held { .. } => (format!("{busy}\n  next step: wait for it, or look at `status`"), Exit::Busy),
+        Busy::NoLock { .. } => (format!("{busy}\n  next step: look at the folder and its owner"), Exit::Usage),
+    }
+}

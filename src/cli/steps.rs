@@ -1,0 +1,87 @@
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::output::say;
+use crate::engine::Watch;
+use crate::journal::Entry;
+use crate::rotation::{Direction, Event, Progress, Side, Step};
+
+/// The live step list on standard error: with a running clock on a terminal, as plain lines elsewhere.
+pub(super) struct Steps {
+    bar: ProgressBar,
+    begun: Mutex<Option<(Step, Instant)>>,
+}
+
+impl Steps {
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        Self { bar, begun: Mutex::new(None) }
+    }
+
+    fn line(&self, line: &str) {
+        if self.bar.is_hidden() { say(line) } else { self.bar.println(line) }
+    }
+
+    fn elapsed(&self, step: &Step) -> String {
+        let begun = self.begun.lock().ok().and_then(|mut begun| begun.take());
+        match begun {
+            Some((of, at)) if of == *step => format!("{:.1} s", at.elapsed().as_secs_f32()),
+            _ => String::new(),
+        }
+    }
+}
+
+impl Watch for Steps {
+    fn entry(&self, entry: &Entry, progress: &Progress) {
+        let back = if progress.direction == Direction::Back { "back: " } else { "" };
+        match &entry.event {
+            Event::Intent { step, .. } => {
+                if let Ok(mut begun) = self.begun.lock() {
+                    *begun = Some((step.clone(), Instant::now()));
+                }
+                self.bar.reset_elapsed();
+                self.bar.set_message(format!("{back}{}", step.sentence()));
+                self.bar.enable_steady_tick(Duration::from_millis(120));
+            }
+            Event::Done { step, .. } => {
+                self.line(&format!("  done    {back}{step:<40} {}", self.elapsed(step)));
+            }
+            Event::Failed { step, fault } => {
+                self.line(&format!("  failed  {back}{step:<40} {}\n          {fault}", self.elapsed(step)));
+            }
+            Event::Looked { step, side, .. } => {
+                let seen = match side {
+                    Side::Old => "it had not taken effect",
+                    Side::New => "it had taken effect",
+                    Side::Foreign => "somebody else was here",
+                    Side::Blind => "it can't be seen; the same is applied again",
+                };
+                self.line(&format!("  looked  {back}{step:<40} {seen}"));
+            }
+            Event::LookFailed { step, fault } => self.line(&format!("  unseen  {back}{step}\n          {fault}")),
+            Event::Turned { why, .. } => self.line(&format!("  turning back to the old password: {why}")),
+            Event::Claimed { .. } => self.line("  an interrupted rotation is taken up"),
+            Event::Resumed { .. } => self.line("  resumed: every step is looked at anew"),
+            Event::Begun { .. } | Event::Held { .. } | Event::Finished | Event::RolledBack | Event::Superseded { .. } => {}
+        }
+    }
+
+    fn waiting(&self, until: Timestamp) {
+        let seconds = until.duration_since(Timestamp::now()).as_secs_f32();
+        if seconds > 5.0 {
+            self.line(&format!("  waiting {seconds:.0} s"));
+        }
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

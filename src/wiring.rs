@@ -1,0 +1,229 @@
+//! The only file that names adapters: from a configuration, or from a lab's folder, to the ports of each
+//! account.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use providers::active_directory::{self, ActiveDirectory};
+use providers::hashicorp_vault::{self, HashicorpVault};
+use providers::lab::{Lab, LabSetting, WorldPlan};
+use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
+
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::config::{Config, Quiesce, ServerKind, VaultKind};
+use crate::engine::{Ports, Wish};
+use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
+use crate::rotation::{Event, Limits};
+
+/// The file name of the journal in a lab's folder.
+const LAB_JOURNAL: &str = "journal.db";
+
+/// Everything that a command works on.
+pub struct World {
+    /// The accounts that can be rotated.
+    pub wishes: Vec<Wish>,
+    /// Where the journal lies.
+    pub journal_file: PathBuf,
+    ports: Ports,
+    labs: Vec<Lab>,
+}
+
+impl World {
+    /// The lab in `dir`; it is made when there is none.
+    pub fn of_lab(dir: &Path) -> Result<Self, Fault> {
+        if !Lab::exists(dir) {
+            Lab::create(dir, &WorldPlan::default_world())?;
+        }
+        let lab = open_lab(dir)?;
+        let names = lab.server_names();
+        let servers = names.iter().filter_map(|name| Some((name.clone(), lab.server(name)?))).collect();
+        let wishes = lab.account_names().into_iter().map(|account| Wish {
+            locator: account.clone(),
+            vault_name: account.clone(),
+            servers: names.iter().map(|name| (name.clone(), None)).collect(),
+            length: None,
+            ..wish(account)
+        });
+        Ok(Self {
+            wishes: wishes.collect(),
+            journal_file: dir.join(LAB_JOURNAL),
+            ports: ports(lab.vault(), lab.directory(), servers),
+            labs: vec![lab],
+        })
+    }
+
+    /// What a configuration describes.
+    pub fn of_config(config: &Config) -> Result<Self, Fault> {
+        let directory = ActiveDirectory::new(active_directory::Settings {
+            urls: config.directory.urls.clone(),
+            ca_file: config.directory.ca_file.clone(),
+            bind_name: config.directory.bind_name.clone(),
+            bind_password: config.directory.bind_password.read("the rotator's password for the directory")?,
+        })?;
+        let vault: Arc<dyn Vault> = match config.vault.kind {
+            VaultKind::Hashicorp => Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
+                url: config.vault.url.clone(),
+                ca_file: config.vault.ca_file.clone(),
+                mount: config.vault.mount.clone(),
+                namespace: config.vault.namespace.clone(),
+                token: config.vault.token.read("the vault's token")?,
+            })?),
+        };
+        let mut labs = Vec::new();
+        let mut servers: BTreeMap<String, Arc<dyn ConnectServer>> = BTreeMap::new();
+        for server in &config.server {
+            match server.kind {
+                ServerKind::Lab => {
+                    let lab = open_lab(&server.lab_dir)?;
+                    let port = lab.server(&server.name).ok_or_else(|| {
+                        let doing = format!("opening the lab in {}", server.lab_dir.display());
+                        Fault::broken(doing, format!("it has no server {}", server.name))
+                            .hint(format!("its servers are: {}", lab.server_names().join(", ")))
+                    })?;
+                    servers.insert(server.name.clone(), port);
+                    labs.push(lab);
+                }
+            }
+        }
+        let wishes = config.account.iter().map(|account| Wish {
+            locator: account.directory_name.clone(),
+            vault_name: account.vault_name.clone(),
+            servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
+            length: account.length,
+            quiesce: match account.quiesce {
+                Quiesce::Gap => QuiesceMode::Gap,
+            },
+            ..wish(account.name.clone())
+        });
+        Ok(Self {
+            wishes: wishes.collect(),
+            journal_file: config.journal.file.clone(),
+            ports: ports(vault, Arc::new(directory), servers),
+            labs,
+        })
+    }
+
+    /// The world behind its ports.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The journal, for rotating: with its ballast.
+    pub async fn journal(&self) -> Result<Box<dyn Journal>, JournalError> {
+        Ok(self.watched(SqliteJournal::open(&self.journal_file).await?))
+    }
+
+    /// The journal, for reading and for going on with what was begun.
+    pub async fn journal_as_it_is(&self) -> Result<Box<dyn Journal>, JournalError> {
+        Ok(self.watched(SqliteJournal::open_without_ballast(&self.journal_file).await?))
+    }
+
+    fn watched(&self, journal: SqliteJournal) -> Box<dyn Journal> {
+        if self.labs.is_empty() { Box::new(journal) } else { Box::new(LabJournal { journal, labs: self.labs.clone() }) }
+    }
+}
+
+fn wish(account: String) -> Wish {
+    Wish {
+        account,
+        locator: String::new(),
+        vault_name: String::new(),
+        servers: Vec::new(),
+        length: None,
+        quiesce: QuiesceMode::Gap,
+        repair: false,
+        repairs: Vec::new(),
+        forward_only: false,
+        limits: Limits::default(),
+    }
+}
+
+fn ports(
+    vault: Arc<dyn Vault>, directory: Arc<dyn Directory>, servers: BTreeMap<String, Arc<dyn ConnectServer>>,
+) -> Ports {
+    Ports { vault, directory, servers, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+}
+
+fn open_lab(dir: &Path) -> Result<Lab, Fault> {
+    Lab::open(dir, LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(end_process) })
+}
+
+/// Ends this process as `kill -9` does: no destructor, no buffer, no goodbye.
+fn end_process() {
+    #[cfg(unix)]
+    // It can't fail for one's own process; should it, the lab's call never returns all the same.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    #[cfg(not(unix))]
+    std::process::abort();
+}
+
+/// The journal of a world with labs in it: the lab's faults may end the process at an entry.
+struct LabJournal {
+    journal: SqliteJournal,
+    labs: Vec<Lab>,
+}
+
+impl LabJournal {
+    /// The step that an entry records as done, as the lab's faults name it.
+    async fn completes(&self, id: &str, event: &Event) -> Option<String> {
+        let Event::Done { step, .. } = event else { return None };
+        let log = self.journal.read(id).await.ok()?;
+        let back = log.iter().any(|entry| matches!(entry.event, Event::Turned { .. }));
+        Some(if back { format!("back:{step}") } else { step.to_string() })
+    }
+}
+
+#[async_trait]
+impl Journal for LabJournal {
+    async fn begin(&self, id: &str, account: &str, at: Timestamp, event: &Event) -> Result<Entry, JournalError> {
+        for lab in &self.labs {
+            lab.before_append().await;
+        }
+        let entry = self.journal.begin(id, account, at, event).await?;
+        for lab in &self.labs {
+            lab.after_append().await;
+        }
+        Ok(entry)
+    }
+
+    async fn append(&self, id: &str, epoch: i64, seq: i64, at: Timestamp, event: &Event) -> Result<Entry, JournalError> {
+        let done = self.completes(id, event).await;
+        for lab in &self.labs {
+            lab.before_append().await;
+            if let Some(step) = &done {
+                lab.at_append(step, false).await;
+            }
+        }
+        let entry = self.journal.append(id, epoch, seq, at, event).await?;
+        for lab in &self.labs {
+            lab.after_append().await;
+            if let Some(step) = &done {
+                lab.at_append(step, true).await;
+            }
+        }
+        Ok(entry)
+    }
+
+    async fn claim(&self, id: &str, holder: &str, at: Timestamp) -> Result<i64, JournalError> {
+        self.journal.claim(id, holder, at).await
+    }
+
+    async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
+        self.journal.read(id).await
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, JournalError> {
+        self.journal.list().await
+    }
+
+    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
+        self.journal.verify().await
+    }
+
+    fn release_ballast(&self) -> bool {
+        self.journal.release_ballast()
+    }
+}
