@@ -9,6 +9,7 @@ use super::topology::RootEntry;
 use crate::port::{AccountFacts, Fault};
 
 const ATTRIBUTES: &[&str] = &[
+    "distinguishedName",
     "sAMAccountName",
     "displayName",
     "objectClass",
@@ -57,6 +58,8 @@ pub(super) async fn find(session: &Session, root: &RootEntry, dc: &str, locator:
     let sam_account_name = entry.text("sAMAccountName").ok_or_else(|| {
         Fault::refused(doing(), format!("{dn} is not an account, or its sAMAccountName can't be read"))
     })?;
+    // The directory's own spelling: a search by distinguished name may give back the asker's.
+    let dn = entry.text("distinguishedName").map_or(dn, str::to_owned);
     let mut warnings = delicate_groups(session, &dn).await?;
     if entry.number("userAccountControl").is_some_and(|flags| flags & SMARTCARD_REQUIRED != 0) {
         warnings.push("the account requires a smart card: nobody logs on with its password".to_owned());
