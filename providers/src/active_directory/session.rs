@@ -1,6 +1,6 @@
 //! One connection to one domain controller: opened, used for one call, closed.
 //!
-//! Every wait has a limit. The one thing that a caller must know after a failure is whether the request
+//! Every wait has a limit of its own; together they end a call within a minute. The one thing that a caller must know after a failure is whether the request
 //! may have left: [`Lost`] says so. ldap3 copies a password into the request it sends and does not wipe
 //! that copy; what is ours is wiped.
 

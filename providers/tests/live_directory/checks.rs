@@ -302,6 +302,7 @@ async fn silence_after_the_set_is_unclear_in_bounded_time(world: Arc<World>) {
     let fault = fault(&world, result, Meaning::Unclear);
     assert!(fault.cause.contains("no answer within 20 s"), "{fault}");
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    assert!(proxy.was_reset().await, "what was given up could still arrive");
     assert_eq!(world.key_version_on_disk(CONNECTOR), before + 1);
     assert!(world.directory().accepts(world.dn(CONNECTOR), HOST, &new).await.expect("an answer"));
 }

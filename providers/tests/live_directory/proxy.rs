@@ -1,8 +1,10 @@
 //! A TCP proxy in front of the domain controller that fails at a chosen moment. It can't read the encrypted
 //! traffic, but it can count what the client sends.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -28,6 +30,8 @@ pub(crate) enum Mischief {
 
 pub(crate) struct Proxy {
     pub(crate) url: String,
+    /// Whether a client cut its side hard, so that nothing it still held can arrive.
+    reset: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -36,13 +40,26 @@ impl Proxy {
     pub(crate) async fn start(mischief: Mischief, at: usize) -> Self {
         let listener = TcpListener::bind((ADDRESS, 0)).await.expect("an address of our own");
         let port = listener.local_addr().expect("it is bound").port();
+        let reset = Arc::new(AtomicBool::new(false));
+        let noticed = Arc::clone(&reset);
         let task = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.expect("a connection");
-                tokio::spawn(serve(client, mischief, at));
+                tokio::spawn(serve(client, mischief, at, Arc::clone(&noticed)));
             }
         });
-        Self { url: format!("ldaps://{HOST}:{port}"), task }
+        Self { url: format!("ldaps://{HOST}:{port}"), reset, task }
+    }
+
+    pub(crate) async fn was_reset(&self) -> bool {
+        // The news of it travels through the kernel.
+        for _ in 0..20 {
+            if self.reset.load(Ordering::SeqCst) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        false
     }
 }
 
@@ -52,7 +69,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(client: TcpStream, mischief: Mischief, at: usize) {
+async fn serve(client: TcpStream, mischief: Mischief, at: usize, reset: Arc<AtomicBool>) {
     const APPLICATION_DATA: u8 = 23;
     let server = TcpStream::connect((ADDRESS, 636)).await.expect("the domain controller listens");
     let (mut from_client, to_client) = client.into_split();
@@ -62,7 +79,8 @@ async fn serve(client: TcpStream, mischief: Mischief, at: usize) {
     let mut records = 0;
     loop {
         let mut record = vec![0; 5];
-        if from_client.read_exact(&mut record).await.is_err() {
+        if let Err(error) = from_client.read_exact(&mut record).await {
+            reset.store(error.kind() == ErrorKind::ConnectionReset, Ordering::SeqCst);
             break;
         }
         records += usize::from(record[0] == APPLICATION_DATA);
