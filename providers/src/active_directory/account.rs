@@ -2,13 +2,14 @@
 
 use ldap3::ldap_escape;
 
+use super::connection::{Connection, Found};
 use super::entry::Entry;
 use super::policy;
-use super::session::{Found, Session};
 use super::topology::RootEntry;
 use crate::port::{AccountFacts, Fault};
 
 const ATTRIBUTES: &[&str] = &[
+    "distinguishedName",
     "sAMAccountName",
     "displayName",
     "objectClass",
@@ -38,13 +39,18 @@ const DELICATE_GROUPS: [(u32, &str, &str); 4] = [
 ];
 
 /// Finds exactly one account by sAMAccountName, user principal name or distinguished name.
-pub(super) async fn find(session: &Session, root: &RootEntry, dc: &str, locator: &str) -> Result<AccountFacts, Fault> {
+pub(super) async fn find(
+    connection: &Connection,
+    root: &RootEntry,
+    dc: &str,
+    locator: &str,
+) -> Result<AccountFacts, Fault> {
     let doing = || format!("finding the account {locator:?} in {}", root.domain);
     let none = || {
         Fault::refused(doing(), "there is none, or the rotator's account may not see it")
             .hint("name it by sAMAccountName, user principal name or distinguished name")
     };
-    let dn = match look_up(session, root, locator).await? {
+    let dn = match look_up(connection, root, locator).await? {
         Found::Nothing => return Err(none()),
         Found::Several(names) => {
             return Err(Fault::refused(doing(), format!("the name is ambiguous: {}", names.join(" and ")))
@@ -53,15 +59,17 @@ pub(super) async fn find(session: &Session, root: &RootEntry, dc: &str, locator:
         Found::One(entry) => entry.dn,
     };
     // Once more by its name: some of what follows can only be read from the object itself.
-    let Found::One(entry) = session.read(&dn, ATTRIBUTES).await? else { return Err(none()) };
+    let Found::One(entry) = connection.read(&dn, ATTRIBUTES).await? else { return Err(none()) };
     let sam_account_name = entry.text("sAMAccountName").ok_or_else(|| {
         Fault::refused(doing(), format!("{dn} is not an account, or its sAMAccountName can't be read"))
     })?;
-    let mut warnings = delicate_groups(session, &dn).await?;
+    // The directory's own spelling: a search by distinguished name may give back the asker's.
+    let dn = entry.text("distinguishedName").map_or(dn, str::to_owned);
+    let mut warnings = delicate_groups(connection, &dn).await?;
     if entry.number("userAccountControl").is_some_and(|flags| flags & SMARTCARD_REQUIRED != 0) {
         warnings.push("the account requires a smart card: nobody logs on with its password".to_owned());
     }
-    let policy = policy::of(session, &root.domain, &entry, &mut warnings).await?;
+    let policy = policy::of(connection, &root.domain, &entry, &mut warnings).await?;
     Ok(AccountFacts {
         sam_account_name: sam_account_name.to_owned(),
         display_name: entry.text("displayName").unwrap_or_default().to_owned(),
@@ -73,12 +81,12 @@ pub(super) async fn find(session: &Session, root: &RootEntry, dc: &str, locator:
     })
 }
 
-async fn look_up(session: &Session, root: &RootEntry, locator: &str) -> Result<Found, Fault> {
+async fn look_up(connection: &Connection, root: &RootEntry, locator: &str) -> Result<Found, Fault> {
     // No logon name has an equals sign in it, and every distinguished name has.
     if locator.contains('=') {
-        return session.read(locator, &["sAMAccountName"]).await;
+        return connection.read(locator, &["sAMAccountName"]).await;
     }
-    session.find(&root.domain, &by_name(locator), &["sAMAccountName"]).await
+    connection.find(&root.domain, &by_name(locator), &["sAMAccountName"]).await
 }
 
 fn by_name(locator: &str) -> String {
@@ -114,8 +122,8 @@ fn refusals(entry: &Entry, now: i64) -> Vec<String> {
     refusals
 }
 
-async fn delicate_groups(session: &Session, dn: &str) -> Result<Vec<String>, Fault> {
-    let entry = match session.read(dn, &["tokenGroups"]).await? {
+async fn delicate_groups(connection: &Connection, dn: &str) -> Result<Vec<String>, Fault> {
+    let entry = match connection.read(dn, &["tokenGroups"]).await? {
         Found::One(entry) => entry,
         Found::Nothing | Found::Several(_) => return Ok(vec!["the account's groups can't be read".to_owned()]),
     };

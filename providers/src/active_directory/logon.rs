@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use super::answer::BindAnswer;
+use super::connection::Connection;
 use super::endpoint::Endpoint;
-use super::session::Session;
 use crate::port::{Fault, Secret};
 use crate::tls;
 
@@ -26,9 +26,9 @@ pub enum LogonAnswer {
 /// wrong.
 pub async fn logon(url: &str, ca_file: Option<&Path>, bind_name: &str, secret: &Secret) -> Result<LogonAnswer, Fault> {
     let at = Endpoint::parse(url)?;
-    let session = Session::open(&at, &tls::client_config(ca_file)?).await?;
-    let answer = session.bind(bind_name, secret).await;
-    session.close().await;
+    let connection = Connection::open(&at, &tls::client_config(ca_file)?).await?;
+    let answer = connection.bind(bind_name, secret).await;
+    connection.close().await;
     Ok(match answer? {
         BindAnswer::Accepted => LogonAnswer::Accepted,
         BindAnswer::WrongCredentials => LogonAnswer::WrongCredentials,

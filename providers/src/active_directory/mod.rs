@@ -10,12 +10,12 @@
 mod account;
 mod answer;
 mod certificate;
+mod connection;
 mod endpoint;
 mod entry;
 mod filetime;
 mod logon;
 mod policy;
-mod session;
 mod topology;
 
 use std::path::PathBuf;
@@ -24,9 +24,9 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use self::answer::BindAnswer;
+use self::connection::{Connection, Found, Lost, Octets};
 use self::endpoint::Endpoint;
 pub use self::logon::{LogonAnswer, logon};
-use self::session::{Found, Lost, Octets, Session};
 use self::topology::RootEntry;
 use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Meaning, Secret};
 use crate::tls;
@@ -80,17 +80,17 @@ impl ActiveDirectory {
     }
 
     /// Connects without a logon.
-    async fn connect(&self, at: &Endpoint) -> Result<Session, Fault> {
-        Session::open(at, &tls::client_config(self.ca_file.as_deref())?).await
+    async fn connect(&self, at: &Endpoint) -> Result<Connection, Fault> {
+        Connection::open(at, &tls::client_config(self.ca_file.as_deref())?).await
     }
 
     /// Connects and logs on as the rotator. A refused logon is `Broken`: it is our own account, and asking
     /// again would lock it.
-    async fn log_on(&self, at: &Endpoint) -> Result<Session, Fault> {
-        let session = self.connect(at).await?;
+    async fn log_on(&self, at: &Endpoint) -> Result<Connection, Fault> {
+        let connection = self.connect(at).await?;
         let doing = || format!("logging on to {at} as the rotator's account {}", self.bind_name);
-        let fault = match session.bind(&self.bind_name, &self.bind_password).await {
-            Ok(BindAnswer::Accepted) => return Ok(session),
+        let fault = match connection.bind(&self.bind_name, &self.bind_password).await {
+            Ok(BindAnswer::Accepted) => return Ok(connection),
             Ok(BindAnswer::WrongCredentials) => Fault::broken(doing(), "wrong name or password (52e)")
                 .hint("store the right password of the rotator's account before the next try: each wrong one counts"),
             Ok(BindAnswer::Locked) => Fault::broken(doing(), "the account is locked out (775)")
@@ -99,23 +99,23 @@ impl ActiveDirectory {
             Ok(BindAnswer::Busy(said)) => Fault::later(doing(), said),
             Err(fault) => fault,
         };
-        session.close().await;
+        connection.close().await;
         Err(fault)
     }
 
     /// A connection to the PDC emulator, from whichever configured domain controller answers first.
-    async fn work(&self, warnings: &mut Vec<String>) -> Result<(Endpoint, Session, RootEntry), Fault> {
+    async fn work(&self, warnings: &mut Vec<String>) -> Result<(Endpoint, Connection, RootEntry), Fault> {
         let mut unreachable = None;
         for at in &self.endpoints {
-            let session = match self.log_on(at).await {
-                Ok(session) => session,
+            let connection = match self.log_on(at).await {
+                Ok(connection) => connection,
                 Err(fault) if fault.meaning == Meaning::Later => {
                     unreachable.get_or_insert(fault);
                     continue;
                 }
                 Err(fault) => return Err(fault),
             };
-            return self.move_to_pdc(at.clone(), session, warnings).await;
+            return self.move_to_pdc(at.clone(), connection, warnings).await;
         }
         Err(unreachable.unwrap_or_else(|| Fault::broken("connecting to the directory", "there is no url")))
     }
@@ -123,24 +123,24 @@ impl ActiveDirectory {
     async fn move_to_pdc(
         &self,
         at: Endpoint,
-        session: Session,
+        connection: Connection,
         warnings: &mut Vec<String>,
-    ) -> Result<(Endpoint, Session, RootEntry), Fault> {
-        let root = topology::root_entry(&session, &at).await?;
-        let pdc = topology::pdc_host(&session, &root.domain).await?;
+    ) -> Result<(Endpoint, Connection, RootEntry), Fault> {
+        let root = topology::root_entry(&connection, &at).await?;
+        let pdc = topology::pdc_host(&connection, &root.domain).await?;
         if at.is(&pdc) {
-            return Ok((at, session, root));
+            return Ok((at, connection, root));
         }
         let there = self.endpoint(&pdc);
         if self.endpoints.iter().any(|at| at.is(&pdc)) || topology::resolves(&there.host, there.port).await {
-            session.close().await;
-            let session = self.log_on(&there).await?;
-            let root = topology::root_entry(&session, &there).await?;
-            return Ok((there, session, root));
+            connection.close().await;
+            let connection = self.log_on(&there).await?;
+            let root = topology::root_entry(&connection, &there).await?;
+            return Ok((there, connection, root));
         }
         if !root.host.eq_ignore_ascii_case(&pdc) {
             if self.endpoints.len() > 1 {
-                session.close().await;
+                connection.close().await;
                 return Err(Fault::later(
                     "connecting to the PDC emulator",
                     format!("the name {pdc} can't be resolved"),
@@ -153,7 +153,7 @@ impl ActiveDirectory {
                 at.host
             ));
         }
-        Ok((at, session, root))
+        Ok((at, connection, root))
     }
 }
 
@@ -175,9 +175,9 @@ impl Directory for ActiveDirectory {
 
     async fn account(&self, locator: &str) -> Result<AccountFacts, Fault> {
         let mut warnings = Vec::new();
-        let (at, session, root) = self.work(&mut warnings).await?;
-        let facts = account::find(&session, &root, &at.host, locator).await;
-        session.close().await;
+        let (at, connection, root) = self.work(&mut warnings).await?;
+        let facts = account::find(&connection, &root, &at.host, locator).await;
+        connection.close().await;
         facts.map(|mut facts| {
             facts.warnings.splice(0..0, warnings);
             facts
@@ -186,9 +186,9 @@ impl Directory for ActiveDirectory {
 
     async fn fingerprint(&self, dn: &str, dc: &str) -> Result<Fingerprint, Fault> {
         let at = self.endpoint(dc);
-        let session = self.log_on(&at).await?;
-        let fingerprint = fingerprint(&session, &at, dn).await;
-        session.close().await;
+        let connection = self.log_on(&at).await?;
+        let fingerprint = fingerprint(&connection, &at, dn).await;
+        connection.close().await;
         fingerprint
     }
 
@@ -198,14 +198,14 @@ impl Directory for ActiveDirectory {
         if secret.expose().is_empty() {
             return Err(Fault::broken(doing(), "the new password is empty"));
         }
-        let session = self.log_on(&at).await?;
-        match session.replace(dn, "unicodePwd", Octets(quoted_utf16(secret))).await {
+        let connection = self.log_on(&at).await?;
+        match connection.replace(dn, "unicodePwd", Octets(quoted_utf16(secret))).await {
             Ok(result) => {
-                session.close().await;
+                connection.close().await;
                 answer::reset(doing, &result)
             }
             Err(lost) => {
-                drop(session);
+                drop(connection);
                 Err(lost.fault(doing()))
             }
         }
@@ -214,9 +214,9 @@ impl Directory for ActiveDirectory {
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
         let at = self.endpoint(dc);
         let doing = || format!("logging on to {} as {dn}", at.host);
-        let session = self.connect(&at).await?;
-        let answer = session.bind(dn, secret).await;
-        session.close().await;
+        let connection = self.connect(&at).await?;
+        let answer = connection.bind(dn, secret).await;
+        connection.close().await;
         match answer? {
             BindAnswer::Accepted => Ok(true),
             BindAnswer::WrongCredentials => Ok(false),
@@ -256,9 +256,9 @@ impl Directory for ActiveDirectory {
     }
 }
 
-async fn fingerprint(session: &Session, at: &Endpoint, dn: &str) -> Result<Fingerprint, Fault> {
+async fn fingerprint(connection: &Connection, at: &Endpoint, dn: &str) -> Result<Fingerprint, Fault> {
     let doing = || format!("reading the password's metadata of {dn} on {}", at.host);
-    let entry = match session.read(dn, &["msDS-KeyVersionNumber", "pwdLastSet"]).await? {
+    let entry = match connection.read(dn, &["msDS-KeyVersionNumber", "pwdLastSet"]).await? {
         Found::One(entry) => entry,
         Found::Nothing | Found::Several(_) => {
             return Err(Fault::refused(doing(), "there is no such object").hint(
@@ -276,7 +276,7 @@ async fn fingerprint(session: &Session, at: &Endpoint, dn: &str) -> Result<Finge
         dc: at.host.clone(),
         key_version: number("msDS-KeyVersionNumber")?,
         password_last_set: number("pwdLastSet")?,
-        dc_time: topology::root_entry(session, at).await?.time,
+        dc_time: topology::root_entry(connection, at).await?.time,
     })
 }
 

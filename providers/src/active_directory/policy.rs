@@ -1,7 +1,7 @@
 //! The password policy that holds for an account.
 
+use super::connection::{Connection, Found};
 use super::entry::Entry;
-use super::session::{Found, Session};
 use crate::port::{Fault, PasswordPolicy};
 
 /// pwdProperties.
@@ -16,13 +16,13 @@ const FINE_GRAINED: &[&str] =
 /// The fine-grained policy where one applies, else the domain's. A policy that applies but can't be read is
 /// not an absent one: then the strictest is assumed, and a warning says so.
 pub(super) async fn of(
-    session: &Session,
+    connection: &Connection,
     domain: &str,
     account: &Entry,
     warnings: &mut Vec<String>,
 ) -> Result<PasswordPolicy, Fault> {
     if let Some(dn) = account.text("msDS-ResultantPSO") {
-        if let Found::One(entry) = session.read(dn, FINE_GRAINED).await?
+        if let Found::One(entry) = connection.read(dn, FINE_GRAINED).await?
             && let Some(policy) = read(&entry, FINE_GRAINED, dn)
         {
             return Ok(policy);
@@ -33,7 +33,7 @@ pub(super) async fn of(
         ));
         return Ok(unreadable(format!("{dn}, which applies but can't be read")));
     }
-    if let Found::One(entry) = session.read(domain, DOMAIN).await?
+    if let Found::One(entry) = connection.read(domain, DOMAIN).await?
         && let Some(policy) = read(&entry, DOMAIN, "domain")
     {
         return Ok(policy);

@@ -2,9 +2,9 @@
 
 use tokio::time::timeout;
 
+use super::connection::{Connection, Found, RESOLVE_LIMIT};
 use super::endpoint::Endpoint;
 use super::filetime;
-use super::session::{Found, RESOLVE_LIMIT, Session};
 use crate::port::Fault;
 
 /// What a domain controller says about itself.
@@ -22,10 +22,10 @@ pub(super) struct RootEntry {
 const ROOT_ENTRY: &[&str] = &["defaultNamingContext", "dnsHostName", "dsServiceName", "currentTime"];
 
 /// Reads the root entry.
-pub(super) async fn root_entry(session: &Session, at: &Endpoint) -> Result<RootEntry, Fault> {
+pub(super) async fn root_entry(connection: &Connection, at: &Endpoint) -> Result<RootEntry, Fault> {
     let doing = || format!("reading the root entry of {at}");
     let hint = "see that the url names an Active Directory domain controller";
-    let Found::One(entry) = session.read("", ROOT_ENTRY).await? else {
+    let Found::One(entry) = connection.read("", ROOT_ENTRY).await? else {
         return Err(Fault::broken(doing(), "there is none").hint(hint));
     };
     let text = |name: &str| {
@@ -46,16 +46,16 @@ pub(super) async fn root_entry(session: &Session, at: &Endpoint) -> Result<RootE
 }
 
 /// The host name of the domain's PDC emulator.
-pub(super) async fn pdc_host(session: &Session, domain: &str) -> Result<String, Fault> {
+pub(super) async fn pdc_host(connection: &Connection, domain: &str) -> Result<String, Fault> {
     let doing = || format!("finding the PDC emulator of {domain}");
     let hint = "let the rotator's account read the domain head and the configuration partition";
     let missing = |what: &str| Fault::broken(doing(), format!("{what} can't be read")).hint(hint);
-    let Found::One(head) = session.read(domain, &["fSMORoleOwner"]).await? else {
+    let Found::One(head) = connection.read(domain, &["fSMORoleOwner"]).await? else {
         return Err(missing("the domain head"));
     };
     let dsa = head.text("fSMORoleOwner").ok_or_else(|| missing("fSMORoleOwner"))?;
     let server = parent(dsa).ok_or_else(|| missing("the role's owner"))?;
-    let Found::One(server) = session.read(server, &["dNSHostName"]).await? else {
+    let Found::One(server) = connection.read(server, &["dNSHostName"]).await? else {
         return Err(Fault::broken(doing(), format!("the role is held by {dsa}, which is not there"))
             .hint("seize the PDC role to a domain controller that runs"));
     };

@@ -1,6 +1,6 @@
 //! One connection to one domain controller: opened, used for one call, closed.
 //!
-//! Every wait has a limit. The one thing that a caller must know after a failure is whether the request
+//! Every wait has a limit of its own; together they end a call within a minute. The one thing that a caller must know after a failure is whether the request
 //! may have left: [`Lost`] says so. ldap3 copies a password into the request it sends and does not wipe
 //! that copy; what is ours is wiped.
 
@@ -97,7 +97,7 @@ impl Hash for Octets {
     }
 }
 
-pub(super) struct Session {
+pub(super) struct Connection {
     ldap: Ldap,
     driver: JoinHandle<()>,
     /// The same socket once more, to cut it hard. `None` once that is no longer wanted.
@@ -105,7 +105,7 @@ pub(super) struct Session {
     at: Endpoint,
 }
 
-impl Session {
+impl Connection {
     /// Resolves, connects, and shakes hands with a verified server. Not connected is `Later`, a server
     /// that can't be trusted is `Broken`.
     pub(super) async fn open(at: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Self, Fault> {
@@ -119,7 +119,7 @@ impl Session {
         };
         let (wire, stream) = keep(stream).map_err(|e| Fault::later(doing(), e.to_string()))?;
         let settings = LdapConnSettings::new().set_config(Arc::clone(tls)).set_std_stream(StdStream::Tcp(stream));
-        let (connection, ldap) = timeout(TLS_LIMIT, LdapConnAsync::with_settings(settings, &at.url()))
+        let (traffic, ldap) = timeout(TLS_LIMIT, LdapConnAsync::with_settings(settings, &at.url()))
             .await
             .map_err(|_| {
                 Fault::later(doing(), format!("no TLS handshake within {} s", TLS_LIMIT.as_secs()))
@@ -127,7 +127,7 @@ impl Session {
             })?
             .map_err(|e| handshake_fault(doing(), at, &e))?;
         let driver = tokio::spawn(async move {
-            if let Err(error) = connection.drive().await {
+            if let Err(error) = traffic.drive().await {
                 tracing::debug!(cause = plain_words(&error), "the connection to the domain controller ended");
             }
         });
@@ -217,7 +217,7 @@ impl Session {
         .await
     }
 
-    /// Says goodbye. After a lost write, drop the session instead: that cuts it.
+    /// Says goodbye. After a lost write, drop the connection instead: that cuts it.
     pub(super) async fn close(mut self) {
         let unbind = answered(CLOSE_LIMIT, {
             let mut ldap = self.ldap.clone();
@@ -229,7 +229,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for Connection {
     /// Cuts the connection. What was not sent by now must never arrive: a set that was given up and then
     /// comes out of a buffer, minutes later, would look like somebody else's.
     fn drop(&mut self) {
