@@ -173,7 +173,8 @@ impl Wire {
     fn certificate(&self, error: &reqwest::Error, host: &str, doing: &str) -> Option<Fault> {
         let rustls::Error::InvalidCertificate(reason) = find_tls(error)? else { return None };
         let (cause, hint) = match reason {
-            CertificateError::UnknownIssuer => (
+            // A bad signature is what a CA of the same name with another key looks like: one made anew.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                 format!("the certificate of {host} was not issued by {}", self.trust),
                 "name the CA that issued the vault's certificate as ca_file; if it should be trusted already, \
                  something stands between this machine and the vault",
