@@ -1,1 +1,89 @@
-//! hashicorp_vault
+//! HashiCorp Vault and OpenBao: a KV version 2 mount, spoken to over HTTPS.
+//!
+//! An account has three entries beside each other: `NAME` (current), `NAME-pending` and `NAME-previous`.
+//! Each entry's data is `{"password": …, "rotation": …}` in one write with check-and-set, so a value and
+//! the rotation it belongs to can't come apart. Pending may also carry `kept`: the candidates it took over.
+//! Other keys that people keep in current (a user name, say) go along when current changes.
+//!
+//! Emptying pending destroys versions by number instead of deleting the entry: the entry's version goes on
+//! counting, so a request that arrives late (a write after its deadline, a removal sent twice) names a
+//! version that is past and changes nothing. Deleting the entry would start again at version 0, and a late
+//! write would leave a candidate that nobody owns.
+//!
+//! There is no client crate here: `vaultrs` and `vault-client-rs` both bring a second crypto provider.
+//!
+//! Our own copies of a password are wiped: the value, the JSON around it, the body that is sent. Copies in
+//! the buffers of the HTTP and TLS libraries are not ours to wipe.
+
+mod document;
+mod entries;
+mod paths;
+mod reply;
+mod rounds;
+mod wire;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use crate::port::{Attempt, Fault, Secret, SecretRef, Slot, Vault};
+use entries::Entries;
+
+/// How to reach the vault, and as whom.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `https://…`, with a path in front of `/v1` where a reverse proxy adds one.
+    pub url: String,
+    /// The CA that issued the vault's certificate; `None` = the machine's trust store.
+    pub ca_file: Option<PathBuf>,
+    /// The KV version 2 mount: `secret`.
+    pub mount: String,
+    /// The namespace (Vault Enterprise, OpenBao).
+    pub namespace: Option<String>,
+    /// The token. White space around it, as files have it, is taken off.
+    pub token: Secret,
+}
+
+/// The vault adapter for HashiCorp Vault and OpenBao.
+pub struct HashicorpVault {
+    entries: Entries,
+}
+
+impl HashicorpVault {
+    /// Checks the settings and reads the CA. Nothing is sent yet.
+    pub fn new(settings: Settings) -> Result<Self, Fault> {
+        Ok(Self { entries: Entries::new(settings)? })
+    }
+}
+
+#[async_trait]
+impl Vault for HashicorpVault {
+    fn describe(&self) -> String {
+        self.entries.describe()
+    }
+
+    async fn stage(&self, name: &str, attempt: &Attempt, secret: &Secret) -> Result<SecretRef, Fault> {
+        rounds::stage(&self.entries, name, attempt, secret).await
+    }
+
+    async fn find(&self, name: &str, slot: Slot) -> Result<Option<SecretRef>, Fault> {
+        let seen = self.entries.look(name, slot, "looking into the vault").await?;
+        Ok(seen.document.as_ref().map(|document| document.at(name, slot, seen.version)))
+    }
+
+    async fn read(&self, at: &SecretRef) -> Result<Secret, Fault> {
+        rounds::read(&self.entries, at).await
+    }
+
+    async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
+        rounds::promote(&self.entries, name, attempt).await
+    }
+
+    async fn discard(&self, name: &str, attempt: &Attempt) -> Result<(), Fault> {
+        rounds::discard(&self.entries, name, attempt).await
+    }
+
+    async fn adopt(&self, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {
+        rounds::adopt(&self.entries, name, secret).await
+    }
+}

@@ -1,0 +1,234 @@
+use serde::Deserialize;
+
+use super::document::Document;
+use super::wire::{Effect, Reply};
+use crate::port::{Fault, Meaning};
+
+/// The longest piece of the vault's own words that goes into a fault.
+const ERROR_CHARS_MAX: usize = 300;
+
+/// An entry as it was at one moment.
+pub(super) struct Seen {
+    /// The latest version, which a check-and-set must name. 0 = the entry never was, or was deleted as a whole.
+    pub(super) version: u64,
+    /// `None` when there is no entry, or its latest version was deleted or destroyed.
+    pub(super) document: Option<Document>,
+}
+
+/// How a write with check-and-set ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It is the entry's latest version now.
+    Version(u64),
+    /// The entry was at another version. Nothing was written.
+    Conflict,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    data: Option<T>,
+    #[serde(default)]
+    errors: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    data: Option<Document>,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    version: u64,
+}
+
+/// What a reader needs to tell a person when the vault says no.
+pub(super) struct Asked<'a> {
+    pub(super) doing: &'a str,
+    /// The API path: `secret/data/svc-pending`.
+    pub(super) path: &'a str,
+    /// The capabilities that the call needs on that path.
+    pub(super) capabilities: &'a str,
+}
+
+/// The answer to a read of an entry.
+pub(super) fn seen(reply: &Reply, asked: &Asked<'_>) -> Result<Seen, Fault> {
+    let envelope: Option<Envelope<Versioned>> = serde_json::from_slice(&reply.body).ok();
+    match (reply.status.as_u16(), envelope) {
+        (200, Some(Envelope { data: Some(entry), .. })) => {
+            Ok(Seen { version: entry.metadata.version, document: entry.data })
+        }
+        // A version that was deleted or destroyed: the entry is still there and goes on counting.
+        (404, Some(Envelope { data: Some(entry), .. })) if entry.data.is_none() => {
+            Ok(Seen { version: entry.metadata.version, document: None })
+        }
+        // Only the vault's own empty list of errors means "nothing there"; a proxy's 404 page does not.
+        (404, Some(Envelope { data: None, errors: Some(errors) })) if errors.is_empty() => {
+            Ok(Seen { version: 0, document: None })
+        }
+        // The parser's own words would quote what it read.
+        (200, _) => Err(Fault::broken(asked.doing, "the answer is not that of a KV version 2 entry with text in it")
+            .hint("the mount must be of type kv, version 2; `password` and `rotation` must be texts")),
+        _ => Err(refusal(reply, Effect::Read, asked)),
+    }
+}
+
+/// The answer to a write with check-and-set.
+pub(super) fn written(reply: &Reply, asked: &Asked<'_>) -> Result<Written, Fault> {
+    if reply.status.is_success() {
+        let envelope: Option<Envelope<Metadata>> = serde_json::from_slice(&reply.body).ok();
+        return match envelope.and_then(|envelope| envelope.data) {
+            Some(metadata) => Ok(Written::Version(metadata.version)),
+            None => Err(Fault::unclear(asked.doing, format!("the answer (HTTP {}) names no version", reply.status))
+                .hint("the mount must be of type kv, version 2")),
+        };
+    }
+    if reply.status.as_u16() == 400 && errors(reply).is_some_and(|texts| texts.contains("check-and-set")) {
+        return Ok(Written::Conflict);
+    }
+    Err(refusal(reply, Effect::Write, asked))
+}
+
+/// The answer to a write that has nothing to tell.
+pub(super) fn done(reply: &Reply, asked: &Asked<'_>) -> Result<(), Fault> {
+    if reply.status.is_success() { Ok(()) } else { Err(refusal(reply, Effect::Write, asked)) }
+}
+
+/// The vault's own words, if the body is its list of errors. Nothing else of a body is ever shown.
+fn errors(reply: &Reply) -> Option<String> {
+    let envelope: Envelope<serde::de::IgnoredAny> = serde_json::from_slice(&reply.body).ok()?;
+    let texts = envelope.errors?;
+    let joined = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+    let plain = joined.chars().map(|c| if c.is_control() { ' ' } else { c });
+    Some(plain.take(ERROR_CHARS_MAX).collect())
+}
+
+/// What a reply that is not a success means.
+fn refusal(reply: &Reply, effect: Effect, asked: &Asked<'_>) -> Fault {
+    let words = errors(reply);
+    let said = match &words {
+        Some(words) if !words.is_empty() => format!("HTTP {}: {words}", reply.status.as_u16()),
+        _ => format!("HTTP {}", reply.status),
+    };
+    let sealed = words.as_deref().is_some_and(|words| words.contains("sealed"));
+    let fault = |meaning| Fault::new(meaning, asked.doing, said.clone());
+    match reply.status.as_u16() {
+        300..=399 => {
+            let to = reply.redirect_host.as_deref().unwrap_or("an address it does not name");
+            Fault::refused(asked.doing, format!("the vault redirects to {to}; redirects are not followed"))
+                .hint("set the url to the node that answers itself: the token goes to no other host")
+        }
+        // A mount that was just made, or just upgraded to version 2.
+        400 if words.as_deref().is_some_and(|words| words.contains("non-versioned")) => {
+            fault(Meaning::Later).hint("the mount is still being prepared")
+        }
+        400 => fault(Meaning::Broken).hint("the vault does not understand the request; is the mount KV version 2?"),
+        401 | 403 => fault(Meaning::Refused).hint(format!(
+            "give the token's policy {} on \"{}\"; a token that has expired or was revoked gets the same answer",
+            asked.capabilities, asked.path
+        )),
+        404 => fault(Meaning::Refused).hint(format!(
+            "is the url right, and is there a KV version 2 mount in front of \"{}\" (in this namespace)?",
+            asked.path
+        )),
+        412 => fault(Meaning::Later).hint("this node has not caught up yet"),
+        429 => fault(Meaning::Later).hint("the vault limits the rate of requests"),
+        503 if sealed => fault(Meaning::Later).hint("unseal the vault"),
+        500..=599 => fault(effect.lost()),
+        200..=299 => fault(effect.lost()),
+        _ => fault(Meaning::Refused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const ASKED: Asked<'static> = Asked { doing: "testing", path: "secret/data/svc", capabilities: "\"read\"" };
+
+    fn reply(status: u16, body: &str) -> Reply {
+        let status = StatusCode::from_u16(status).unwrap();
+        Reply { status, body: Zeroizing::new(body.as_bytes().to_vec()), redirect_host: Some("evil.test:443".into()) }
+    }
+
+    fn read(status: u16, body: &str) -> Meaning {
+        seen(&reply(status, body), &ASKED).map(|seen| seen.version).unwrap_err().meaning
+    }
+
+    fn write(status: u16, body: &str) -> Meaning {
+        written(&reply(status, body), &ASKED).unwrap_err().meaning
+    }
+
+    #[test]
+    fn only_the_vaults_own_404_means_empty() {
+        assert_eq!(seen(&reply(404, r#"{"errors":[]}"#), &ASKED).unwrap().version, 0);
+        let gone = r#"{"data":{"data":null,"metadata":{"version":4,"destroyed":true}}}"#;
+        let gone = seen(&reply(404, gone), &ASKED).unwrap();
+        assert!(gone.version == 4 && gone.document.is_none());
+        assert_eq!(read(404, "<html>not found</html>"), Meaning::Refused);
+        assert_eq!(read(404, "{}"), Meaning::Refused);
+        assert_eq!(read(404, r#"{"errors":["no handler for route"]}"#), Meaning::Refused);
+        assert_eq!(read(404, ""), Meaning::Refused);
+    }
+
+    #[test]
+    fn what_is_not_known_is_never_called_unchanged() {
+        for status in [200, 202, 204, 500, 502, 503, 504] {
+            assert_eq!(write(status, "<html>"), Meaning::Unclear, "{status}");
+        }
+        for status in [500, 502, 503, 504] {
+            assert_eq!(read(status, ""), Meaning::Later, "{status}");
+        }
+        assert_eq!(read(200, "<html>"), Meaning::Broken);
+    }
+
+    #[test]
+    fn a_definite_no_is_told_apart_from_not_now() {
+        let sealed = r#"{"errors":["Vault is sealed"]}"#;
+        assert_eq!(write(503, sealed), Meaning::Later);
+        for (status, meaning) in [
+            (307, Meaning::Refused),
+            (400, Meaning::Broken),
+            (403, Meaning::Refused),
+            (405, Meaning::Refused),
+            (412, Meaning::Later),
+            (429, Meaning::Later),
+        ] {
+            assert_eq!(write(status, r#"{"errors":["x"]}"#), meaning, "{status}");
+            assert_eq!(read(status, r#"{"errors":["x"]}"#), meaning, "{status}");
+        }
+        let conflict = r#"{"errors":["check-and-set parameter did not match the current version"]}"#;
+        assert_eq!(written(&reply(400, conflict), &ASKED).unwrap(), Written::Conflict);
+        let preparing =
+            r#"{"errors":["Upgrading from non-versioned to versioned data. This backend will be unavailable"]}"#;
+        assert_eq!(write(400, preparing), Meaning::Later);
+    }
+
+    #[test]
+    fn no_body_of_a_read_reaches_a_fault() {
+        for body in [
+            r#"{"data":{"data":{"password":["hunter2"]},"metadata":{"version":1}}}"#,
+            r#"{"data":{"data":{"password":"hunter2","rotation":7},"metadata":{"version":1}}}"#,
+            r#"{"data":{"data":{"password":"hunter2"}}}"#,
+            r#"{"data":{"data":"hunter2","metadata":{"version":1}},"errors":null}"#,
+            "hunter2",
+        ] {
+            for status in [200, 404, 500] {
+                let fault = seen(&reply(status, body), &ASKED).map(|_| ()).unwrap_err();
+                assert!(!format!("{fault} {fault:?}").contains("hunter2"), "{status} {fault}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_vaults_words_are_short_and_on_one_line() {
+        let long = format!(r#"{{"errors":["a\nb{}"]}}"#, "x".repeat(1000));
+        let fault = done(&reply(403, &long), &ASKED).unwrap_err();
+        assert!(!fault.cause.contains('\n') && fault.cause.len() < 400, "{fault}");
+        assert!(fault.hint.contains("secret/data/svc"), "{fault}");
+        assert!(done(&reply(307, ""), &ASKED).unwrap_err().cause.contains("evil.test:443"));
+    }
+}

@@ -1,0 +1,182 @@
+//! The port's methods, each as rounds of look, decide, write with check-and-set.
+//!
+//! A write that meets another version than the one seen changes nothing and starts a new round; the rounds
+//! are bounded. Nothing here repeats a write whose reply was lost: that is for the caller, who looks first.
+
+use super::document::{Document, Kept};
+use super::entries::Entries;
+use super::reply::Written;
+use crate::port::{Attempt, Fault, Meaning, Secret, SecretRef, Slot};
+
+/// Each lost round means that somebody else's write came in between; five in a row is no coincidence.
+const ROUNDS_MAX: u32 = 5;
+
+fn contended(purpose: &str) -> Fault {
+    Fault::later(purpose, format!("the entry changed under our hands {ROUNDS_MAX} times"))
+        .hint("does another program write to this account's entries?")
+}
+
+pub(super) async fn stage(
+    entries: &Entries,
+    name: &str,
+    attempt: &Attempt,
+    secret: &Secret,
+) -> Result<SecretRef, Fault> {
+    let purpose = format!("staging the new password of {name}");
+    for _ in 0..ROUNDS_MAX {
+        let seen = entries.look(name, Slot::Pending, &purpose).await?;
+        let kept = match seen.document {
+            None => Vec::new(),
+            Some(own) if own.belongs_to(&attempt.rotation) => return Ok(own.at(name, Slot::Pending, seen.version)),
+            Some(other) => make_way(entries, name, attempt, other, &purpose).await?,
+        };
+        let candidate = Document::candidate(secret.clone(), &attempt.rotation, kept);
+        match entries.write(name, Slot::Pending, seen.version, &candidate, &purpose).await? {
+            Written::Version(version) => return Ok(candidate.at(name, Slot::Pending, version)),
+            Written::Conflict => {}
+        }
+    }
+    Err(contended(&purpose))
+}
+
+/// What a new candidate must keep when it replaces `other`, or why it may not.
+async fn make_way(
+    entries: &Entries,
+    name: &str,
+    attempt: &Attempt,
+    other: Document,
+    purpose: &str,
+) -> Result<Vec<Kept>, Fault> {
+    // A promotion that was cut before its last write leaves its candidate behind. It is current's value
+    // already, so it is nobody's candidate any more and must not block later rotations.
+    let current = entries.look(name, Slot::Current, purpose).await?.document;
+    if other.rotation.is_some() && current.is_some_and(|current| current.same_value(&other)) {
+        return Ok(Vec::new());
+    }
+    match (other.rotation, other.password) {
+        (Some(rotation), Some(password)) if attempt.takes_over.contains(&rotation) => {
+            let mut kept = other.kept;
+            kept.push(Kept { rotation, password });
+            Ok(kept)
+        }
+        (Some(rotation), _) => {
+            Err(Fault::refused(purpose, format!("a candidate of the rotation {rotation} is pending"))
+                .hint("finish that rotation first: resume it, roll it back, or repair it"))
+        }
+        (None, _) => Err(Fault::refused(purpose, "pending holds a value that no rotation wrote")
+            .hint("find out whose it is, and remove it by hand if it is not needed")),
+    }
+}
+
+pub(super) async fn read(entries: &Entries, at: &SecretRef) -> Result<Secret, Fault> {
+    let purpose = format!("fetching the password of {}", at.name);
+    let refused = |cause: String| Err(Fault::refused(&purpose, cause));
+    let seen = entries.look(&at.name, at.slot, &purpose).await?;
+    let Some(document) = seen.document else { return refused(format!("{:?} is empty now", at.slot).to_lowercase()) };
+    // A value without a rotation can only be told from another such value by its version.
+    let same = document.rotation == at.rotation && (at.rotation.is_some() || seen.version.to_string() == at.version);
+    if !same {
+        let word =
+            |rotation: Option<&str>| rotation.map_or("no rotation".to_owned(), |id| format!("the rotation {id}"));
+        let (now, then) = (word(document.rotation.as_deref()), word(at.rotation.as_deref()));
+        return refused(format!(
+            "the value is of {now}, version {} now, not of {then}, version {}",
+            seen.version, at.version
+        ));
+    }
+    match document.password {
+        Some(password) => Ok(password),
+        None => refused("the entry has no text under the key `password`".to_owned()),
+    }
+}
+
+/// Order: (a) previous := current, (b) current := candidate, (c) empty pending. Cut anywhere, the next call
+/// carries on: before (b) the candidate still lies in pending, after (b) it lies in current.
+pub(super) async fn promote(entries: &Entries, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
+    let purpose = format!("promoting the new password of {name}");
+    for _ in 0..ROUNDS_MAX {
+        let pending = entries.look(name, Slot::Pending, &purpose).await?;
+        let current = entries.look(name, Slot::Current, &purpose).await?;
+        let ours = pending.document.filter(|document| document.belongs_to(&attempt.rotation));
+        let promoted = match (current.document, ours) {
+            (Some(done), None) if done.belongs_to(&attempt.rotation) => {
+                return Ok(done.at(name, Slot::Current, current.version));
+            }
+            (Some(done), Some(_)) if done.belongs_to(&attempt.rotation) => {
+                done.at(name, Slot::Current, current.version)
+            }
+            (_, None) => {
+                let cause = format!("neither pending nor current is of the rotation {}", attempt.rotation);
+                return Err(Fault::refused(&purpose, cause));
+            }
+            (old, Some(candidate)) => {
+                if let Some(old) = &old
+                    && !keep_previous(entries, name, old, &purpose).await?
+                {
+                    continue;
+                }
+                let others = old.map(|old| old.others).unwrap_or_default();
+                let new = Document { kept: Vec::new(), others, ..candidate };
+                match entries.write(name, Slot::Current, current.version, &new, &purpose).await? {
+                    Written::Version(version) => new.at(name, Slot::Current, version),
+                    Written::Conflict => continue,
+                }
+            }
+        };
+        // Current is the new value from here on, so no fault may say "surely unchanged" any more.
+        entries.empty_pending(name, pending.version, &purpose).await.map_err(|fault| Fault {
+            meaning: Meaning::Unclear,
+            cause: format!("current is promoted, but pending could not be emptied: {}", fault.cause),
+            ..fault
+        })?;
+        return Ok(promoted);
+    }
+    Err(contended(&purpose))
+}
+
+/// Makes previous hold what current holds. `false` = somebody else wrote it in between: look again.
+async fn keep_previous(entries: &Entries, name: &str, current: &Document, purpose: &str) -> Result<bool, Fault> {
+    let previous = entries.look(name, Slot::Previous, purpose).await?;
+    if previous.document.is_some_and(|previous| previous == *current) {
+        return Ok(true);
+    }
+    let written = entries.write(name, Slot::Previous, previous.version, current, purpose).await?;
+    Ok(written != Written::Conflict)
+}
+
+pub(super) async fn discard(entries: &Entries, name: &str, attempt: &Attempt) -> Result<(), Fault> {
+    let purpose = format!("discarding the candidate of {name}");
+    for _ in 0..ROUNDS_MAX {
+        let seen = entries.look(name, Slot::Pending, &purpose).await?;
+        let Some(own) = seen.document.filter(|document| document.belongs_to(&attempt.rotation)) else {
+            return Ok(());
+        };
+        let mut kept = own.kept;
+        let Some(last) = kept.pop() else {
+            return entries.empty_pending(name, seen.version, &purpose).await;
+        };
+        let restored = Document::candidate(last.password, &last.rotation, kept);
+        match entries.write(name, Slot::Pending, seen.version, &restored, &purpose).await? {
+            Written::Version(_) => return Ok(()),
+            Written::Conflict => {}
+        }
+    }
+    Err(contended(&purpose))
+}
+
+pub(super) async fn adopt(entries: &Entries, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {
+    let purpose = format!("adopting the password of {name}");
+    for _ in 0..ROUNDS_MAX {
+        let seen = entries.look(name, Slot::Current, &purpose).await?;
+        if seen.document.is_some() {
+            return Err(Fault::refused(&purpose, "there is a current value already")
+                .hint("adopt is for the first day only; rotate changes a value that is there"));
+        }
+        let document = Document { password: Some(secret.clone()), ..Document::default() };
+        match entries.write(name, Slot::Current, seen.version, &document, &purpose).await? {
+            Written::Version(version) => return Ok(document.at(name, Slot::Current, version)),
+            Written::Conflict => {}
+        }
+    }
+    Err(contended(&purpose))
+}
