@@ -142,7 +142,9 @@ fn wish(account: String) -> Wish {
 }
 
 fn ports(
-    vault: Arc<dyn Vault>, directory: Arc<dyn Directory>, servers: BTreeMap<String, Arc<dyn ConnectServer>>,
+    vault: Arc<dyn Vault>,
+    directory: Arc<dyn Directory>,
+    servers: BTreeMap<String, Arc<dyn ConnectServer>>,
 ) -> Ports {
     Ports { vault, directory, servers, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
 }
@@ -189,7 +191,14 @@ impl Journal for LabJournal {
         Ok(entry)
     }
 
-    async fn append(&self, id: &str, epoch: i64, seq: i64, at: Timestamp, event: &Event) -> Result<Entry, JournalError> {
+    async fn append(
+        &self,
+        id: &str,
+        epoch: i64,
+        seq: i64,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<Entry, JournalError> {
         let done = self.completes(id, event).await;
         for lab in &self.labs {
             lab.before_append().await;

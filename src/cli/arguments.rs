@@ -22,7 +22,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", env = "ENTRA_ROTATOR_CONFIG", default_value = "/etc/entra-rotator/config.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ENTRA_ROTATOR_CONFIG",
+        default_value = "/etc/entra-rotator/config.toml"
+    )]
     pub(super) config: PathBuf,
     /// Work on the embedded lab instead: a model of a directory, a Connect server and a vault. Needs no
     /// configuration.

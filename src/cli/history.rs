@@ -165,7 +165,8 @@ fn line(event: &Event) -> String {
 }
 
 fn text(history: &History) -> String {
-    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+    let time =
+        |at: Option<Timestamp>| at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
     if let [only] = &history.rotations[..]
         && !only.entries.is_empty()
     {

@@ -79,8 +79,7 @@ fn shown(format: Format, truth: &Value) -> String {
 fn list(global: &Global, dir: &Path) -> Result<(), Fault> {
     let ordered = faults::list(dir)?;
     let times = |times: Option<u32>| times.map_or_else(|| "always".to_owned(), |times| times.to_string());
-    let ordered: Vec<Value> =
-        ordered.iter().map(|fault| json!({ "name": fault.name, "times": fault.times })).collect();
+    let ordered: Vec<Value> = ordered.iter().map(|fault| json!({ "name": fault.name, "times": fault.times })).collect();
     let known: Vec<Value> = faults::known()
         .into_iter()
         .map(|(name, by_default, what)| json!({ "name": name, "times": by_default, "what": what }))

@@ -3,8 +3,8 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::output::table;
 use crate::engine::Rotation;
-use crate::rotation::{Outcome, Seen, Side, Step};
 use crate::rotation::Event;
+use crate::rotation::{Outcome, Seen, Side, Step};
 
 /// What came of one account, for people and programs.
 #[derive(Clone, Debug, Serialize)]
@@ -21,19 +21,40 @@ pub(super) struct Result {
 
 impl Result {
     pub(super) fn without_rotation(account: &str, exit: Exit, message: String) -> Self {
-        Self { account: account.to_owned(), rotation: None, outcome: exit.word(), exit: exit.code(), message, exits: exit }
+        Self {
+            account: account.to_owned(),
+            rotation: None,
+            outcome: exit.word(),
+            exit: exit.code(),
+            message,
+            exits: exit,
+        }
     }
 
     pub(super) fn of(rotation: &Rotation, outcome: &Outcome) -> Self {
         let (exit, message) = judge(rotation, outcome);
         let account = rotation.plan().inventory.account.clone();
         let word = if *outcome == Outcome::Finished { "rotated" } else { exit.word() };
-        Self { account, rotation: Some(rotation.id().to_owned()), outcome: word, exit: exit.code(), message, exits: exit }
+        Self {
+            account,
+            rotation: Some(rotation.id().to_owned()),
+            outcome: word,
+            exit: exit.code(),
+            message,
+            exits: exit,
+        }
     }
 
     pub(super) fn stopped(rotation: &Rotation, (message, exit): (String, Exit)) -> Self {
         let account = rotation.plan().inventory.account.clone();
-        Self { account, rotation: Some(rotation.id().to_owned()), outcome: exit.word(), exit: exit.code(), message, exits: exit }
+        Self {
+            account,
+            rotation: Some(rotation.id().to_owned()),
+            outcome: exit.word(),
+            exit: exit.code(),
+            message,
+            exits: exit,
+        }
     }
 }
 
@@ -75,19 +96,28 @@ fn judge(rotation: &Rotation, outcome: &Outcome) -> (Exit, String) {
 }
 
 fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
-    let wrote = |step: &Step| rotation.log().iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step));
+    let wrote = |step: &Step| {
+        rotation.log().iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step))
+    };
     if !wrote(&Step::Directory) {
         let waiting = rotation.last_fault().is_some_and(|(step, fault)| {
-            matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }) && fault.meaning == providers::port::Meaning::Later
+            matches!(step, Step::Quiesce { .. } | Step::Baseline { .. })
+                && fault.meaning == providers::port::Meaning::Later
         });
-        let refused = rotation
-            .last_fault()
-            .is_some_and(|(step, _)| matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }));
-        let exit = if waiting { Exit::Later } else if refused { Exit::Refused } else { Exit::Failed };
+        let refused =
+            rotation.last_fault().is_some_and(|(step, _)| matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }));
+        let exit = if waiting {
+            Exit::Later
+        } else if refused {
+            Exit::Refused
+        } else {
+            Exit::Failed
+        };
         return (exit, format!("all old: the directory was not touched{cause}"));
     }
     let proven = rotation.log().iter().rev().any(|entry| {
-        matches!(&entry.event, Event::Done { step: Step::Prove { .. }, .. }) && rotation.progress().touched(&Step::Directory)
+        matches!(&entry.event, Event::Done { step: Step::Prove { .. }, .. })
+            && rotation.progress().touched(&Step::Directory)
     });
     let proven = if proven { format!(", proven by {}", proof(rotation)) } else { String::new() };
     (Exit::Failed, format!("all old: put back{proven}{cause}"))

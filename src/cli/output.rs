@@ -49,7 +49,7 @@ pub(super) fn show<T: Serialize>(format: Format, data: &T, table: impl FnOnce(&T
 /// A plain table.
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
     for row in rows {
         table.add_row(row);
     }

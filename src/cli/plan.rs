@@ -53,11 +53,9 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], repair: boo
     for wish in wishes {
         let wish = Wish { repair, forward_only, ..wish };
         match prepare(world.ports(), &wish).await {
-            Ok(prepared) => plans.push(shown(
-                prepared,
-                world.ports().vault.describe(),
-                world.ports().directory.describe(),
-            )),
+            Ok(prepared) => {
+                plans.push(shown(prepared, world.ports().vault.describe(), world.ports().directory.describe()))
+            }
             Err(refusal) => {
                 let (message, refused) = rotate::refused(&refusal);
                 say(&format!("{}: {message}", wish.account));

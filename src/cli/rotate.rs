@@ -62,7 +62,10 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
         return Came::without_rotation(
             account,
             Exit::Held,
-            format!("rotation {} is held: {why}\n  a held rotation blocks this account only; `resume`, `rollback` or `rotate --repair` ends it", held.id),
+            format!(
+                "rotation {} is held: {why}\n  a held rotation blocks this account only; `resume`, `rollback` or `rotate --repair` ends it",
+                held.id
+            ),
         );
     }
     let wish = Wish {

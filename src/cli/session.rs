@@ -84,9 +84,13 @@ pub(super) fn sentence(fault: &Fault) -> String {
 pub(super) fn journal_failed(error: &JournalError) -> (String, Exit) {
     let (hint, exit) = match error {
         JournalError::InFlight { .. } => ("wait for it, or `resume` it", Exit::Busy),
-        JournalError::Fenced { .. } => ("the other process goes on with it; this one stopped without acting further", Exit::Busy),
+        JournalError::Fenced { .. } => {
+            ("the other process goes on with it; this one stopped without acting further", Exit::Busy)
+        }
         JournalError::Unknown { .. } => ("`history` lists the rotations", Exit::Usage),
-        JournalError::DiskFull { .. } => ("make room on that disk; nothing is begun without a durable record", Exit::Refused),
+        JournalError::DiskFull { .. } => {
+            ("make room on that disk; nothing is begun without a durable record", Exit::Refused)
+        }
         JournalError::Unreadable { .. } => ("`history verify` says whether the journal was changed", Exit::Usage),
         JournalError::Store { .. } => ("look at the file, its folder and their owner", Exit::Usage),
     };

@@ -95,10 +95,17 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
 }
 
 fn text(status: &Status) -> String {
-    let time = |at: &Option<Timestamp>| at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+    let time =
+        |at: &Option<Timestamp>| at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
     let row = |account: &Account| {
         let rotation = account.rotation.clone().unwrap_or_else(|| "-".into());
-        vec![account.account.clone(), account.state.to_owned(), time(&account.since), time(&account.last_rotated), rotation]
+        vec![
+            account.account.clone(),
+            account.state.to_owned(),
+            time(&account.since),
+            time(&account.last_rotated),
+            rotation,
+        ]
     };
     let header = ["ACCOUNT", "STATE", "SINCE", "LAST ROTATED", "ROTATION"];
     let mut lines = vec![table(&header, status.accounts.iter().map(row).collect())];

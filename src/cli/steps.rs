@@ -50,25 +50,32 @@ impl Watch for Steps {
                 self.bar.enable_steady_tick(Duration::from_millis(120));
             }
             Event::Done { step, .. } => {
-                self.line(&format!("  done    {back}{step:<40} {}", self.elapsed(step)));
+                let name = step.to_string();
+                self.line(&format!("  done    {back}{name:<40} {}", self.elapsed(step)));
             }
             Event::Failed { step, fault } => {
-                self.line(&format!("  failed  {back}{step:<40} {}\n          {fault}", self.elapsed(step)));
+                let name = step.to_string();
+                self.line(&format!("  failed  {back}{name:<40} {}\n          {fault}", self.elapsed(step)));
             }
             Event::Looked { step, side, .. } => {
+                let name = step.to_string();
                 let seen = match side {
                     Side::Old => "it had not taken effect",
                     Side::New => "it had taken effect",
                     Side::Foreign => "somebody else was here",
                     Side::Blind => "it can't be seen; the same is applied again",
                 };
-                self.line(&format!("  looked  {back}{step:<40} {seen}"));
+                self.line(&format!("  looked  {back}{name:<40} {seen}"));
             }
             Event::LookFailed { step, fault } => self.line(&format!("  unseen  {back}{step}\n          {fault}")),
             Event::Turned { why, .. } => self.line(&format!("  turning back to the old password: {why}")),
             Event::Claimed { .. } => self.line("  an interrupted rotation is taken up"),
             Event::Resumed { .. } => self.line("  resumed: every step is looked at anew"),
-            Event::Begun { .. } | Event::Held { .. } | Event::Finished | Event::RolledBack | Event::Superseded { .. } => {}
+            Event::Begun { .. }
+            | Event::Held { .. }
+            | Event::Finished
+            | Event::RolledBack
+            | Event::Superseded { .. } => {}
         }
     }
 
