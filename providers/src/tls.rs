@@ -83,13 +83,13 @@ mod tests {
 
     fn file_with(name: &str, text: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("entra-rotator-tls-{}-{name}", std::process::id()));
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text).expect("the temporary folder is writable");
         path
     }
 
     #[test]
     fn a_missing_file_is_named() {
-        let fault = client_config(Some(Path::new("/nonexistent/ca.pem"))).unwrap_err();
+        let fault = client_config(Some(Path::new("/nonexistent/ca.pem"))).expect_err("it is refused");
         assert_eq!(fault.meaning, Meaning::Broken);
         assert!(fault.doing.contains("/nonexistent/ca.pem"), "{fault}");
         assert!(fault.cause.contains("No such file"), "{fault}");
@@ -99,10 +99,10 @@ mod tests {
     fn a_file_without_a_certificate_is_told_apart_from_a_damaged_one() {
         let empty = file_with("empty.pem", "just a note\n");
         let damaged = file_with("damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-        let no_certificate = client_config(Some(&empty)).unwrap_err();
-        let unusable = client_config(Some(&damaged)).unwrap_err();
-        fs::remove_file(empty).unwrap();
-        fs::remove_file(damaged).unwrap();
+        let no_certificate = client_config(Some(&empty)).expect_err("it is refused");
+        let unusable = client_config(Some(&damaged)).expect_err("it is refused");
+        fs::remove_file(empty).expect("it was just written");
+        fs::remove_file(damaged).expect("it was just written");
         assert!(no_certificate.cause.contains("no certificate"), "{no_certificate}");
         assert!(unusable.cause.contains("can't be used"), "{unusable}");
         assert!(no_certificate.hint.contains("PEM"), "{no_certificate}");

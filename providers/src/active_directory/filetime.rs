@@ -1,0 +1,35 @@
+//! AD's two ways to write an instant.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// 100-nanosecond intervals between 1601 and 1970.
+const UNIX_EPOCH_AS_FILETIME: i64 = 116_444_736_000_000_000;
+const INTERVALS_PER_SECOND: i64 = 10_000_000;
+
+/// `20261121024623.0Z`, as rootDSE gives its clock, in 100-nanosecond intervals since 1601.
+pub(super) fn from_generalized_time(text: &str) -> Option<i64> {
+    let (digits, rest) = text.split_at_checked(14)?;
+    if !rest.ends_with('Z') || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| digits[from..to].parse::<i8>().ok();
+    let year = digits[..4].parse().ok()?;
+    let civil = DateTime::new(year, part(4, 6)?, part(6, 8)?, part(8, 10)?, part(10, 12)?, part(12, 14)?, 0).ok()?;
+    let second = civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
+    second.checked_mul(INTERVALS_PER_SECOND)?.checked_add(UNIX_EPOCH_AS_FILETIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_clock_and_nothing_else() {
+        assert_eq!(from_generalized_time("19700101000000.0Z"), Some(UNIX_EPOCH_AS_FILETIME));
+        assert_eq!(from_generalized_time("20261121024623.0Z"), Some(134_397_027_830_000_000));
+        for text in ["", "2026", "20261121024623", "20261321024623.0Z", "2026112102462é.0Z", "-0261121024623.0Z"] {
+            assert_eq!(from_generalized_time(text), None, "{text}");
+        }
+    }
+}

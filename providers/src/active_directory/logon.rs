@@ -1,0 +1,39 @@
+use std::path::Path;
+
+use super::answer::BindAnswer;
+use super::connection::Connection;
+use super::endpoint::Endpoint;
+use crate::port::{Fault, Secret};
+use crate::tls;
+
+/// What a domain controller says to a logon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogonAnswer {
+    /// The name and the password are right.
+    Accepted,
+    /// The password is wrong.
+    WrongCredentials,
+    /// The account is locked out.
+    Locked,
+    /// Refused for another reason, as a sentence fragment: disabled, expired, must change …
+    Other(String),
+}
+
+/// One simple bind to the directory at `url` (`ldaps://host[:port]`), never repeated.
+///
+/// `bind_name` is a distinguished name, a user principal name or `DOMAIN\user`. `Err` means that nobody
+/// answered: `Later` when not connected, `Broken` when the url, the CA file or the server's certificate is
+/// wrong.
+pub async fn logon(url: &str, ca_file: Option<&Path>, bind_name: &str, secret: &Secret) -> Result<LogonAnswer, Fault> {
+    let at = Endpoint::parse(url)?;
+    let connection = Connection::open(&at, &tls::client_config(ca_file)?).await?;
+    let answer = connection.bind(bind_name, secret).await;
+    connection.close().await;
+    Ok(match answer? {
+        BindAnswer::Accepted => LogonAnswer::Accepted,
+        BindAnswer::WrongCredentials => LogonAnswer::WrongCredentials,
+        BindAnswer::Locked => LogonAnswer::Locked,
+        BindAnswer::Barred(cause) => LogonAnswer::Other(cause),
+        BindAnswer::Busy(cause) => return Err(Fault::later(format!("logging on to {at} as {bind_name}"), cause)),
+    })
+}

@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use providers::active_directory::{ActiveDirectory, Settings};
+use providers::port::{Directory, Fault, Fingerprint, Secret};
+
+pub(crate) const ADDRESS: &str = "127.0.0.2";
+pub(crate) const HOST: &str = "dc1.contoso.test";
+/// Leads to the same server, and is not in its certificate.
+pub(crate) const OTHER_NAME: &str = "other.contoso.test";
+pub(crate) const CONNECTOR: &str = "MSOL_1a2b3c4d5e6f";
+
+/// The test bed's script.
+pub(crate) fn script() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/testbed/samba")
+}
+
+/// A domain controller with its seeded accounts.
+pub(crate) struct World {
+    folder: PathBuf,
+    accounts: BTreeMap<String, String>,
+}
+
+impl World {
+    pub(crate) fn start(folder: PathBuf) -> Result<Self, String> {
+        let world = Self { folder, accounts: BTreeMap::new() };
+        let started = world.run("start", &[ADDRESS]);
+        if !started.status.success() {
+            return Err(String::from_utf8_lossy(&started.stderr).into_owned());
+        }
+        let seed: serde_json::Value =
+            serde_json::from_str(&world.text("seed.json")).map_err(|e| format!("seed.json: {e}"))?;
+        let accounts = serde_json::from_value(seed["accounts"].clone()).map_err(|e| format!("seed.json: {e}"))?;
+        Ok(Self { accounts, ..world })
+    }
+
+    pub(crate) fn stop(&self) {
+        let stopped = self.run("stop", &[]);
+        assert!(stopped.status.success(), "{stopped:?}");
+    }
+
+    fn run(&self, verb: &str, arguments: &[&str]) -> Output {
+        Command::new(script()).arg(verb).arg(&self.folder).args(arguments).output().expect("the script runs")
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("the test bed writes it")
+    }
+
+    pub(crate) fn dn(&self, sam: &str) -> &str {
+        &self.accounts[sam]
+    }
+
+    /// The password that the account was seeded with.
+    pub(crate) fn password(&self, sam: &str) -> Secret {
+        Secret::new(self.text(&format!("secrets/{sam}")))
+    }
+
+    pub(crate) fn settings(&self, sam: &str, urls: &[&str]) -> Settings {
+        Settings {
+            urls: urls.iter().map(|&url| url.to_owned()).collect(),
+            ca_file: Some(self.path("tls/ca.pem")),
+            bind_name: self.dn(sam).to_owned(),
+            bind_password: self.password(sam),
+        }
+    }
+
+    /// The directory as the delegated rotator sees it, under its usual name.
+    pub(crate) fn directory(&self) -> ActiveDirectory {
+        self.at(&[&format!("ldaps://{HOST}")])
+    }
+
+    pub(crate) fn at(&self, urls: &[&str]) -> ActiveDirectory {
+        ActiveDirectory::new(self.settings("rotator", urls)).expect("the settings are good")
+    }
+
+    pub(crate) async fn fingerprint(&self, sam: &str) -> Fingerprint {
+        self.directory().fingerprint(self.dn(sam), HOST).await.expect("the rotator may read it")
+    }
+
+    /// The key version as the database on disk has it, read without LDAP.
+    pub(crate) fn key_version_on_disk(&self, sam: &str) -> i64 {
+        let output = self.run("key-version", &[sam]);
+        String::from_utf8_lossy(&output.stdout).trim().parse().expect("the script prints a number")
+    }
+
+    /// Whether Kerberos accepts the password: it knows no grace for the previous one.
+    pub(crate) fn kinit(&self, sam: &str, secret: &Secret) -> bool {
+        let file = self.path("kinit-password");
+        fs::write(&file, secret.expose()).expect("the folder is ours");
+        let output = self.run("kinit", &[sam, file.to_str().expect("the folder's name is text")]);
+        fs::remove_file(&file).expect("it was just written");
+        match output.status.code() {
+            Some(0) => true,
+            Some(1) => false,
+            _ => panic!("kinit: {output:?}"),
+        }
+    }
+
+    /// An attribute as the database on disk has it.
+    pub(crate) fn attribute(&self, sam: &str, name: &str) -> String {
+        let output = self.ldb("ldbsearch", &[&format!("(sAMAccountName={sam})"), name]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let value = text.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
+    }
+
+    fn ldb(&self, command: &str, arguments: &[&str]) -> Output {
+        let output = Command::new(command)
+            .arg("-H")
+            .arg(self.path("state/private/sam.ldb"))
+            .arg(format!("--configfile={}", self.path("smb.conf").display()))
+            .args(arguments)
+            .output()
+            .expect("ldb-tools are installed");
+        assert!(output.status.success(), "{output:?}");
+        output
+    }
+
+    /// Adds a server of that name to the site and says that it is the PDC emulator, in the database.
+    pub(crate) fn move_pdc_role(&self, host: &str) {
+        let base = "DC=contoso,DC=test";
+        let server = format!("CN=DC9,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{base}");
+        let settings = format!("CN=NTDS Settings,{server}");
+        let added =
+            format!("dn: {server}\nobjectClass: server\ndNSHostName: {host}\n\ndn: {settings}\nobjectClass: nTDSDSA\n");
+        let changed = format!("dn: {base}\nchangetype: modify\nreplace: fSMORoleOwner\nfSMORoleOwner: {settings}\n");
+        for (command, ldif) in [("ldbadd", added), ("ldbmodify", changed)] {
+            let file = self.path("change.ldif");
+            fs::write(&file, ldif).expect("the folder is ours");
+            self.ldb(command, &["--relax", file.to_str().expect("the folder's name is text")]);
+        }
+    }
+
+    /// Shows that neither form of a fault has one of the seeded passwords in it.
+    pub(crate) fn shows_no_secret(&self, fault: &Fault) {
+        for file in fs::read_dir(self.path("secrets")).expect("the test bed makes it") {
+            let password = fs::read_to_string(file.expect("it is readable").path()).expect("it is text");
+            assert!(!format!("{fault} {fault:?}").contains(&password), "a password in a fault");
+        }
+    }
+}
+
+/// A password that the domain accepts, another each time.
+pub(crate) fn fresh() -> Secret {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    Secret::new(format!("Fresh-Pässword-\u{1d11e}-{number:04}-{}", "x".repeat(40)))
+}
