@@ -1,1 +1,41 @@
-//! lab
+//! The lab: a behavioural model of AD, of Entra Connect servers and of a small vault, behind the ports.
+//!
+//! It is not a script of canned answers. The model directory has a policy, a lockout, a grace for the
+//! previous password and controllers that lag; the model server binds with what its running engine holds in
+//! memory; so a forgotten restart or a lost reply has the consequences that it has on a real server. Faults
+//! can be ordered ([`faults`]), and a person can interfere ([`set_password`]).
+//!
+//! The world lies in a folder and outlives the process: `world.json` (no clear password: digests and
+//! enciphered copies), `vault.json` (the vault's values, readable by the owner only), `faults.json`,
+//! `requests.log` (one JSON line for each request) and `lock`. Each request works under an exclusive lock on
+//! the whole folder, so that several processes may act on one world. The only clock is the one in
+//! [`LabSetting`].
+//!
+//! - `domain`, `engine`, `vault_books`, `world`: the model itself, without input or output
+//! - `directory`, `connect_server`, `vault`: the model behind the ports
+//! - `lab_handle`, `store`: the way of a request, the folder and its lock
+//! - `labels`, `show`: which password is which, and who holds it
+
+mod cipher;
+mod clock;
+mod connect_server;
+mod directory;
+mod domain;
+mod engine;
+pub mod faults;
+mod lab_handle;
+mod labels;
+mod person;
+mod plan;
+mod show;
+mod store;
+#[cfg(test)]
+mod tests;
+mod vault;
+mod vault_books;
+mod world;
+
+pub use lab_handle::{Lab, LabSetting};
+pub use person::set_password;
+pub use plan::{Logon, WorldPlan};
+pub use show::show;

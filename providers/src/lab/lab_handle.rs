@@ -1,0 +1,294 @@
+//! The lab as the program holds it, and the way every request takes through it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::connect_server::LabServer;
+use super::directory::LabDirectory;
+use super::plan::WorldPlan;
+use super::store::{Books, RequestLine, Store};
+use super::vault::LabVault;
+use crate::port::{ConnectServer, Directory, Fault, Vault, step_scope};
+
+/// How long a request waits when the fault `slow` strikes.
+const SLOW_WAIT: Duration = Duration::from_secs(3);
+
+/// What a lab needs from the program around it.
+#[derive(Clone)]
+pub struct LabSetting {
+    /// The only clock the lab knows.
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Called when a crash fault strikes. The call in which it strikes never returns afterwards.
+    pub end_process: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// A world in a folder: a directory, Connect servers and a vault. Clones share one handle; several
+/// processes may act on one world.
+#[derive(Clone)]
+pub struct Lab {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    setting: LabSetting,
+    server_names: Vec<String>,
+    account_names: Vec<String>,
+    /// Journal entries that this process was about to write.
+    appends: AtomicU64,
+}
+
+/// A request on its way to one of the world's parts.
+pub(super) struct Request {
+    /// `directory`, `vault`, or a server's name.
+    pub(super) holder: String,
+    pub(super) operation: String,
+    /// Whether it is meant to change or to try something, and does not just read.
+    pub(super) acts: bool,
+    /// The fault that loses this request's reply.
+    pub(super) reply_lost: Option<&'static str>,
+    pub(super) step: String,
+}
+
+impl Request {
+    pub(super) fn new(holder: &str, operation: impl Into<String>) -> Self {
+        Self {
+            holder: holder.to_owned(),
+            operation: operation.into(),
+            acts: false,
+            reply_lost: None,
+            step: step_scope::current(),
+        }
+    }
+
+    pub(super) fn acting(self) -> Self {
+        Self { acts: true, ..self }
+    }
+
+    pub(super) fn losing(self, fault: Option<&'static str>) -> Self {
+        Self { reply_lost: fault, ..self }
+    }
+
+    fn looks(&self) -> bool {
+        self.step.starts_with("look:")
+    }
+
+    fn line(&self) -> (&str, &str, &str) {
+        (&self.holder, &self.operation, &self.step)
+    }
+
+    fn doing(&self) -> String {
+        format!("asking {} for {}", self.holder, self.operation)
+    }
+}
+
+/// How a request goes on after the lock was released.
+enum Fate<T> {
+    Answer(Result<T, Fault>),
+    End,
+}
+
+impl Lab {
+    /// Opens the lab in `dir`. The first time ever, its clocks start: the last cycle ran five minutes ago,
+    /// the password is 120 days old.
+    pub fn open(dir: &Path, setting: LabSetting) -> Result<Self, Fault> {
+        let store = Store::new(dir);
+        let (server_names, account_names) = store.with(Some(&*setting.now), |books| {
+            books.world.begin(books.now);
+            let servers = books.world.servers.iter().map(|server| server.name.clone()).collect();
+            Ok((servers, books.world.accounts.clone()))
+        })?;
+        let inner = Inner { store, setting, server_names, account_names, appends: AtomicU64::new(0) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Whether there is a lab in `dir`.
+    pub fn exists(dir: &Path) -> bool {
+        Store::new(dir).exists()
+    }
+
+    /// Makes a lab in `dir`, which may exist but must hold no lab.
+    pub fn create(dir: &Path, plan: &WorldPlan) -> Result<(), Fault> {
+        let (world, vault) = plan.build()?;
+        Store::new(dir).create(&world, &vault)
+    }
+
+    /// The lab's vault.
+    pub fn vault(&self) -> Arc<dyn Vault> {
+        Arc::new(LabVault { lab: self.clone() })
+    }
+
+    /// The lab's directory. In a world whose servers bind to a real one it refuses every question.
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        Arc::new(LabDirectory { lab: self.clone() })
+    }
+
+    /// One of the lab's servers.
+    pub fn server(&self, name: &str) -> Option<Arc<dyn ConnectServer>> {
+        self.inner.server_names.iter().any(|known| known == name).then(|| {
+            let server: Arc<dyn ConnectServer> = Arc::new(LabServer { lab: self.clone(), name: name.to_owned() });
+            server
+        })
+    }
+
+    /// The servers' names, the active one first.
+    pub fn server_names(&self) -> Vec<String> {
+        self.inner.server_names.clone()
+    }
+
+    /// The connector accounts this world was made with.
+    pub fn account_names(&self) -> Vec<String> {
+        self.inner.account_names.clone()
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        self.inner.store.dir()
+    }
+
+    /// Call it before each entry of the journal is written: the N-th may be where the process ends.
+    pub async fn before_append(&self) {
+        let number = self.inner.appends.fetch_add(1, Ordering::SeqCst) + 1;
+        self.end_if(&format!("crash-before-append:{number}")).await;
+    }
+
+    /// Call it after each entry of the journal was written.
+    pub async fn after_append(&self) {
+        let number = self.inner.appends.load(Ordering::SeqCst);
+        self.end_if(&format!("crash-after-append:{number}")).await;
+    }
+
+    /// Call it around the entry that records `step` as done: with `written` false just before, with true
+    /// just after. Here a crash fault strikes that found no request of its step to strike at.
+    pub async fn at_append(&self, step: &str, written: bool) {
+        let word = if written { "after" } else { "before" };
+        self.end_if(&format!("crash-{word}:{step}")).await;
+    }
+
+    async fn end_if(&self, fault: &str) {
+        let strikes = self.books(|books| {
+            let strikes = books.faults.strikes(fault);
+            if strikes {
+                self.log(books, ("journal", "append", ""), fault)?;
+            }
+            Ok(strikes)
+        });
+        match strikes {
+            Ok(true) => match self.end().await {},
+            Ok(false) => {}
+            Err(trouble) => tracing::warn!(%trouble, fault, "the lab can't tell whether a fault strikes here"),
+        }
+    }
+
+    async fn end(&self) -> std::convert::Infallible {
+        (self.inner.setting.end_process)();
+        std::future::pending().await
+    }
+
+    /// Runs `act` on the world under its lock, outside of any request.
+    pub(super) fn books<T>(&self, act: impl FnOnce(&mut Books) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.inner.store.with(Some(&*self.inner.setting.now), act)
+    }
+
+    /// A whole request: it arrives, acts, and is answered.
+    pub(super) async fn request<T>(
+        &self,
+        request: Request,
+        act: impl FnOnce(&mut Books) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.wait_if_slow(&request).await?;
+        let fate = self.books(|books| match self.gate(books, &request)? {
+            Some(fate) => Ok(fate),
+            None => self.effect(books, &request, act),
+        })?;
+        self.settle(fate).await
+    }
+
+    /// The first half of a request that asks somebody outside the world in between.
+    pub(super) async fn arrive<T>(
+        &self,
+        request: &Request,
+        prepare: impl FnOnce(&mut Books) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.wait_if_slow(request).await?;
+        let fate = self.books(|books| match self.gate(books, request)? {
+            Some(fate) => Ok(fate),
+            None => Ok(Fate::Answer(prepare(books))),
+        })?;
+        self.settle(fate).await
+    }
+
+    /// The second half of such a request.
+    pub(super) async fn complete<T>(
+        &self,
+        request: &Request,
+        act: impl FnOnce(&mut Books) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let fate = self.books(|books| self.effect(books, request, act))?;
+        self.settle(fate).await
+    }
+
+    async fn wait_if_slow(&self, request: &Request) -> Result<(), Fault> {
+        if !self.inner.store.may_have_faults() {
+            return Ok(());
+        }
+        if self.books(|books| Ok(books.faults.strikes(&format!("slow:{}", request.step))))? {
+            tokio::time::sleep(SLOW_WAIT).await;
+        }
+        Ok(())
+    }
+
+    /// The faults that strike before a request reaches the part it is meant for.
+    fn gate<T>(&self, books: &mut Books, request: &Request) -> Result<Option<Fate<T>>, Fault> {
+        if books.faults.strikes(&format!("crash-before:{}", request.step)) {
+            self.log(books, request.line(), "the process ends before this request")?;
+            return Ok(Some(Fate::End));
+        }
+        if request.looks() && books.faults.strikes("look-fails") {
+            self.log(books, request.line(), "later: no answer came")?;
+            let fault = Fault::later(request.doing(), "no answer came").hint("it may pass; look again");
+            return Ok(Some(Fate::Answer(Err(fault))));
+        }
+        Ok(None)
+    }
+
+    /// The effect of a request, its answer, and the faults that strike between the two.
+    fn effect<T>(
+        &self,
+        books: &mut Books,
+        request: &Request,
+        act: impl FnOnce(&mut Books) -> Result<T, Fault>,
+    ) -> Result<Fate<T>, Fault> {
+        let mut answer = act(books);
+        let mut ends = false;
+        if answer.is_ok() {
+            let counts = request.acts || request.looks();
+            ends = counts && books.faults.strikes(&format!("crash-after:{}", request.step));
+            if request.reply_lost.is_some_and(|fault| books.faults.strikes(fault)) {
+                answer = Err(Fault::unclear(request.doing(), "the connection was cut before the reply came")
+                    .hint("it may have happened; look before asking again"));
+            }
+        }
+        let word = match &answer {
+            Ok(_) => "ok".to_owned(),
+            Err(fault) => format!("{}: {}", fault.meaning, fault.cause),
+        };
+        self.log(books, request.line(), if ends { "done, and the process ends" } else { &word })?;
+        Ok(if ends { Fate::End } else { Fate::Answer(answer) })
+    }
+
+    async fn settle<T>(&self, fate: Fate<T>) -> Result<T, Fault> {
+        match fate {
+            Fate::Answer(answer) => answer,
+            Fate::End => match self.end().await {},
+        }
+    }
+
+    fn log(&self, books: &Books, (holder, operation, step): (&str, &str, &str), answer: &str) -> Result<(), Fault> {
+        self.inner.store.log(&RequestLine { time: books.now, holder, operation, step, answer })
+    }
+}

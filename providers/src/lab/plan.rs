@@ -1,0 +1,242 @@
+//! What a new world is to look like, and how it is built from that.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::cipher::{random_hex, random_password, seal};
+use super::domain::{Account, Controller, Domain, Policy, Replica};
+use super::engine::{Connector, Server, Service, new_key_set};
+use super::labels::Labels;
+use super::vault_books::VaultBooks;
+use super::world::{COUNTERS, FIRST_KEY_VERSION, SCHEMA, Scheduler, World};
+use crate::port::{ConnectorKind, Fault, Secret};
+
+/// The identifier that every Entra connector has.
+const ENTRA_CONNECTOR_ID: &str = "b891884f-051e-4a83-95af-2544101c9083";
+const FIRST_PASSWORD_LENGTH: usize = 64;
+const STAGING_SERVERS_MAX: u32 = 20;
+
+/// Where a model server binds when its engine imports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Logon {
+    /// To the model directory of the same world.
+    Model,
+    /// To a real directory over LDAPS.
+    Ldaps {
+        /// `ldaps://HOST[:PORT]`
+        url: String,
+        /// The certificate authorities to trust, in PEM form; `None` = the machine's own.
+        ca_file: Option<PathBuf>,
+        /// The name to bind with: a distinguished name or a user principal name.
+        bind_name: String,
+    },
+}
+
+/// What a new world is to look like. Start from [`WorldPlan::default_world`] and change what matters.
+#[derive(Clone, Debug)]
+pub struct WorldPlan {
+    /// The forest's DNS name.
+    pub forest: String,
+    /// The connector account's sAMAccountName; the lab's vault uses the same name.
+    pub account: String,
+    /// Its displayName, which complexity looks at.
+    pub display_name: String,
+    /// The name that the engine binds as (forest-login-user), usually the account's.
+    pub engine_user: String,
+    /// One domain controller instead of two.
+    pub single_dc: bool,
+    /// How long a change needs to reach the other domain controller.
+    pub lag_ms: u32,
+    /// Shortest password of the domain.
+    pub length_min: u32,
+    /// Wrong passwords before the account locks; 0 = never.
+    pub lockout_threshold: u32,
+    /// Name of the server that exports.
+    pub active_server: String,
+    /// How many staging servers stand beside it, named `SYNC2`, `SYNC3` …
+    pub staging_servers: u32,
+    /// File version of miiserver.exe on all of them.
+    pub build: String,
+    /// Programs that are open on the active server: `AzureADConnect.exe`, `miisclient.exe`.
+    pub open_programs: Vec<String>,
+    /// Where the servers bind. With a real directory the world has no model directory and nothing in its vault.
+    pub logon: Logon,
+    /// The domain controller that the connectors name. `None` = the last one of the model; with a real
+    /// directory none is named.
+    pub connector_dc: Option<String>,
+    /// The first password, which all parts of the world hold. `None` = a random one; with a real directory
+    /// it is required, because the engine must hold the real one.
+    pub first_password: Option<Secret>,
+}
+
+impl WorldPlan {
+    /// Forest contoso.test with two domain controllers 200 ms apart, one wizard-made account, one server.
+    pub fn default_world() -> Self {
+        Self {
+            forest: "contoso.test".to_owned(),
+            account: "MSOL_1a2b3c4d5e6f".to_owned(),
+            display_name: String::new(),
+            engine_user: "MSOL_1a2b3c4d5e6f".to_owned(),
+            single_dc: false,
+            lag_ms: 200,
+            length_min: 7,
+            lockout_threshold: 10,
+            active_server: "SYNC1".to_owned(),
+            staging_servers: 0,
+            build: "2.6.92.0".to_owned(),
+            open_programs: Vec::new(),
+            logon: Logon::Model,
+            connector_dc: None,
+            first_password: None,
+        }
+    }
+
+    /// The world and its vault, with one password everywhere.
+    pub(super) fn build(&self) -> Result<(World, VaultBooks), Fault> {
+        let doing = "making a lab";
+        if self.staging_servers > STAGING_SERVERS_MAX {
+            return Err(Fault::refused(doing, format!("{} staging servers", self.staging_servers))
+                .hint(format!("a lab has at most {STAGING_SERVERS_MAX}")));
+        }
+        let first = match (&self.first_password, &self.logon) {
+            (Some(secret), _) => secret.clone(),
+            (None, Logon::Model) => random_password(FIRST_PASSWORD_LENGTH),
+            (None, Logon::Ldaps { .. }) => {
+                return Err(Fault::refused(doing, "the engine's first password is not given")
+                    .hint("servers that bind to a real directory need the account's password there from the start"));
+            }
+        };
+        let mut labels = Labels::new();
+        let digest = labels.see(&self.account, &first);
+        let mut vault = VaultBooks::default();
+        let domain = (self.logon == Logon::Model).then(|| self.domain(&digest));
+        if domain.is_some() {
+            vault.adopt(&self.account, &first)?;
+        }
+        let mut servers = Vec::new();
+        for number in 1..=self.staging_servers + 1 {
+            servers.push(self.server(number, domain.as_ref(), &first)?);
+        }
+        let next_process_id = servers.iter().map(|server| server.service.process_id).max().unwrap_or(0) + 4;
+        let world = World {
+            schema: SCHEMA,
+            begun_at: None,
+            last_at: None,
+            accounts: vec![self.account.clone()],
+            labels,
+            domain,
+            scheduler: Scheduler::new(),
+            servers,
+            next_process_id,
+            counters: COUNTERS.iter().map(|counter| ((*counter).to_owned(), 0)).collect(),
+        };
+        Ok((world, vault))
+    }
+
+    fn domain(&self, digest: &str) -> Domain {
+        let components = self.forest.split('.').map(|label| format!("DC={label}")).collect::<Vec<_>>().join(",");
+        let replica = Replica {
+            key_version: FIRST_KEY_VERSION,
+            password_last_set: 0,
+            history: vec![digest.to_owned()],
+            wrong_count: 0,
+            wrong_at: 0,
+        };
+        let count = if self.single_dc { 1 } else { 2 };
+        let controllers = (1..=count).map(|number| Controller {
+            host: format!("dc{number}.{}", self.forest),
+            pdc: number == 1,
+            lag_ms: self.lag_ms,
+            replicas: BTreeMap::from([(self.account.clone(), replica.clone())]),
+            inbound: Vec::new(),
+        });
+        Domain {
+            forest: self.forest.clone(),
+            policy: Policy {
+                length_min: self.length_min,
+                complexity: true,
+                lockout_threshold: self.lockout_threshold,
+                lockout_minutes: 15,
+            },
+            accounts: vec![Account {
+                name: self.account.clone(),
+                dn: format!("CN={},OU=Entra Connect,{components}", self.account),
+                display_name: self.display_name.clone(),
+                disabled: false,
+                locked_until: None,
+            }],
+            controllers: controllers.collect(),
+        }
+    }
+
+    fn server(&self, number: u32, domain: Option<&Domain>, first: &Secret) -> Result<Server, Fault> {
+        let name = if number == 1 { self.active_server.clone() } else { format!("SYNC{number}") };
+        if number > 1 && name == self.active_server {
+            return Err(Fault::refused("making a lab", format!("two servers would be named {name}"))
+                .hint("give the active server another name"));
+        }
+        let (service_password, key_set) = new_key_set();
+        let tenant = format!("{}.onmicrosoft.com", self.forest.split('.').next().unwrap_or("contoso"));
+        let last_dc = domain.and_then(|domain| domain.controllers.last()).map(|controller| controller.host.clone());
+        let connector = |name: String, id: String, kind, user: String, domain: String| Connector {
+            name,
+            id,
+            kind,
+            user,
+            domain,
+            dc: None,
+            account: self.account.clone(),
+            modified_at: None,
+            version: 1,
+            stored: None,
+            cached: None,
+        };
+        let mut server = Server {
+            name: name.clone(),
+            build: self.build.clone(),
+            staging: number > 1,
+            service: Service {
+                account: r"NT SERVICE\ADSync".to_owned(),
+                state: "running".to_owned(),
+                process_id: 3100 + 4 * number,
+                started_at: None,
+            },
+            service_password,
+            key_set,
+            connectors: Vec::new(),
+            open_programs: if number == 1 { self.open_programs.clone() } else { Vec::new() },
+            events: Vec::new(),
+            logon: self.logon.clone(),
+        };
+        let sealed = seal(&server.key()?, first.expose().as_bytes());
+        let ad = connector(
+            self.forest.clone(),
+            random_guid(),
+            ConnectorKind::ActiveDirectory,
+            self.engine_user.clone(),
+            self.forest.clone(),
+        );
+        server.connectors.push(Connector {
+            dc: self.connector_dc.clone().or(last_dc),
+            stored: Some(sealed.clone()),
+            cached: Some(sealed),
+            ..ad
+        });
+        server.connectors.push(connector(
+            format!("{tenant} - AAD"),
+            ENTRA_CONNECTOR_ID.to_owned(),
+            ConnectorKind::Entra,
+            format!("Sync_{name}_{}@{tenant}", random_hex(6)),
+            tenant,
+        ));
+        Ok(server)
+    }
+}
+
+fn random_guid() -> String {
+    let hex = random_hex(16);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
