@@ -103,8 +103,8 @@ impl LabDirectory {
             BindAnswer::Accepted => Ok(true),
             BindAnswer::Wrong => Ok(false),
             // Neither answer says anything about the password.
-            BindAnswer::Locked => Err(Fault::later(&doing, "the account is locked (data 775)")
-                .hint("wait until it unlocks by itself, or unlock it; find out who uses a wrong password")),
+            BindAnswer::Locked => Err(Fault::refused(&doing, "the account is locked (data 775)")
+                .hint("find out who tries wrong passwords, then unlock it or wait until it unlocks by itself")),
             BindAnswer::Disabled => Err(Fault::refused(&doing, "the account is disabled (data 533)")
                 .hint("enable the account, or take it out of the configuration")),
             BindAnswer::NoAnswer => Err(Fault::later(&doing, "no domain controller answers")),

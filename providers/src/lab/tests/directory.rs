@@ -111,7 +111,8 @@ async fn wrong_passwords_lock_the_account_and_time_unlocks_it() {
         assert!(!bench.accepted(DC2, &password(9)).await);
     }
     let locked = bench.directory().accepts(&dn, DC1, &first).await.unwrap_err();
-    assert_eq!(locked.meaning, Meaning::Later);
+    assert_eq!(locked.meaning, Meaning::Refused);
+    assert!(locked.cause.contains("775"));
     assert!(bench.directory().account(ACCOUNT).await.unwrap().refusals[0].contains("locked"));
     assert_eq!(bench.proof().await, "no-start-credentials");
     bench.set(&password(2)).await;
