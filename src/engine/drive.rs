@@ -313,7 +313,7 @@ impl Rotation {
         let begun = |step: &Step| {
             self.log.iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step))
         };
-        step_scope::within("look:claim".to_owned(), async {
+        step_scope::within("claim".to_owned(), async {
             let pending = ports.vault.find(name, Slot::Pending).await?;
             let current = ports.vault.find(name, Slot::Current).await?;
             if current.is_some_and(|current| ours(&current.rotation)) && !begun(&Step::Promote) {

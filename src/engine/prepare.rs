@@ -1,4 +1,6 @@
-use providers::port::{ConnectorKind, Fault, Fingerprint, QuiesceMode, Slot, step_scope};
+use std::time::Duration;
+
+use providers::port::{ConnectorKind, Fault, Fingerprint, Meaning, QuiesceMode, Slot, step_scope};
 
 use super::Ports;
 use crate::password::Rules;
@@ -49,9 +51,26 @@ pub enum Refusal {
     Unseen(#[from] Fault),
 }
 
-/// Looks at the world and makes the plan, or says why there is none. Changes nothing.
+/// How often the world is looked at before a person is told that it can't be seen.
+const LOOKS_MAX: u32 = 3;
+
+/// Pause after the first failed look; doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Looks at the world and makes the plan, or says why there is none. Changes nothing, so what may pass is
+/// tried again a little.
 pub async fn prepare(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
-    step_scope::within("look:prepare".to_owned(), look_around(ports, wish)).await
+    let mut tries = 0;
+    loop {
+        let looked = step_scope::within("prepare".to_owned(), look_around(ports, wish)).await;
+        tries += 1;
+        match looked {
+            Err(Refusal::Unseen(fault)) if fault.meaning == Meaning::Later && tries < LOOKS_MAX => {
+                ports.clock.sleep(PAUSE * 2_u32.pow(tries - 1)).await;
+            }
+            looked => return looked,
+        }
+    }
 }
 
 async fn look_around(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
