@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::arguments::{Global, Selection};
 use super::exit::Exit;
 use super::output::{say, show};
-use super::{rotate, session};
+use super::session;
 use crate::engine::{Prepared, Wish, prepare};
 use crate::rotation::OldPassword;
 
@@ -57,7 +57,7 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], repair: boo
                 plans.push(shown(prepared, world.ports().vault.describe(), world.ports().directory.describe()))
             }
             Err(refusal) => {
-                let (message, refused) = rotate::refused(&refusal);
+                let (message, refused) = session::refused(&refusal);
                 say(&format!("{}: {message}", wish.account));
                 exit = exit.worse(refused);
             }

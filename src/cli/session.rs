@@ -6,7 +6,7 @@ use super::arguments::Global;
 use super::exit::Exit;
 use super::output::say;
 use crate::config;
-use crate::engine::{Stopped, Wish};
+use crate::engine::{Refusal, Stopped, Wish};
 use crate::journal::{Busy, JournalError};
 use crate::wiring::World;
 
@@ -63,10 +63,13 @@ pub(super) fn choose(world: &World, names: &[String]) -> Result<Vec<Wish>, Exit>
 pub(super) fn initiator() -> String {
     let user = ["SUDO_USER", "USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     #[cfg(unix)]
-    let host = Some(rustix::system::uname().nodename().to_string_lossy().into_owned());
+    let (no_name, host) = {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        (format!("uid {}", rustix::process::getuid().as_raw()), host)
+    };
     #[cfg(not(unix))]
-    let host = std::env::var("COMPUTERNAME").ok();
-    format!("{}@{}", user.unwrap_or_else(|| "unknown".into()), host.unwrap_or_else(|| "unknown".into()))
+    let (no_name, host) = ("unknown".to_owned(), std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".into()));
+    format!("{}@{host}", user.unwrap_or(no_name))
 }
 
 /// The same with the process, which tells one run from another.
@@ -125,5 +128,22 @@ pub(super) fn busy(busy: &Busy) -> (String, Exit) {
     match busy {
         Busy::Held { .. } => (format!("{busy}\n  next step: wait for it, or look at `status`"), Exit::Busy),
         Busy::NoLock { .. } => (format!("{busy}\n  next step: look at the folder and its owner"), Exit::Usage),
+    }
+}
+
+/// What a refusal to begin means for people.
+pub(super) fn refused(refusal: &Refusal) -> (String, Exit) {
+    match refusal {
+        Refusal::Refused(reasons) => {
+            (format!("nothing was changed, because:\n  - {}", reasons.join("\n  - ")), Exit::Refused)
+        }
+        Refusal::Unseen(fault) => {
+            let exit = match fault.meaning {
+                Meaning::Later | Meaning::Unclear => Exit::Later,
+                Meaning::Refused => Exit::Refused,
+                Meaning::Broken => Exit::Usage,
+            };
+            (format!("nothing was changed: {}", sentence(fault)), exit)
+        }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Steps {
 impl Steps {
     pub(super) fn new() -> Self {
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}") {
             bar.set_style(style);
         }
         Self { bar, begun: Mutex::new(None) }

@@ -63,7 +63,7 @@ impl Rotation {
         let now = ports.clock.now();
         let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), ports.entropy.id_suffix());
         let event = Event::Begun {
-            plan: plan.clone(),
+            plan: Box::new(plan.clone()),
             initiator: initiator.to_owned(),
             reason: reason.to_owned(),
             ticket: ticket.to_owned(),

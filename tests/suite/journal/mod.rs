@@ -28,7 +28,7 @@ fn begun() -> Event {
         limits: Limits::default(),
     };
     Event::Begun {
-        plan: plan(inventory).expect("a plan"),
+        plan: Box::new(plan(inventory).expect("a plan")),
         initiator: "me@host".into(),
         reason: "quarterly".into(),
         ticket: "T-1".into(),
