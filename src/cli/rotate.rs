@@ -6,7 +6,7 @@ use super::outcome::{Result as Came, Results};
 use super::output::{say, show};
 use super::steps::Steps;
 use super::{plan, session};
-use crate::engine::{Rotation, Wish, prepare};
+use crate::engine::{Rotation, Wish};
 use crate::journal::{Journal, Lease, Listed, State};
 use crate::rotation::Outcome;
 use crate::wiring::World;
@@ -74,9 +74,9 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
         forward_only: options.accept_forward_only,
         ..wish.clone()
     };
-    let prepared = match prepare(world.ports(), &wish).await {
+    let prepared = match session::prepare(world, journal, &wish).await {
         Ok(prepared) => prepared,
-        Err(refusal) => return fail(session::refused(&refusal)),
+        Err(refused) => return fail(refused),
     };
     for warning in &prepared.warnings {
         say(&format!("{account}: note: {warning}"));

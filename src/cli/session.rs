@@ -6,8 +6,8 @@ use super::arguments::Global;
 use super::exit::Exit;
 use super::output::say;
 use crate::config;
-use crate::engine::{Refusal, Stopped, Wish};
-use crate::journal::{Busy, JournalError};
+use crate::engine::{self, Prepared, Refusal, Rotation, Stopped, Wish};
+use crate::journal::{Busy, Journal, JournalError, State};
 use crate::wiring::World;
 
 /// Opens the world that a command works on, or says why not.
@@ -132,7 +132,7 @@ pub(super) fn busy(busy: &Busy) -> (String, Exit) {
 }
 
 /// What a refusal to begin means for people.
-pub(super) fn refused(refusal: &Refusal) -> (String, Exit) {
+fn refused(refusal: &Refusal) -> (String, Exit) {
     match refusal {
         Refusal::Refused(reasons) => {
             (format!("nothing was changed, because:\n  - {}", reasons.join("\n  - ")), Exit::Refused)
@@ -146,4 +146,17 @@ pub(super) fn refused(refusal: &Refusal) -> (String, Exit) {
             (format!("nothing was changed: {}", sentence(fault)), exit)
         }
     }
+}
+
+/// Looks at the world and makes a plan, knowing what the journal knows of the account.
+pub(super) async fn prepare(world: &World, journal: &dyn Journal, wish: &Wish) -> Result<Prepared, (String, Exit)> {
+    let failed = |error: JournalError| journal_failed(&error);
+    let listed = journal.list().await.map_err(failed)?;
+    let mut last_known = None;
+    if let Some(last) =
+        listed.iter().rev().find(|listed| listed.account == wish.account && listed.state == State::Closed)
+    {
+        last_known = Rotation::read(journal, &last.id).await.map_err(failed)?.last_known(world.ports());
+    }
+    engine::prepare(world.ports(), wish, last_known.as_ref()).await.map_err(|refusal| refused(&refusal))
 }

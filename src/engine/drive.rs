@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use providers::port::{Fault, Meaning, Slot, step_scope};
+use providers::port::{Fault, Fingerprint, Meaning, Slot, step_scope};
 
 use super::scene::{Acted, Before, Scene};
 use super::{Ports, actions};
@@ -119,6 +119,11 @@ impl Rotation {
     /// What happened to it.
     pub fn log(&self) -> &[Entry] {
         &self.log
+    }
+
+    /// The account's metadata after our last write of it. `None` while that is open.
+    pub fn last_known(&self, ports: &Ports) -> Option<Fingerprint> {
+        self.scene(ports).last_known().cloned()
     }
 
     /// The last failure, for people.

@@ -27,6 +27,21 @@ fn a_person_who_changes_a_password_moves_the_label() {
 }
 
 #[test]
+fn a_password_that_somebody_set_just_now_is_not_overwritten() {
+    let lab = Lab::new();
+    assert_eq!(lab.rotate().code, Some(0));
+    assert_eq!(lab.run("lab set-password --account MSOL_1a2b3c4d5e6f").code, Some(0));
+    // For an hour the directory accepts the password before it as well: a logon would prove nothing.
+    let refused = lab.rotate();
+    assert_eq!(refused.code, Some(4), "{}", refused.stdout);
+    assert!(refused.stdout.contains("somebody set the password 0 minutes ago"), "{}", refused.stdout);
+    assert_eq!(lab.run("plan --lab --all").code, Some(4));
+    lab.expect("directory=p3 engine=p2 current=p2", "after the refusal");
+    assert_eq!(lab.run("rotate --lab --all --repair").code, Some(0));
+    lab.expect_one_label("after the repair");
+}
+
+#[test]
 fn a_staging_server_is_updated_after_the_active_one() {
     let lab = Lab::new();
     assert_eq!(lab.run("lab init --staging-servers 1").code, Some(0));
