@@ -51,7 +51,23 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], repair: boo
     let mut exit = Exit::Done;
     let mut plans = Vec::new();
     for wish in wishes {
-        let wish = Wish { repair, forward_only, ..wish };
+        // Where nothing was ever rotated there is no journal, and looking makes none.
+        let last_set = match world.journal_file.exists() {
+            true => match world.journal_as_it_is().await {
+                Ok(journal) => rotate::last_set(&*journal, &wish.account).await,
+                Err(error) => Err(error),
+            },
+            false => Ok(None),
+        };
+        let last_set = match last_set {
+            Ok(last_set) => last_set,
+            Err(error) => {
+                let (message, failed) = session::journal_failed(&error);
+                say(&message);
+                return exit.worse(failed);
+            }
+        };
+        let wish = Wish { repair, forward_only, last_set, ..wish };
         match prepare(world.ports(), &wish).await {
             Ok(prepared) => {
                 plans.push(shown(prepared, world.ports().vault.describe(), world.ports().directory.describe()))

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use providers::port::{Fault, Meaning, Slot, step_scope};
+use providers::port::{Fault, Fingerprint, Meaning, Slot, step_scope};
 
 use super::scene::{Acted, Before, Scene};
 use super::{Ports, actions};
@@ -119,6 +119,12 @@ impl Rotation {
     /// What happened to it.
     pub fn log(&self) -> &[Entry] {
         &self.log
+    }
+
+    /// The account and its metadata after the rotation's last write; `None` where that is not known.
+    pub fn last_set(&self) -> Option<(String, Fingerprint)> {
+        let print = super::scene::last_known(&self.plan, &self.log)?;
+        Some((self.plan.inventory.dn.clone(), print.clone()))
     }
 
     /// The last failure, for people.
