@@ -136,6 +136,7 @@ fn wish(account: String) -> Wish {
         quiesce: QuiesceMode::Gap,
         repair: false,
         repairs: Vec::new(),
+        last_set: None,
         forward_only: false,
         limits: Limits::default(),
     }
