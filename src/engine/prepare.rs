@@ -25,8 +25,6 @@ pub struct Wish {
     pub repair: bool,
     /// Held rotations that a repair closes.
     pub repairs: Vec<String>,
-    /// Distinguished name and metadata of the account when its last rotation ended, where they are known.
-    pub last_set: Option<(String, Fingerprint)>,
     /// Go on although there is no old password to go back to.
     pub forward_only: bool,
     /// How often and how long.
@@ -62,8 +60,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Looks at the world and makes the plan, or says why there is none. Changes nothing, so what may pass is
 /// tried again a little.
 ///
-/// `last_known` is the account's metadata after our last rotation of it.
-pub async fn prepare(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint>) -> Result<Prepared, Refusal> {
+/// `last_known` is the account's distinguished name and metadata after our last rotation of it.
+pub async fn prepare(
+    ports: &Ports,
+    wish: &Wish,
+    last_known: Option<&(String, Fingerprint)>,
+) -> Result<Prepared, Refusal> {
     let mut tries = 0;
     loop {
         let looked = step_scope::within("prepare".to_owned(), look_around(ports, wish, last_known)).await;
@@ -77,7 +79,11 @@ pub async fn prepare(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint
     }
 }
 
-async fn look_around(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint>) -> Result<Prepared, Refusal> {
+async fn look_around(
+    ports: &Ports,
+    wish: &Wish,
+    last_known: Option<&(String, Fingerprint)>,
+) -> Result<Prepared, Refusal> {
     let facts = ports.directory.account(&wish.locator).await?;
     let mut refusals = facts.refusals.clone();
     let mut warnings = facts.warnings.clone();
@@ -95,7 +101,10 @@ async fn look_around(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint
     } else {
         known_password(ports, wish, &facts.dn, &fingerprint, &mut refusals).await?
     };
-    if let Some(refusal) = last_known.filter(|_| !wish.repair).and_then(|known| set_by_somebody(known, &fingerprint)) {
+    if let Some(refusal) = last_known
+        .filter(|(dn, _)| !wish.repair && *dn == facts.dn)
+        .and_then(|(_, known)| set_by_somebody(known, &fingerprint))
+    {
         refusals.push(refusal);
     }
     if old == OldPassword::Unknown && !wish.repair && refusals.is_empty() {
@@ -185,19 +194,6 @@ async fn known_password(
     let Some(current) = ports.vault.find(&wish.vault_name, Slot::Current).await? else {
         return Ok(OldPassword::Unknown);
     };
-    // What a rotation wrote there was the live password when that rotation ended. If another one was set since,
-    // no logon shows it: for an hour a directory accepts the password before as well.
-    let set_since = wish
-        .last_set
-        .as_ref()
-        .is_some_and(|(of, last)| of == dn && last.dc == fingerprint.dc && !fingerprint.same_set(last));
-    if set_since && current.rotation.is_some() {
-        refusals.push(
-            "the password was set in the directory after the last rotation, and the vault's current is still that rotation's: somebody set another one. Store the password in use, or `rotate --repair` sets a fresh one everywhere"
-                .into(),
-        );
-        return Ok(OldPassword::Unknown);
-    }
     let secret = ports.vault.read(&current).await?;
     if ports.directory.accepts(dn, &fingerprint.dc, &secret).await? {
         return Ok(OldPassword::Known);
