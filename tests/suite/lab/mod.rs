@@ -4,5 +4,6 @@ mod crash;
 mod faults;
 mod plain;
 mod program;
+mod storm;
 
 pub(crate) use program::{Ended, Lab};
