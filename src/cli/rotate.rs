@@ -182,6 +182,7 @@ async fn take_up(world: &World, journal: &dyn Journal, id: &str, back: bool) -> 
             return Came::without_rotation(id, exit, message);
         }
     };
+    let was_held = rotation.progress().held.is_some();
     if !rotation.progress().is_closed() {
         rotation = match Rotation::claim(journal, world.ports(), id, &session::holder()).await {
             Ok(rotation) => rotation,
@@ -190,7 +191,10 @@ async fn take_up(world: &World, journal: &dyn Journal, id: &str, back: bool) -> 
     }
     say(&format!("{}: rotation {id}", rotation.plan().inventory.account));
     let by = session::initiator();
-    let ordered = if back {
+    let ordered = if !was_held && rotation.progress().held.is_some() {
+        // The claim has just found a reason to hold it. The order was given without knowing that.
+        Ok(())
+    } else if back {
         rotation.roll_back(journal, world.ports()).await
     } else {
         rotation.resume(journal, world.ports(), &by).await

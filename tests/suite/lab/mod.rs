@@ -1,5 +1,6 @@
 //! The built program against the embedded lab, as an operator runs it.
 
+mod backup;
 mod crash;
 mod faults;
 mod plain;

@@ -120,10 +120,25 @@ impl Storm {
         let dice = &mut self.dice;
         let fault = match dice.below(100) {
             0..20 => dice
-                .one_of(&["directory-reply-lost", "seal-reply-lost", "engine-reply-lost", "restart-reply-lost", "stage-reply-lost", "promote-reply-lost"])
+                .one_of(&[
+                    "directory-reply-lost",
+                    "seal-reply-lost",
+                    "engine-reply-lost",
+                    "restart-reply-lost",
+                    "stage-reply-lost",
+                    "promote-reply-lost",
+                ])
                 .to_owned(),
             20..45 => {
-                let name = dice.one_of(&["directory-refuses", "engine-refuses", "engine-keeps-old", "restart-fails", "proof-fails", "stage-fails", "promote-fails"]);
+                let name = dice.one_of(&[
+                    "directory-refuses",
+                    "engine-refuses",
+                    "engine-keeps-old",
+                    "restart-fails",
+                    "proof-fails",
+                    "stage-fails",
+                    "promote-fails",
+                ]);
                 if dice.percent(40) { name.to_owned() } else { format!("{name} --times {}", 1 + dice.below(4)) }
             }
             45..55 => {
