@@ -121,3 +121,28 @@ fn rollback_by_order_puts_an_interrupted_rotation_back() {
     assert_eq!(refused.code, Some(4), "after the proof there is no way back: {}", refused.stdout);
     assert_eq!(resumes(&lab, "promote").0, 0);
 }
+
+/// Of the two resets only the second one shows: the first is not somebody else's doing.
+#[test]
+fn a_seal_that_could_not_be_seen_is_resumed() {
+    for seals in ["crash-before:seal", "crash-after:seal"] {
+        let lab = Lab::new();
+        dies(&lab, seals);
+        lab.order("look-fails --times 6");
+        let held = lab.run("resume --lab");
+        assert_eq!(held.code, Some(3), "{}", held.stdout);
+        assert_eq!(resumes(&lab, seals), (0, "p2".to_owned()));
+    }
+}
+
+/// The service was restarted with what a faulty engine had kept; a look at the process alone can't tell.
+#[test]
+fn an_engine_that_kept_the_old_password_after_the_pivot_is_resumed() {
+    let lab = Lab::new();
+    assert_eq!(lab.run("lab init --staging-servers 1").code, Some(0));
+    dies(&lab, "crash-after:promote");
+    lab.order("engine-keeps-old");
+    assert_eq!(lab.run("resume --lab").code, Some(3));
+    assert_eq!(lab.run("lab fault clear").code, Some(0));
+    assert_eq!(resumes(&lab, "engine-keeps-old"), (0, "p2".to_owned()));
+}
