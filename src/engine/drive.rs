@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use providers::port::{Fault, Meaning, Slot, step_scope};
+use providers::port::{Fault, Fingerprint, Meaning, Slot, step_scope};
 
 use super::scene::{Acted, Before, Scene};
 use super::{Ports, actions};
@@ -63,7 +63,7 @@ impl Rotation {
         let now = ports.clock.now();
         let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), ports.entropy.id_suffix());
         let event = Event::Begun {
-            plan: plan.clone(),
+            plan: Box::new(plan.clone()),
             initiator: initiator.to_owned(),
             reason: reason.to_owned(),
             ticket: ticket.to_owned(),
@@ -119,6 +119,11 @@ impl Rotation {
     /// What happened to it.
     pub fn log(&self) -> &[Entry] {
         &self.log
+    }
+
+    /// The account's distinguished name, and its metadata after our last write. `None` while that is open.
+    pub fn last_known(&self, ports: &Ports) -> Option<(String, Fingerprint)> {
+        Some((self.plan.inventory.dn.clone(), self.scene(ports).last_known()?.clone()))
     }
 
     /// The last failure, for people.
@@ -313,7 +318,7 @@ impl Rotation {
         let begun = |step: &Step| {
             self.log.iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step))
         };
-        step_scope::within("look:claim".to_owned(), async {
+        step_scope::within("claim".to_owned(), async {
             let pending = ports.vault.find(name, Slot::Pending).await?;
             let current = ports.vault.find(name, Slot::Current).await?;
             if current.is_some_and(|current| ours(&current.rotation)) && !begun(&Step::Promote) {

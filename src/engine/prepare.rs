@@ -1,4 +1,6 @@
-use providers::port::{ConnectorKind, Fault, Fingerprint, QuiesceMode, Slot, step_scope};
+use std::time::Duration;
+
+use providers::port::{ConnectorKind, Fault, Fingerprint, Meaning, QuiesceMode, Slot, step_scope};
 
 use super::Ports;
 use crate::password::Rules;
@@ -49,12 +51,39 @@ pub enum Refusal {
     Unseen(#[from] Fault),
 }
 
-/// Looks at the world and makes the plan, or says why there is none. Changes nothing.
-pub async fn prepare(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
-    step_scope::within("look:prepare".to_owned(), look_around(ports, wish)).await
+/// How often the world is looked at before a person is told that it can't be seen.
+const LOOKS_MAX: u32 = 3;
+
+/// Pause after the first failed look; doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Looks at the world and makes the plan, or says why there is none. Changes nothing, so what may pass is
+/// tried again a little.
+///
+/// `last_known` is the account's distinguished name and metadata after our last rotation of it.
+pub async fn prepare(
+    ports: &Ports,
+    wish: &Wish,
+    last_known: Option<&(String, Fingerprint)>,
+) -> Result<Prepared, Refusal> {
+    let mut tries = 0;
+    loop {
+        let looked = step_scope::within("prepare".to_owned(), look_around(ports, wish, last_known)).await;
+        tries += 1;
+        match looked {
+            Err(Refusal::Unseen(fault)) if fault.meaning == Meaning::Later && tries < LOOKS_MAX => {
+                ports.clock.sleep(PAUSE * 2_u32.pow(tries - 1)).await;
+            }
+            looked => return looked,
+        }
+    }
 }
 
-async fn look_around(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
+async fn look_around(
+    ports: &Ports,
+    wish: &Wish,
+    last_known: Option<&(String, Fingerprint)>,
+) -> Result<Prepared, Refusal> {
     let facts = ports.directory.account(&wish.locator).await?;
     let mut refusals = facts.refusals.clone();
     let mut warnings = facts.warnings.clone();
@@ -70,7 +99,7 @@ async fn look_around(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
     let old = if wish.repair {
         OldPassword::Unknown
     } else {
-        known_password(ports, wish, &facts.dn, &fingerprint, &mut refusals).await?
+        known_password(ports, wish, &facts.dn, &fingerprint, last_known, &mut refusals).await?
     };
     if old == OldPassword::Unknown && !wish.repair && refusals.is_empty() {
         if wish.forward_only {
@@ -147,6 +176,7 @@ async fn known_password(
     wish: &Wish,
     dn: &str,
     fingerprint: &Fingerprint,
+    last_known: Option<&(String, Fingerprint)>,
     refusals: &mut Vec<String>,
 ) -> Result<OldPassword, Refusal> {
     if let Some(pending) = ports.vault.find(&wish.vault_name, Slot::Pending).await? {
@@ -159,6 +189,17 @@ async fn known_password(
     let Some(current) = ports.vault.find(&wish.vault_name, Slot::Current).await? else {
         return Ok(OldPassword::Unknown);
     };
+    // What a rotation made current was the live password when it ended. If another was set since, a logon would
+    // not show it: for 60 minutes the directory goes on accepting the one before.
+    let set_since =
+        last_known.is_some_and(|(of, known)| of == dn && known.dc == fingerprint.dc && !known.same_set(fingerprint));
+    if set_since && current.rotation.is_some() {
+        refusals.push(
+            "somebody set the password after our last rotation, and the vault's current value is still that rotation's. Store the password in use, or `rotate --repair` sets a fresh one everywhere"
+                .into(),
+        );
+        return Ok(OldPassword::Unknown);
+    }
     let secret = ports.vault.read(&current).await?;
     if ports.directory.accepts(dn, &fingerprint.dc, &secret).await? {
         return Ok(OldPassword::Known);

@@ -1,0 +1,269 @@
+"""One fixture: a directory, a vault, a model Connect server that logs on to that directory, and the program."""
+
+import hashlib
+import http.client
+import importlib.machinery
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+from checks import ROOT, TESTBED
+
+PROGRAM = os.environ.get("ENTRA_ROTATOR") or str(ROOT / "target/debug/entra-rotator")
+DC, DC_ADDRESS = "dc1.contoso.test", "127.0.0.2"
+VAULT, VAULT_ADDRESS, VAULT_PORT = "vault.contoso.test", "127.0.0.3", 8200
+SERVER, CONNECTOR = "SYNC1", "contoso.test"
+ACCOUNT, PRINCIPAL, SAM = "msol", "msol@CONTOSO.TEST", "MSOL_1a2b3c4d5e6f"
+SECRET = "entra/msol"
+RUN_LIMIT_S = 120
+
+
+def load(name):
+    """A script of the test bed as a module: its functions, without a process for each call."""
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), str(TESTBED / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
+
+
+samba, openbao = load("samba"), load("openbao")
+
+
+class Done:
+    """A process that ended."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    def __str__(self):
+        return f"exit {self.code}\n{self.out}{self.err}"
+
+    def json(self):
+        return json.loads(self.out)
+
+
+def new_password():
+    return "Zz9-" + secrets.token_urlsafe(30)
+
+
+class Fixture:
+    def __init__(self, folder):
+        self.folder = folder
+        self.dc, self.lab = folder / "dc", folder / "lab"
+        self.journal = folder / "state" / "journal.db"
+        self.vault = openbao.Instance(folder / "vault")
+        samba.launch(self.dc, DC_ADDRESS)
+        openbao.make_ca(self.vault.tls)
+        openbao.make_leaf(self.vault.tls, "server", [VAULT_ADDRESS, VAULT])
+        self.vault.start(VAULT_ADDRESS, VAULT_PORT, [SECRET])
+        self.dn = json.loads((self.dc / "seed.json").read_text())["accounts"][SAM]
+        self.trust = ssl.create_default_context(cafile=str(self.vault.tls / "ca.pem"))
+        self.root = self.vault.token("root")
+        self.config = self.configure()
+
+    # --- the program ---------------------------------------------------------------------------------------
+
+    def configure(self, name="config.toml", **other):
+        """A configuration file; the keywords replace its values."""
+        value = {
+            "journal": str(self.journal), "urls": f"ldaps://{DC}", "directory_ca": str(self.dc / "tls/ca.pem"),
+            "bind_name": "rotator@contoso.test", "bind_file": str(self.dc / "secrets/rotator"),
+            "vault": f"https://{VAULT}:{VAULT_PORT}", "vault_ca": str(self.vault.tls / "ca.pem"),
+            "token_file": str(self.vault.secrets / "rotator.token"), "lab": str(self.lab), "account": ACCOUNT,
+            "directory_name": SAM, "secret": SECRET,
+        } | other
+        text = {key: json.dumps(content, ensure_ascii=False) for key, content in value.items()}
+        path = self.folder / name
+        path.write_text(f"""[journal]
+file = {text["journal"]}
+[directory]
+urls = [{text["urls"]}]
+ca_file = {text["directory_ca"]}
+bind_name = {text["bind_name"]}
+bind_password = {{ file = {text["bind_file"]} }}
+[vault]
+kind = "hashicorp"
+url = {text["vault"]}
+ca_file = {text["vault_ca"]}
+token = {{ file = {text["token_file"]} }}
+[[server]]
+name = "{SERVER}"
+kind = "lab"
+lab_dir = {text["lab"]}
+[[account]]
+name = {text["account"]}
+kind = "connector"
+directory_name = {text["directory_name"]}
+vault_name = {text["secret"]}
+servers = [{{ server = "{SERVER}" }}]
+""", encoding="utf-8")
+        return path
+
+    def begin(self, *arguments, config=None, **options):
+        """Starts the program and returns the process."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "USER": "operator", "LC_ALL": "C.UTF-8"}
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([PROGRAM, *arguments, "--config", str(config or self.config)], env=environment,
+                                **(streams | options))
+
+    def finish(self, process, limit_s=RUN_LIMIT_S):
+        try:
+            out, err = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            return Done("still running", out.decode(errors="replace"), err.decode(errors="replace"))
+        return Done(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def tool(self, *arguments, config=None, limit_s=RUN_LIMIT_S):
+        return self.finish(self.begin(*arguments, config=config), limit_s)
+
+    def rotate(self, *arguments, **options):
+        return self.tool("rotate", "--all", *arguments, **options)
+
+    # --- the model server ----------------------------------------------------------------------------------
+
+    def make_lab(self, password):
+        """A fresh model server that stores this password and logs on to the real directory."""
+        shutil.rmtree(self.lab, ignore_errors=True)
+        file = self.folder / "first-password"
+        samba.write_private(file, password)
+        done = self.tool("lab", "init", "--lab-dir", str(self.lab), "--server", SERVER, "--account", SAM,
+                         "--logon", f"ldaps://{DC}", "--logon-ca-file", str(self.dc / "tls/ca.pem"),
+                         "--logon-name", self.dn, "--password-file", str(file))
+        file.unlink()
+        if done.code != 0:
+            raise RuntimeError(f"no lab was made: {done}")
+
+    def fault(self, name, times=None):
+        more = ["--times", str(times)] if times else []
+        done = self.tool("lab", "fault", "add", name, *more, "--lab-dir", str(self.lab))
+        if done.code != 0:
+            raise RuntimeError(f"the fault {name} was not taken: {done}")
+
+    def no_faults(self):
+        self.tool("lab", "fault", "clear", "--lab-dir", str(self.lab))
+
+    def engine_password(self, place="stored"):
+        """What the model engine holds: deciphered here, without the program's code."""
+        world = json.loads((self.lab / "world.json").read_text())
+        server = next(server for server in world["servers"] if server["name"] == SERVER)
+        connector = next(found for found in server["connectors"] if found["name"] == CONNECTOR)
+        key = decipher(hashlib.sha256(server["service_password"].encode()).digest(), server["key_set"])
+        return decipher(key, connector[place]).decode()
+
+    # --- the vault, past the program -----------------------------------------------------------------------
+
+    def bao(self, *arguments, stdin=None):
+        """OpenBao's own client."""
+        return self.vault.client(list(arguments), input=stdin)
+
+    def put(self, document, name=SECRET):
+        done = self.bao("kv", "put", "-mount=secret", name, "-", stdin=json.dumps(document).encode())
+        if done.returncode != 0:
+            raise RuntimeError(f"{name} was not stored: {done.stderr.decode()}")
+
+    def secret(self, slot="current", name=SECRET):
+        """The password in a slot as OpenBao's own client reads it; None = there is none."""
+        path = name if slot == "current" else f"{name}-{slot}"
+        done = self.bao("kv", "get", "-mount=secret", "-format=json", path)
+        try:
+            return json.loads(done.stdout)["data"]["data"]["password"]
+        except (ValueError, KeyError, TypeError):
+            if done.returncode != 0 and b"No value found" not in done.stderr and b'"data": null' not in done.stdout:
+                raise RuntimeError(f"{path}: {done.stderr.decode()}") from None
+            return None
+
+    def call(self, method, path, body=None):
+        """One request to the vault as root, as (status, JSON): much cheaper than a client's process."""
+        connection = http.client.HTTPSConnection(VAULT, VAULT_PORT, timeout=20, context=self.trust)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, f"/v1/{path}", body=data, headers={"X-Vault-Token": self.root})
+            reply = connection.getresponse()
+            text = reply.read()
+            return reply.status, json.loads(text) if text[:1] == b"{" else None
+        finally:
+            connection.close()
+
+    def fresh_secret(self, password):
+        """The account's entries as on the first day: one current password and no history."""
+        for slot in ("", "-pending", "-previous"):
+            status, _ = self.call("DELETE", f"secret/metadata/{SECRET}{slot}")
+            if status not in (204, 404):
+                raise RuntimeError(f"the vault answered {status}")
+        status, _ = self.call("POST", f"secret/data/{SECRET}", {"data": {"password": password}})
+        if status != 200:
+            raise RuntimeError(f"the vault answered {status}")
+
+    def slots(self):
+        """The passwords of all three slots, read as root."""
+        found = {}
+        for slot in ("current", "pending", "previous"):
+            path = SECRET if slot == "current" else f"{SECRET}-{slot}"
+            status, reply = self.call("GET", f"secret/data/{path}")
+            data = ((reply or {}).get("data") or {}).get("data") if status in (200, 404) else {"password": f"?{status}"}
+            found[slot] = (data or {}).get("password")
+        return found
+
+    # --- the directory, past the program -------------------------------------------------------------------
+
+    def accepts(self, password, principal=PRINCIPAL):
+        """Whether Kerberos accepts it. Unlike a simple bind it refuses the password before at once."""
+        file = self.folder / "asked-password"
+        samba.write_private(file, password)
+        try:
+            answer = samba.kinit(self.dc, principal, file)
+        finally:
+            file.unlink()
+        if answer not in (0, 1):
+            raise RuntimeError(f"kinit gave no answer about {principal}")
+        return answer == 0
+
+    def key_version(self):
+        return int(samba.attribute(self.dc, SAM, "msDS-KeyVersionNumber"))
+
+    def set_password(self, password, dn=None, by="administrator"):
+        """A person resets the account's password in the directory. Returns ldapmodify's exit code."""
+        quoted = f'"{password}"'.encode("utf-16-le")
+        record = samba.ldif(dn or self.dn, {"changetype": "modify", "replace": "unicodePwd", "unicodePwd": quoted})
+        done = subprocess.run(
+            ["ldapmodify", "-H", f"ldaps://{DC}", "-D", f"{by}@contoso.test", "-x", "-y", str(self.dc / "secrets" / by)],
+            input=record.encode(), capture_output=True, timeout=30, check=False,
+            env={"PATH": os.environ["PATH"], "LDAPTLS_CACERT": str(self.dc / "tls/ca.pem")})
+        return done.returncode
+
+    def fresh(self, journal=True):
+        """One new password everywhere, a new model server, an empty journal. Returns the password."""
+        password = new_password()
+        if self.set_password(password) != 0:
+            raise RuntimeError("the account's password could not be set")
+        self.fresh_secret(password)
+        self.make_lab(password)
+        if journal:
+            shutil.rmtree(self.journal.parent, ignore_errors=True)
+        return password
+
+    def journal_intact(self):
+        return self.tool("history", "verify")
+
+    def history(self, rotation=None):
+        more = ["--rotation", rotation] if rotation else []
+        return self.tool("history", *more, "--format", "json").json()["rotations"]
+
+
+def decipher(key, sealed):
+    """The model engine's cipher: SHA-256 in counter mode."""
+    raw = bytes.fromhex(sealed)
+    nonce, body, clear = raw[:16], raw[16:], b""
+    for counter in range(0, (len(body) + 31) // 32):
+        stream = hashlib.sha256(key + nonce + counter.to_bytes(8, "big")).digest()
+        clear += bytes(a ^ b for a, b in zip(body[32 * counter:32 * counter + 32], stream))
+    return clear
