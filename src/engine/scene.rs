@@ -166,8 +166,12 @@ impl Scene<'_> {
 
     fn wrote_since_turn(&self) -> bool {
         let events = self.log.iter().rev().map(|entry| &entry.event);
-        events
-            .take_while(|event| !matches!(event, Event::Turned { .. }))
-            .any(|event| matches!(event, Event::Done { step: Step::Directory | Step::Seal, .. }))
+        events.take_while(|event| !matches!(event, Event::Turned { .. })).any(|event| {
+            matches!(
+                event,
+                Event::Done { step: Step::Directory | Step::Seal, .. }
+                    | Event::Looked { step: Step::Directory | Step::Seal, side: Side::New, .. }
+            )
+        })
     }
 }

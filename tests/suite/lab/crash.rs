@@ -197,3 +197,19 @@ fn a_repair_that_changed_nothing_says_so() {
     assert!(!repair.stdout.contains("all old"), "{}", repair.stdout);
     lab.expect("directory=p3 engine=p1 current=p1 pending=p2", "a repair that was refused");
 }
+
+/// The operator's order overrides what was there when it was given, not what a person sets afterwards.
+#[test]
+fn a_password_set_after_a_rollback_began_is_not_overwritten() {
+    let lab = Lab::new();
+    dies(&lab, "crash-after:engine:SYNC1/contoso.test");
+    for fault in ["crash-after:back:directory", "crash-before:back:converge-directory:dc2.contoso.test"] {
+        lab.order(fault);
+        assert_eq!(lab.run("rollback --lab").code, None, "{fault}");
+    }
+    assert_eq!(lab.run("lab set-password --account MSOL_1a2b3c4d5e6f").code, Some(0));
+    let held = lab.run("resume --lab");
+    assert_eq!(held.code, Some(3), "{}\n{}", held.stdout, held.stderr);
+    assert!(held.stdout.contains("somebody else"), "{}", held.stdout);
+    lab.expect("directory=p3 pending=p2 current=p1", "a person's password");
+}
