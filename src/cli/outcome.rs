@@ -45,6 +45,11 @@ impl Result {
         }
     }
 
+    /// The same after `rollback`: what was rolled back by order is done, not failed.
+    pub(super) fn into_ordered(self) -> Self {
+        if self.exits == Exit::Failed { Self { exit: Exit::Done.code(), exits: Exit::Done, ..self } } else { self }
+    }
+
     pub(super) fn stopped(rotation: &Rotation, (message, exit): (String, Exit)) -> Self {
         let account = rotation.plan().inventory.account.clone();
         Self {

@@ -163,7 +163,9 @@ async fn each_open_of(world: &World, journal: &dyn Journal, wish: &Wish, order: 
         // One that is still open after the order keeps the older ones from being acted upon.
         match open.last() {
             Some(newest) if ordered.as_ref() != Some(&newest.id) => {
-                results.push(take_up(world, journal, &newest.id, order == Order::RollBack).await);
+                let back = order == Order::RollBack;
+                let came = take_up(world, journal, &newest.id, back).await;
+                results.push(if back { came.into_ordered() } else { came });
                 ordered = Some(newest.id.clone());
             }
             _ => return results,

@@ -226,8 +226,8 @@ impl Rotation {
         });
         let before = match look.await {
             Ok(Before::Clear(seen)) => seen,
-            Ok(Before::Foreign(seen)) => {
-                return Ok(self.append(journal, ports, Event::Looked { step, side: Side::Foreign, seen }).await?);
+            Ok(Before::Found(side, seen)) => {
+                return Ok(self.append(journal, ports, Event::Looked { step, side, seen }).await?);
             }
             Err(fault) if matches!(fault.meaning, Meaning::Later | Meaning::Unclear) => {
                 return Ok(self.append(journal, ports, Event::LookFailed { step, fault }).await?);

@@ -27,8 +27,8 @@ pub(super) enum Acted {
 pub(super) enum Before {
     /// The world is as it should be.
     Clear(Seen),
-    /// Somebody else was here.
-    Foreign(Seen),
+    /// There is nothing to apply: it has happened meanwhile, or somebody else was here.
+    Found(Side, Seen),
 }
 
 impl Scene<'_> {

@@ -97,9 +97,10 @@ impl Step {
         )
     }
 
-    /// Whether the step waits for something that moves by itself, and so may try many times.
+    /// Whether the step waits for something that moves by itself (a gap, replication, another run of the
+    /// engine, the network), and so may try many times. None of them changes anything by trying.
     pub fn waits_for_the_world(&self) -> bool {
-        matches!(self, Self::Quiesce { .. } | Self::Converge { .. })
+        matches!(self, Self::Baseline { .. } | Self::Quiesce { .. } | Self::Converge { .. } | Self::Prove { .. })
     }
 
     /// Whether a look that says "no effect" is as good as a refusal. True where the look reads what the

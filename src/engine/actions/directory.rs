@@ -11,8 +11,13 @@ use crate::rotation::{Seen, Side, Step};
 
 pub(super) async fn before(scene: &Scene<'_>, step: &Step) -> Result<Before, Fault> {
     let first_try = scene.progress.mark(step).is_some_and(|mark| mark.tries == 0);
-    if first_try && let Some(seen) = scene.overtaken().await? {
-        return Ok(Before::Foreign(Seen::Directory(seen)));
+    if first_try {
+        if let Some(seen) = scene.overtaken().await? {
+            return Ok(Before::Found(Side::Foreign, Seen::Directory(seen)));
+        }
+    } else if let (side @ (Side::New | Side::Foreign | Side::Blind), seen) = look(scene, step).await? {
+        // The world moved in the pause: our own late effect, or somebody else.
+        return Ok(Before::Found(side, seen));
     }
     Ok(Before::Clear(Seen::Directory(scene.fingerprint().await?)))
 }

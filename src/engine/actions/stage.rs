@@ -10,8 +10,7 @@ use crate::password::Rules;
 use crate::rotation::{Seen, Side};
 
 pub(super) async fn apply(scene: &Scene<'_>) -> Result<Acted, Fault> {
-    let inventory = &scene.plan.inventory;
-    let rules = Rules { length: inventory.length, forbidden: inventory.forbidden_names.clone() };
+    let rules = rules(scene);
     let secret = scene.ports.entropy.password(&rules).ok_or_else(|| {
         Fault::broken("making a new password", "no candidate in a thousand met the account's rules")
             .hint("the account's names leave no room for a password; look at its displayName")
@@ -30,13 +29,20 @@ pub(super) async fn apply(scene: &Scene<'_>) -> Result<Acted, Fault> {
     }
 }
 
+fn rules(scene: &Scene<'_>) -> Rules {
+    let inventory = &scene.plan.inventory;
+    Rules { length: inventory.length, forbidden: inventory.forbidden_names.clone() }
+}
+
 pub(super) async fn look(scene: &Scene<'_>) -> Result<(Side, Seen), Fault> {
     let Some(pending) = scene.ports.vault.find(scene.vault_name(), Slot::Pending).await? else {
         return promoted_or_old(scene).await;
     };
     if pending.rotation.as_deref() == Some(scene.rotation) {
-        scene.ports.vault.read(&pending).await?;
-        return Ok((Side::New, Seen::Secret(pending)));
+        let value = scene.ports.vault.read(&pending).await?;
+        // Under our mark, and not made by us.
+        let side = if rules(scene).are_met_by(value.expose()) { Side::New } else { Side::Foreign };
+        return Ok((side, Seen::Secret(pending)));
     }
     let ours_to_take = pending.rotation.as_ref().is_some_and(|of| scene.plan.inventory.takes_over.contains(of));
     Ok((if ours_to_take { Side::Old } else { Side::Foreign }, Seen::Secret(pending)))

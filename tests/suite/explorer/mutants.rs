@@ -27,6 +27,9 @@ impl Rules for ErrorMeansNotDone {
 
 struct NoLookBeforeApplyingAgain;
 impl Rules for NoLookBeforeApplyingAgain {
+    fn looks(&self) -> bool {
+        false
+    }
     fn decision(&self, _: &Plan, _: &Progress, decision: Decision) -> Decision {
         match decision {
             Decision::Look(step) => Decision::Do(step),

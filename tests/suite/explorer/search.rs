@@ -34,6 +34,10 @@ pub(super) trait Rules {
     fn restarts(&self, _open: &Step) -> Option<Event> {
         None
     }
+    /// Whether actions and decisions look before they apply again.
+    fn looks(&self) -> bool {
+        true
+    }
     fn candidate(&self, _tries: u32) -> Password {
         Password::New
     }
@@ -149,9 +153,12 @@ impl Search<'_> {
 
     fn apply(&mut self, node: Node, step: &Step) {
         let mut seen = node.clone();
-        if let Some(Natural::Foreign) = seen.world.see_before(step, &node.progress) {
-            let looked = Event::Looked { step: step.clone(), side: Side::Foreign, seen: Seen::Nothing };
-            let next = self.next(&seen, looked, &format!("{step}: foreign seen"), 0);
+        if let Some(side) = seen.world.see_before(step, &node.progress, self.rules.looks()) {
+            if side == Side::New {
+                seen.world.note_known(step);
+            }
+            let looked = Event::Looked { step: step.clone(), side, seen: Seen::Nothing };
+            let next = self.next(&seen, looked, &format!("{step}: {side:?} seen before"), 0);
             return self.push(next);
         }
         let intent = Event::Intent { step: step.clone(), before: Seen::Nothing };

@@ -29,7 +29,8 @@ pub(super) struct World {
     pub directory: Password,
     pub directory_previous: Password,
     key_version: u8,
-    key_version_at_intent: u8,
+    /// Of Directory's last intent, and of Seal's.
+    key_version_at_intent: [u8; 2],
     /// After our own last write that is known to have happened.
     key_version_known: u8,
     pub engines: Vec<Engine>,
@@ -45,6 +46,11 @@ pub(super) struct World {
     pub third_set: bool,
     /// A look lied, or a call claimed success without effect: outages may then happen, lies may not.
     pub deceived: bool,
+}
+
+/// Which of the two directory writes a step is.
+fn which(step: &Step) -> usize {
+    usize::from(*step == Step::Seal)
 }
 
 /// What applying a step comes to when nobody interferes.
@@ -75,7 +81,7 @@ impl World {
             directory: first,
             directory_previous: first,
             key_version: 1,
-            key_version_at_intent: 1,
+            key_version_at_intent: [1, 1],
             key_version_known: 1,
             engines,
             restarted: Vec::new(),
@@ -102,17 +108,24 @@ impl World {
         if progress.direction == Direction::Forward { Password::New } else { Password::Old }
     }
 
-    /// What is seen before the step is applied, and so goes into its intent. `Some(Foreign)` when it shows
-    /// that somebody else was here.
-    pub(super) fn see_before(&mut self, step: &Step, progress: &Progress) -> Option<Natural> {
+    /// What is seen before the step is applied, and so goes into its intent. `Some` when there is
+    /// nothing to apply: it happened meanwhile, or somebody else was here. Before another try the shipped
+    /// action looks once more.
+    pub(super) fn see_before(&mut self, step: &Step, progress: &Progress, looks: bool) -> Option<Side> {
         let first_try = progress.mark(step).is_some_and(|mark| mark.tries == 0);
         match step {
             Step::Directory | Step::Seal => {
                 let by_engine = progress.turned_by != Some(entra_rotator::rotation::TurnedBy::Operator);
                 if first_try && by_engine && self.key_version != self.key_version_known {
-                    return Some(Natural::Foreign);
+                    return Some(Side::Foreign);
                 }
-                self.key_version_at_intent = self.key_version;
+                if !first_try
+                    && looks
+                    && let side @ (Side::New | Side::Foreign) = self.look(step, progress)
+                {
+                    return Some(side);
+                }
+                self.key_version_at_intent[which(step)] = self.key_version;
             }
             Step::Engine { server, connector } => self.engine(server, connector).moved = false,
             Step::Restart { server } => self.restarted.retain(|name| name != server),
@@ -202,7 +215,7 @@ impl World {
     pub(super) fn note_lie(&mut self, step: &Step) {
         self.deceived = true;
         if matches!(step, Step::Directory | Step::Seal) {
-            self.key_version_known = self.key_version_at_intent + 1;
+            self.key_version_known = self.key_version_at_intent[which(step)] + 1;
         }
     }
 
@@ -237,7 +250,7 @@ impl World {
                     Side::Old
                 }
             }
-            Step::Directory | Step::Seal => match self.key_version - self.key_version_at_intent {
+            Step::Directory | Step::Seal => match self.key_version - self.key_version_at_intent[which(step)] {
                 0 => Side::Old,
                 1 if self.directory == target => Side::New,
                 _ => Side::Foreign,
