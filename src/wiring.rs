@@ -12,7 +12,7 @@ use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
 
-use crate::clock::{SystemClock, SystemEntropy};
+use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{Config, Quiesce, ServerKind, VaultKind};
 use crate::engine::{Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
@@ -151,7 +151,7 @@ fn ports(
 }
 
 fn open_lab(dir: &Path) -> Result<Lab, Fault> {
-    Lab::open(dir, LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(end_process) })
+    Lab::open(dir, LabSetting { now: Arc::new(|| SystemClock.now()), end_process: Arc::new(end_process) })
 }
 
 /// Ends this process as `kill -9` does: no destructor, no buffer, no goodbye.

@@ -3,8 +3,8 @@ use serde::Serialize;
 use super::arguments::{Global, Selection};
 use super::exit::Exit;
 use super::output::{say, show};
-use super::{rotate, session};
-use crate::engine::{Prepared, Wish, prepare};
+use super::session;
+use crate::engine::{Prepared, Wish};
 use crate::rotation::OldPassword;
 
 #[derive(Serialize)]
@@ -19,6 +19,8 @@ struct Shown {
     /// The domain controller where the resets happen.
     dc: String,
     vault: String,
+    /// The account's name in the vault.
+    vault_name: String,
     directory: String,
     old_password: OldPassword,
     /// The last step that can be undone.
@@ -48,32 +50,23 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], repair: boo
         Ok(wishes) => wishes,
         Err(exit) => return exit,
     };
+    let journal = match world.journal_as_it_is().await {
+        Ok(journal) => journal,
+        Err(error) => {
+            let (message, exit) = session::journal_failed(&error);
+            say(&message);
+            return exit;
+        }
+    };
     let mut exit = Exit::Done;
     let mut plans = Vec::new();
     for wish in wishes {
-        // Where nothing was ever rotated there is no journal, and looking makes none.
-        let last_set = match world.journal_file.exists() {
-            true => match world.journal_as_it_is().await {
-                Ok(journal) => rotate::last_set(&*journal, &wish.account).await,
-                Err(error) => Err(error),
-            },
-            false => Ok(None),
-        };
-        let last_set = match last_set {
-            Ok(last_set) => last_set,
-            Err(error) => {
-                let (message, failed) = session::journal_failed(&error);
-                say(&message);
-                return exit.worse(failed);
-            }
-        };
-        let wish = Wish { repair, forward_only, last_set, ..wish };
-        match prepare(world.ports(), &wish).await {
+        let wish = Wish { repair, forward_only, ..wish };
+        match session::prepare(&world, &*journal, &wish).await {
             Ok(prepared) => {
                 plans.push(shown(prepared, world.ports().vault.describe(), world.ports().directory.describe()))
             }
-            Err(refusal) => {
-                let (message, refused) = rotate::refused(&refusal);
+            Err((message, refused)) => {
                 say(&format!("{}: {message}", wish.account));
                 exit = exit.worse(refused);
             }
@@ -94,6 +87,7 @@ fn shown(prepared: Prepared, vault: String, directory: String) -> Shown {
         steps: plan.steps.iter().enumerate().map(step).collect(),
         pivot: plan.steps[plan.pivot].to_string(),
         account: plan.inventory.account,
+        vault_name: plan.inventory.vault_name,
         dn: plan.inventory.dn,
         dc: plan.inventory.fingerprint.dc,
         vault,
@@ -107,7 +101,7 @@ fn text(plan: &Shown) -> String {
     let mut lines = vec![
         format!("{}: {}", plan.account, plan.dn),
         format!("  directory: {}, resets at {}", plan.directory, plan.dc),
-        format!("  vault: {}", plan.vault),
+        format!("  vault: {}, {}", plan.vault, plan.vault_name),
     ];
     for (number, step) in plan.steps.iter().enumerate() {
         lines.push(format!("  {:>2}  {:<36} {}", number + 1, step.step, step.what));

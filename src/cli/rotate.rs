@@ -8,8 +8,8 @@ use super::outcome::{Result as Came, Results};
 use super::output::{say, show};
 use super::steps::Steps;
 use super::{plan, session};
-use crate::engine::{Refusal, Rotation, Wish, prepare};
-use crate::journal::{Journal, JournalError, Lease, Listed, State};
+use crate::engine::{Rotation, Wish};
+use crate::journal::{Journal, Lease, Listed, State};
 use crate::rotation::Outcome;
 use crate::wiring::World;
 
@@ -81,9 +81,9 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
         forward_only: options.accept_forward_only,
         ..wish.clone()
     };
-    let prepared = match prepare(world.ports(), &wish).await {
+    let prepared = match session::prepare(world, journal, &wish).await {
         Ok(prepared) => prepared,
-        Err(refusal) => return fail(refused(&refusal)),
+        Err(refused) => return fail(refused),
     };
     for warning in &prepared.warnings {
         say(&format!("{account}: note: {warning}"));
@@ -95,24 +95,6 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
     match begun {
         Ok(rotation) => drive(world, journal, rotation).await,
         Err(error) => fail(session::journal_failed(&error)),
-    }
-}
-
-/// What a refusal to begin means for people.
-pub(super) fn refused(refusal: &Refusal) -> (String, Exit) {
-    use providers::port::Meaning;
-    match refusal {
-        Refusal::Refused(reasons) => {
-            (format!("nothing was changed, because:\n  - {}", reasons.join("\n  - ")), Exit::Refused)
-        }
-        Refusal::Unseen(fault) => {
-            let exit = match fault.meaning {
-                Meaning::Later | Meaning::Unclear => Exit::Later,
-                Meaning::Refused => Exit::Refused,
-                Meaning::Broken => Exit::Usage,
-            };
-            (format!("nothing was changed: {}", session::sentence(fault)), exit)
-        }
     }
 }
 

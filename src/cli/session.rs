@@ -6,8 +6,8 @@ use super::arguments::Global;
 use super::exit::Exit;
 use super::output::say;
 use crate::config;
-use crate::engine::{Stopped, Wish};
-use crate::journal::{Busy, JournalError};
+use crate::engine::{self, Prepared, Refusal, Rotation, Stopped, Wish};
+use crate::journal::{Busy, Journal, JournalError, State};
 use crate::wiring::World;
 
 /// Opens the world that a command works on, or says why not.
@@ -63,10 +63,13 @@ pub(super) fn choose(world: &World, names: &[String]) -> Result<Vec<Wish>, Exit>
 pub(super) fn initiator() -> String {
     let user = ["SUDO_USER", "USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     #[cfg(unix)]
-    let host = Some(rustix::system::uname().nodename().to_string_lossy().into_owned());
+    let (no_name, host) = {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        (format!("uid {}", rustix::process::getuid().as_raw()), host)
+    };
     #[cfg(not(unix))]
-    let host = std::env::var("COMPUTERNAME").ok();
-    format!("{}@{}", user.unwrap_or_else(|| "unknown".into()), host.unwrap_or_else(|| "unknown".into()))
+    let (no_name, host) = ("unknown".to_owned(), std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".into()));
+    format!("{}@{host}", user.unwrap_or(no_name))
 }
 
 /// The same with the process, which tells one run from another.
@@ -126,4 +129,34 @@ pub(super) fn busy(busy: &Busy) -> (String, Exit) {
         Busy::Held { .. } => (format!("{busy}\n  next step: wait for it, or look at `status`"), Exit::Busy),
         Busy::NoLock { .. } => (format!("{busy}\n  next step: look at the folder and its owner"), Exit::Usage),
     }
+}
+
+/// What a refusal to begin means for people.
+fn refused(refusal: &Refusal) -> (String, Exit) {
+    match refusal {
+        Refusal::Refused(reasons) => {
+            (format!("nothing was changed, because:\n  - {}", reasons.join("\n  - ")), Exit::Refused)
+        }
+        Refusal::Unseen(fault) => {
+            let exit = match fault.meaning {
+                Meaning::Later | Meaning::Unclear => Exit::Later,
+                Meaning::Refused => Exit::Refused,
+                Meaning::Broken => Exit::Usage,
+            };
+            (format!("nothing was changed: {}", sentence(fault)), exit)
+        }
+    }
+}
+
+/// Looks at the world and makes a plan, knowing what the journal knows of the account.
+pub(super) async fn prepare(world: &World, journal: &dyn Journal, wish: &Wish) -> Result<Prepared, (String, Exit)> {
+    let failed = |error: JournalError| journal_failed(&error);
+    let listed = journal.list().await.map_err(failed)?;
+    let mut last_known = None;
+    if let Some(last) =
+        listed.iter().rev().find(|listed| listed.account == wish.account && listed.state == State::Closed)
+    {
+        last_known = Rotation::read(journal, &last.id).await.map_err(failed)?.last_known(world.ports());
+    }
+    engine::prepare(world.ports(), wish, last_known.as_ref()).await.map_err(|refusal| refused(&refusal))
 }

@@ -1,5 +1,5 @@
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -12,13 +12,13 @@ use crate::rotation::{Direction, Event, Progress, Side, Step};
 /// The live step list on standard error: with a running clock on a terminal, as plain lines elsewhere.
 pub(super) struct Steps {
     bar: ProgressBar,
-    begun: Mutex<Option<(Step, Instant)>>,
+    begun: Mutex<Option<(Step, Timestamp)>>,
 }
 
 impl Steps {
     pub(super) fn new() -> Self {
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}") {
             bar.set_style(style);
         }
         Self { bar, begun: Mutex::new(None) }
@@ -28,10 +28,11 @@ impl Steps {
         if self.bar.is_hidden() { say(line) } else { self.bar.println(line) }
     }
 
-    fn elapsed(&self, step: &Step) -> String {
+    /// From the intent to this entry, by the journal's own times.
+    fn elapsed(&self, step: &Step, entry: &Entry) -> String {
         let begun = self.begun.lock().ok().and_then(|mut begun| begun.take());
         match begun {
-            Some((of, at)) if of == *step => format!("{:.1} s", at.elapsed().as_secs_f32()),
+            Some((of, at)) if of == *step => format!("{:.1} s", entry.at.duration_since(at).as_secs_f32()),
             _ => String::new(),
         }
     }
@@ -43,7 +44,7 @@ impl Watch for Steps {
         match &entry.event {
             Event::Intent { step, .. } => {
                 if let Ok(mut begun) = self.begun.lock() {
-                    *begun = Some((step.clone(), Instant::now()));
+                    *begun = Some((step.clone(), entry.at));
                 }
                 self.bar.reset_elapsed();
                 self.bar.set_message(format!("{back}{}", step.sentence()));
@@ -51,11 +52,11 @@ impl Watch for Steps {
             }
             Event::Done { step, .. } => {
                 let name = step.to_string();
-                self.line(&format!("  done    {back}{name:<40} {}", self.elapsed(step)));
+                self.line(&format!("  done    {back}{name:<40} {}", self.elapsed(step, entry)));
             }
             Event::Failed { step, fault } => {
                 let name = step.to_string();
-                self.line(&format!("  failed  {back}{name:<40} {}\n          {fault}", self.elapsed(step)));
+                self.line(&format!("  failed  {back}{name:<40} {}\n          {fault}", self.elapsed(step, entry)));
             }
             Event::Looked { step, side, .. } => {
                 let name = step.to_string();
@@ -80,10 +81,7 @@ impl Watch for Steps {
     }
 
     fn waiting(&self, until: Timestamp) {
-        let seconds = until.duration_since(Timestamp::now()).as_secs_f32();
-        if seconds > 5.0 {
-            self.line(&format!("  waiting {seconds:.0} s"));
-        }
+        self.bar.set_message(format!("waiting until {}", until.strftime("%H:%M:%SZ")));
     }
 }
 

@@ -63,7 +63,7 @@ impl Rotation {
         let now = ports.clock.now();
         let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), ports.entropy.id_suffix());
         let event = Event::Begun {
-            plan: plan.clone(),
+            plan: Box::new(plan.clone()),
             initiator: initiator.to_owned(),
             reason: reason.to_owned(),
             ticket: ticket.to_owned(),
@@ -121,10 +121,9 @@ impl Rotation {
         &self.log
     }
 
-    /// The account and its metadata after the rotation's last write; `None` where that is not known.
-    pub fn last_set(&self) -> Option<(String, Fingerprint)> {
-        let print = super::scene::last_known(&self.plan, &self.log)?;
-        Some((self.plan.inventory.dn.clone(), print.clone()))
+    /// The account's metadata after our last write of it. `None` while that is open.
+    pub fn last_known(&self, ports: &Ports) -> Option<Fingerprint> {
+        self.scene(ports).last_known().cloned()
     }
 
     /// The last failure, for people.
@@ -319,7 +318,7 @@ impl Rotation {
         let begun = |step: &Step| {
             self.log.iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step))
         };
-        step_scope::within("look:claim".to_owned(), async {
+        step_scope::within("claim".to_owned(), async {
             let pending = ports.vault.find(name, Slot::Pending).await?;
             let current = ports.vault.find(name, Slot::Current).await?;
             if current.is_some_and(|current| ours(&current.rotation)) && !begun(&Step::Promote) {

@@ -1,4 +1,6 @@
-use providers::port::{ConnectorKind, Fault, Fingerprint, QuiesceMode, Slot, step_scope};
+use std::time::Duration;
+
+use providers::port::{ConnectorKind, Fault, Fingerprint, Meaning, QuiesceMode, Slot, step_scope};
 
 use super::Ports;
 use crate::password::Rules;
@@ -51,12 +53,31 @@ pub enum Refusal {
     Unseen(#[from] Fault),
 }
 
-/// Looks at the world and makes the plan, or says why there is none. Changes nothing.
-pub async fn prepare(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
-    step_scope::within("look:prepare".to_owned(), look_around(ports, wish)).await
+/// How often the world is looked at before a person is told that it can't be seen.
+const LOOKS_MAX: u32 = 3;
+
+/// Pause after the first failed look; doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Looks at the world and makes the plan, or says why there is none. Changes nothing, so what may pass is
+/// tried again a little.
+///
+/// `last_known` is the account's metadata after our last rotation of it.
+pub async fn prepare(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint>) -> Result<Prepared, Refusal> {
+    let mut tries = 0;
+    loop {
+        let looked = step_scope::within("prepare".to_owned(), look_around(ports, wish, last_known)).await;
+        tries += 1;
+        match looked {
+            Err(Refusal::Unseen(fault)) if fault.meaning == Meaning::Later && tries < LOOKS_MAX => {
+                ports.clock.sleep(PAUSE * 2_u32.pow(tries - 1)).await;
+            }
+            looked => return looked,
+        }
+    }
 }
 
-async fn look_around(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
+async fn look_around(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint>) -> Result<Prepared, Refusal> {
     let facts = ports.directory.account(&wish.locator).await?;
     let mut refusals = facts.refusals.clone();
     let mut warnings = facts.warnings.clone();
@@ -74,6 +95,9 @@ async fn look_around(ports: &Ports, wish: &Wish) -> Result<Prepared, Refusal> {
     } else {
         known_password(ports, wish, &facts.dn, &fingerprint, &mut refusals).await?
     };
+    if let Some(refusal) = last_known.filter(|_| !wish.repair).and_then(|known| set_by_somebody(known, &fingerprint)) {
+        refusals.push(refusal);
+    }
     if old == OldPassword::Unknown && !wish.repair && refusals.is_empty() {
         if wish.forward_only {
             warnings.push("the old password is not known: once the directory is touched there is no way back".into());
@@ -183,4 +207,22 @@ async fn known_password(
             .into(),
     );
     Ok(OldPassword::Unknown)
+}
+
+/// For how long AD accepts the password before the last reset (Microsoft: OldPasswordAllowedPeriod, in
+/// minutes, 60 by default), in the 100-nanosecond intervals of pwdLastSet.
+const GRACE: i64 = 60 * 60 * 10_000_000;
+
+/// A set that is not ours, so young that a logon with the vault's value would prove nothing: AD would accept
+/// the password before it. Key versions of two domain controllers can't be compared.
+fn set_by_somebody(known: &Fingerprint, now: &Fingerprint) -> Option<String> {
+    let age = now.dc_time.saturating_sub(now.password_last_set);
+    (known.dc == now.dc && !known.same_set(now) && age < GRACE).then(|| {
+        format!(
+            "somebody set the password {} minutes ago (key version {} after our last rotation, {} now), and for 60 minutes the directory goes on accepting the one before: what the vault holds can't be checked. Find out who it was; then `rotate --repair` sets a fresh one everywhere, or store the password in use and wait",
+            age / 600_000_000,
+            known.key_version,
+            now.key_version
+        )
+    })
 }

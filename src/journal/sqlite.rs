@@ -89,12 +89,14 @@ fn classify(path: &Path, cause: &sqlx::Error) -> JournalError {
     JournalError::Store { path, cause }
 }
 
-/// The state that a rotation has after an event.
-fn state_after(event: &Event) -> &'static str {
+/// The state that a rotation has after an event; `None` = the one before. Taking a held rotation up does not
+/// end the hold, only the operator's word does.
+fn state_after(event: &Event) -> Option<&'static str> {
     match event {
-        Event::Held { .. } => "held",
-        Event::Finished | Event::RolledBack | Event::Superseded { .. } => "closed",
-        _ => "running",
+        Event::Claimed { .. } => None,
+        Event::Held { .. } => Some("held"),
+        Event::Finished | Event::RolledBack | Event::Superseded { .. } => Some("closed"),
+        _ => Some("running"),
     }
 }
 
@@ -131,11 +133,9 @@ async fn write(
     .bind(&hash)
     .execute(&mut *connection)
     .await?;
-    sqlx::query("UPDATE rotations SET state = ? WHERE id = ?")
-        .bind(state_after(event))
-        .bind(id)
-        .execute(connection)
-        .await?;
+    if let Some(state) = state_after(event) {
+        sqlx::query("UPDATE rotations SET state = ? WHERE id = ?").bind(state).bind(id).execute(connection).await?;
+    }
     Ok(Entry { position, rotation: id.to_owned(), seq, epoch, at, event: event.clone(), hash })
 }
 
@@ -200,11 +200,6 @@ impl Journal for SqliteJournal {
         let Some((epoch, seq)) = place(&mut transaction, id).await.map_err(failed)? else {
             return Err(JournalError::Unknown { rotation: id.to_owned() });
         };
-        let state: String = sqlx::query_scalar("SELECT state FROM rotations WHERE id = ?")
-            .bind(id)
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(failed)?;
         sqlx::query("UPDATE rotations SET epoch = ? WHERE id = ?")
             .bind(epoch + 1)
             .bind(id)
@@ -213,13 +208,6 @@ impl Journal for SqliteJournal {
             .map_err(failed)?;
         let event = Event::Claimed { holder: holder.to_owned() };
         write(&mut transaction, id, seq, epoch + 1, at, &event).await.map_err(failed)?;
-        // Taking a held rotation up does not end the hold: the operator's word does.
-        sqlx::query("UPDATE rotations SET state = ? WHERE id = ?")
-            .bind(state)
-            .bind(id)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         Ok(epoch + 1)
     }

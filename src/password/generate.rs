@@ -1,6 +1,7 @@
 use providers::port::Secret;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{CryptoRng, RngExt};
+use zeroize::Zeroizing;
 
 use super::Rules;
 
@@ -20,8 +21,9 @@ const CANDIDATES_MAX: usize = 1_000;
 pub fn generate(rules: &Rules, rng: &mut impl CryptoRng) -> Option<Secret> {
     let all: Vec<u8> = [LOWER, UPPER, DIGIT, SPECIAL].concat();
     for _ in 0..CANDIDATES_MAX {
-        let mut password = String::with_capacity(rules.length as usize);
-        let mut letters: Vec<u8> = Vec::with_capacity(rules.length as usize);
+        // Of full size from the start: a buffer that grows leaves a copy behind.
+        let mut letters: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(rules.length as usize));
+        let mut password = Zeroizing::new(String::with_capacity(rules.length as usize));
         for class in [LOWER, UPPER, DIGIT, SPECIAL] {
             letters.extend(class.choose(rng));
         }
@@ -30,9 +32,8 @@ pub fn generate(rules: &Rules, rng: &mut impl CryptoRng) -> Option<Secret> {
         }
         letters.shuffle(rng);
         password.extend(letters.iter().map(|letter| char::from(*letter)));
-        letters.fill(0);
         if rules.are_met_by(&password) {
-            return Some(Secret::new(password));
+            return Some(Secret::new(password.as_str()));
         }
     }
     None

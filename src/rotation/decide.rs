@@ -116,10 +116,10 @@ fn hold(plan: &Plan, progress: &Progress, why: Why, now: Timestamp) -> Decision 
     let release = progress.route.iter().position(|step| matches!(step, Step::Release { .. }));
     let paused = |step: &Step| matches!(step, Step::Quiesce { .. }) && progress.touched(step);
     let owed = progress.direction == Direction::Back || progress.route.iter().any(paused);
-    if let Some(index) = release.filter(|index| owed && progress.marks[*index].standing != Standing::Done) {
-        if let Next::Go(decision) = advance(plan, progress, index, now) {
-            return decision;
-        }
+    if let Some(index) = release.filter(|index| owed && progress.marks[*index].standing != Standing::Done)
+        && let Next::Go(decision) = advance(plan, progress, index, now)
+    {
+        return decision;
     }
     Decision::Close(Outcome::Held(why))
 }

@@ -69,7 +69,7 @@ pub enum Event {
     /// The rotation begins with this plan.
     Begun {
         /// What will be done.
-        plan: Plan,
+        plan: Box<Plan>,
         /// Who asked: operating system user and host, or the scheduler.
         initiator: String,
         /// Why, in the operator's words; empty when not given.

@@ -1,3 +1,6 @@
-//! The one integration-test binary. `explorer` holds the pure heart to its promises, exhaustively.
+//! The one integration-test binary. `explorer` holds the pure heart to its promises, exhaustively; `lab` runs
+//! the built program against the embedded lab; `journal` looks at what is stored.
 
 mod explorer;
+mod journal;
+mod lab;

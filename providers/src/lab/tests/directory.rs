@@ -91,6 +91,7 @@ async fn two_sets_on_separated_controllers_share_a_key_version_and_the_later_one
     assert!(!one.same_set(&two));
     bench.pass(SignedDuration::from_secs(1));
     assert!(directory.fingerprint(&dn, DC1).await.unwrap().same_set(&two));
+    assert!(directory.fingerprint(&dn, DC2).await.unwrap().same_set(&two), "the earlier set must not come back");
     assert_eq!(bench.label("directory").as_deref(), Some("p3"));
 }
 

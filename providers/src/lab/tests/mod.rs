@@ -24,6 +24,8 @@ const ACCOUNT: &str = "MSOL_1a2b3c4d5e6f";
 const CONNECTOR: &str = "contoso.test";
 const DC1: &str = "dc1.contoso.test";
 const DC2: &str = "dc2.contoso.test";
+/// A bound on calls that must return.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// A bound on calls that must never return.
 const NEVER: Duration = Duration::from_millis(50);
 
@@ -161,8 +163,9 @@ fn attempt(rotation: &str) -> Attempt {
     Attempt { rotation: rotation.to_owned(), takes_over: Vec::new() }
 }
 
+/// A call on behalf of a step. A crash fault that strikes at the wrong place would hang it for ever.
 async fn in_step<F: Future>(step: &str, future: F) -> F::Output {
-    within(step.to_owned(), future).await
+    tokio::time::timeout(CALL_LIMIT, within(step.to_owned(), future)).await.expect("the call never returned")
 }
 
 /// Runs a call that must never return because the process ends in it.

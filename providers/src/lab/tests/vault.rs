@@ -61,6 +61,10 @@ async fn a_candidate_that_was_taken_over_comes_back_or_goes_with_the_promotion()
     vault.discard(ACCOUNT, &repair).await.unwrap();
     assert_eq!(value(&vault, Slot::Pending).await, None);
     assert_eq!(value(&vault, Slot::Current).await, Some(password(3)));
+    // What was taken over is gone with the promotion: a later discard brings nothing back.
+    vault.stage(ACCOUNT, &attempt("r3"), &password(4)).await.unwrap();
+    vault.discard(ACCOUNT, &attempt("r3")).await.unwrap();
+    assert_eq!(value(&vault, Slot::Pending).await, None);
 }
 
 #[tokio::test]

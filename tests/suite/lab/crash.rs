@@ -1,0 +1,123 @@
+//! The program dies as by SIGKILL at every step, on the way there and on the way back, and at every entry of
+//! its journal; `resume` must end it.
+
+use super::{Ended, Lab};
+
+fn dies(lab: &Lab, fault: &str) -> Ended {
+    lab.order(fault);
+    let ended = lab.rotate();
+    assert_eq!(ended.code, None, "{fault}: it did not die: {}\n{}", ended.stdout, ended.stderr);
+    ended
+}
+
+/// `resume` ends with 0 or 1 and everything holds one password.
+fn resumes(lab: &Lab, fault: &str) -> (i32, String) {
+    let resumed = lab.run("resume --lab");
+    let code = resumed.code.unwrap_or_else(|| panic!("{fault}: resume died: {}", resumed.stderr));
+    assert!(code == 0 || code == 1, "{fault}: resume ended with {code}: {}\n{}", resumed.stdout, resumed.stderr);
+    let label = lab.expect_one_label(fault);
+    lab.expect_intact_journal(fault);
+    (code, label)
+}
+
+#[test]
+fn a_crash_at_every_step_is_resumed() {
+    let steps = Lab::new().planned_steps();
+    assert_eq!(steps.len(), 12, "{steps:?}");
+    for step in &steps {
+        for moment in ["before", "after"] {
+            let fault = format!("crash-{moment}:{step}");
+            let lab = Lab::new();
+            dies(&lab, &fault);
+            let (code, label) = resumes(&lab, &fault);
+            println!("{fault}: resume ended with {code}, all {label}");
+            assert_eq!((code, label.as_str()), (0, "p2"), "{fault}: a crash alone turned it back");
+        }
+    }
+}
+
+#[test]
+fn a_crash_on_the_way_back_is_resumed() {
+    let back = [
+        "directory",
+        "converge-directory:dc2.contoso.test",
+        "engine:SYNC1/contoso.test",
+        "restart:SYNC1",
+        "seal",
+        "converge-seal:dc2.contoso.test",
+        "prove:SYNC1/contoso.test",
+        "discard",
+        "release:SYNC1",
+    ];
+    for step in back {
+        for moment in ["before", "after"] {
+            let fault = format!("crash-{moment}:back:{step}");
+            let lab = Lab::new();
+            lab.order("proof-fails");
+            dies(&lab, &fault);
+            let (code, label) = resumes(&lab, &fault);
+            println!("{fault}: resume ended with {code}, all {label}");
+            assert_eq!((code, label.as_str()), (1, "p1"), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn a_crash_at_every_journal_entry_is_resumed() {
+    let clean = Lab::new();
+    assert_eq!(clean.rotate().code, Some(0));
+    let entries = clean.newest_history().len();
+    assert!(entries >= 26, "{entries}");
+    for entry in 1..=entries {
+        for moment in ["before", "after"] {
+            let fault = format!("crash-{moment}-append:{entry}");
+            let lab = Lab::new();
+            dies(&lab, &fault);
+            let (code, label) = resumes(&lab, &fault);
+            let begun = !(entry == 1 && moment == "before");
+            assert_eq!((code, label.as_str()), (0, if begun { "p2" } else { "p1" }), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn two_crashes_in_one_rotation_are_resumed() {
+    for (first, second) in [("directory", "seal"), ("stage", "stage"), ("engine:SYNC1/contoso.test", "promote")] {
+        let lab = Lab::new();
+        dies(&lab, &format!("crash-after:{first}"));
+        lab.order(&format!("crash-before:{second}"));
+        let died = lab.run("resume --lab");
+        if first != second {
+            assert_eq!(died.code, None, "{}", died.stdout);
+        }
+        let (code, _) = resumes(&lab, &format!("{first}, {second}"));
+        assert_eq!(code, 0);
+    }
+}
+
+#[test]
+fn rotate_takes_an_interrupted_rotation_up() {
+    let lab = Lab::new();
+    dies(&lab, "crash-after:engine:SYNC1/contoso.test");
+    assert_eq!(lab.run("status --lab --check").code, Some(75));
+    let ended = lab.rotate();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("was interrupted and is taken up"), "{}", ended.stderr);
+    lab.expect("all=p2 previous=p1", "taken up");
+}
+
+#[test]
+fn rollback_by_order_puts_an_interrupted_rotation_back() {
+    for step in ["stage", "directory", "engine:SYNC1/contoso.test", "restart:SYNC1", "seal"] {
+        let lab = Lab::new();
+        dies(&lab, &format!("crash-after:{step}"));
+        let ended = lab.run("rollback --lab");
+        assert_eq!(ended.code, Some(0), "{step}: {}\n{}", ended.stdout, ended.stderr);
+        lab.expect("all=p1", step);
+    }
+    let lab = Lab::new();
+    dies(&lab, "crash-after:promote");
+    let refused = lab.run("rollback --lab");
+    assert_eq!(refused.code, Some(4), "after the proof there is no way back: {}", refused.stdout);
+    assert_eq!(resumes(&lab, "promote").0, 0);
+}
