@@ -136,7 +136,6 @@ fn wish(account: String) -> Wish {
         quiesce: QuiesceMode::Gap,
         repair: false,
         repairs: Vec::new(),
-        last_set: None,
         forward_only: false,
         limits: Limits::default(),
     }

@@ -1,7 +1,5 @@
 //! `rotate` and `resume`: one account after the other, each under its lease.
 
-use providers::port::Fingerprint;
-
 use super::arguments::{Global, OpenSelection, RotateOptions};
 use super::exit::Exit;
 use super::outcome::{Result as Came, Results};
@@ -70,14 +68,9 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
             ),
         );
     }
-    let last_set = match last_set(journal, account).await {
-        Ok(last_set) => last_set,
-        Err(error) => return fail(session::journal_failed(&error)),
-    };
     let wish = Wish {
         repair: options.repair,
         repairs: open.into_iter().map(|listed| listed.id).collect(),
-        last_set,
         forward_only: options.accept_forward_only,
         ..wish.clone()
     };
@@ -103,17 +96,6 @@ async fn held_because(journal: &dyn Journal, id: &str) -> String {
         Ok(rotation) => rotation.progress().held.as_ref().map(ToString::to_string).unwrap_or_default(),
         Err(error) => error.to_string(),
     }
-}
-
-/// What the account's last rotation left in the directory.
-pub(super) async fn last_set(
-    journal: &dyn Journal,
-    account: &str,
-) -> Result<Option<(String, Fingerprint)>, JournalError> {
-    let listed = journal.list().await?;
-    let ours = listed.iter().rev().find(|listed| listed.account == account && listed.state == State::Closed);
-    let Some(last) = ours else { return Ok(None) };
-    Ok(Rotation::read(journal, &last.id).await?.last_set())
 }
 
 pub(super) async fn open_rotations(journal: &dyn Journal, account: &str) -> Result<Vec<Listed>, (String, Exit)> {

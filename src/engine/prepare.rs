@@ -25,8 +25,6 @@ pub struct Wish {
     pub repair: bool,
     /// Held rotations that a repair closes.
     pub repairs: Vec<String>,
-    /// Distinguished name and metadata of the account when its last rotation ended, where they are known.
-    pub last_set: Option<(String, Fingerprint)>,
     /// Go on although there is no old password to go back to.
     pub forward_only: bool,
     /// How often and how long.
@@ -185,19 +183,6 @@ async fn known_password(
     let Some(current) = ports.vault.find(&wish.vault_name, Slot::Current).await? else {
         return Ok(OldPassword::Unknown);
     };
-    // What a rotation wrote there was the live password when that rotation ended. If another one was set since,
-    // no logon shows it: for an hour a directory accepts the password before as well.
-    let set_since = wish
-        .last_set
-        .as_ref()
-        .is_some_and(|(of, last)| of == dn && last.dc == fingerprint.dc && !fingerprint.same_set(last));
-    if set_since && current.rotation.is_some() {
-        refusals.push(
-            "the password was set in the directory after the last rotation, and the vault's current is still that rotation's: somebody set another one. Store the password in use, or `rotate --repair` sets a fresh one everywhere"
-                .into(),
-        );
-        return Ok(OldPassword::Unknown);
-    }
     let secret = ports.vault.read(&current).await?;
     if ports.directory.accepts(dn, &fingerprint.dc, &secret).await? {
         return Ok(OldPassword::Known);

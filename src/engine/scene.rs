@@ -116,7 +116,36 @@ impl Scene<'_> {
     /// The account's metadata after our last write, or as the plan found it. `None` while it is open whether
     /// a write of ours happened.
     pub(super) fn last_known(&self) -> Option<&Fingerprint> {
-        last_known(self.plan, self.log)
+        for entry in self.log.iter().rev() {
+            match &entry.event {
+                Event::Done { step: Step::Directory | Step::Seal, proof: Seen::Directory(print) }
+                | Event::Looked { step: Step::Directory | Step::Seal, side: Side::New, seen: Seen::Directory(print) } =>
+                {
+                    return Some(print);
+                }
+                // Surely without effect: what was seen before the attempt still holds.
+                Event::Failed { step: Step::Directory | Step::Seal, fault }
+                    if fault.meaning != providers::port::Meaning::Unclear => {}
+                Event::Intent { step: step @ (Step::Directory | Step::Seal), .. } => {
+                    if self.came_to_nothing(entry.seq, step) {
+                        continue;
+                    }
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        Some(&self.plan.inventory.fingerprint)
+    }
+
+    /// Whether the attempt whose intent is entry `seq` surely had no effect.
+    fn came_to_nothing(&self, seq: i64, step: &Step) -> bool {
+        self.log.iter().filter(|entry| entry.seq > seq).find_map(|entry| match &entry.event {
+            Event::Failed { step: of, fault } if of == step => Some(fault.meaning != providers::port::Meaning::Unclear),
+            Event::Looked { step: of, side, .. } if of == step => Some(*side == Side::Old),
+            Event::Done { step: of, .. } if of == step => Some(false),
+            _ => None,
+        }) == Some(true)
     }
 
     /// Whether somebody else set the password since our last write. `Some` shows what was seen instead. A
@@ -136,38 +165,4 @@ impl Scene<'_> {
             .take_while(|event| !matches!(event, Event::Turned { .. }))
             .any(|event| matches!(event, Event::Done { step: Step::Directory | Step::Seal, .. }))
     }
-}
-
-/// The account's metadata after a rotation's last write, or as its plan found it. `None` while it is open
-/// whether a write of its own happened.
-pub(super) fn last_known<'l>(plan: &'l Plan, log: &'l [Entry]) -> Option<&'l Fingerprint> {
-    for entry in log.iter().rev() {
-        match &entry.event {
-            Event::Done { step: Step::Directory | Step::Seal, proof: Seen::Directory(print) }
-            | Event::Looked { step: Step::Directory | Step::Seal, side: Side::New, seen: Seen::Directory(print) } => {
-                return Some(print);
-            }
-            // Surely without effect: what was seen before the attempt still holds.
-            Event::Failed { step: Step::Directory | Step::Seal, fault }
-                if fault.meaning != providers::port::Meaning::Unclear => {}
-            Event::Intent { step: step @ (Step::Directory | Step::Seal), .. } => {
-                if came_to_nothing(log, entry.seq, step) {
-                    continue;
-                }
-                return None;
-            }
-            _ => {}
-        }
-    }
-    Some(&plan.inventory.fingerprint)
-}
-
-/// Whether the attempt whose intent is entry `seq` surely had no effect.
-fn came_to_nothing(log: &[Entry], seq: i64, step: &Step) -> bool {
-    log.iter().filter(|entry| entry.seq > seq).find_map(|entry| match &entry.event {
-        Event::Failed { step: of, fault } if of == step => Some(fault.meaning != providers::port::Meaning::Unclear),
-        Event::Looked { step: of, side, .. } if of == step => Some(*side == Side::Old),
-        Event::Done { step: of, .. } if of == step => Some(false),
-        _ => None,
-    }) == Some(true)
 }
