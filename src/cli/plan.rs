@@ -50,7 +50,9 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], repair: boo
         Ok(wishes) => wishes,
         Err(exit) => return exit,
     };
-    let journal = match world.journal_as_it_is().await {
+    // Where nothing was ever rotated there is no journal, and looking makes none.
+    let journal = if world.journal_file.exists() { world.journal_as_it_is().await.map(Some) } else { Ok(None) };
+    let journal = match journal {
         Ok(journal) => journal,
         Err(error) => {
             let (message, exit) = session::journal_failed(&error);
@@ -62,7 +64,7 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], repair: boo
     let mut plans = Vec::new();
     for wish in wishes {
         let wish = Wish { repair, forward_only, ..wish };
-        match session::prepare(&world, &*journal, &wish).await {
+        match session::prepare(&world, journal.as_deref(), &wish).await {
             Ok(prepared) => {
                 plans.push(shown(prepared, world.ports().vault.describe(), world.ports().directory.describe()))
             }

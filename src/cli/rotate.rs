@@ -74,7 +74,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
         forward_only: options.accept_forward_only,
         ..wish.clone()
     };
-    let prepared = match session::prepare(world, journal, &wish).await {
+    let prepared = match session::prepare(world, Some(journal), &wish).await {
         Ok(prepared) => prepared,
         Err(refused) => return fail(refused),
     };

@@ -148,9 +148,16 @@ fn refused(refusal: &Refusal) -> (String, Exit) {
     }
 }
 
-/// Looks at the world and makes a plan, knowing what the journal knows of the account.
-pub(super) async fn prepare(world: &World, journal: &dyn Journal, wish: &Wish) -> Result<Prepared, (String, Exit)> {
+/// Looks at the world and makes a plan, knowing what the journal, where there is one yet, knows of the account.
+pub(super) async fn prepare(
+    world: &World,
+    journal: Option<&dyn Journal>,
+    wish: &Wish,
+) -> Result<Prepared, (String, Exit)> {
     let failed = |error: JournalError| journal_failed(&error);
+    let Some(journal) = journal else {
+        return engine::prepare(world.ports(), wish, None).await.map_err(|refusal| refused(&refusal));
+    };
     let listed = journal.list().await.map_err(failed)?;
     let mut last_known = None;
     if let Some(last) =

@@ -121,9 +121,9 @@ impl Rotation {
         &self.log
     }
 
-    /// The account's metadata after our last write of it. `None` while that is open.
-    pub fn last_known(&self, ports: &Ports) -> Option<Fingerprint> {
-        self.scene(ports).last_known().cloned()
+    /// The account's distinguished name, and its metadata after our last write. `None` while that is open.
+    pub fn last_known(&self, ports: &Ports) -> Option<(String, Fingerprint)> {
+        Some((self.plan.inventory.dn.clone(), self.scene(ports).last_known()?.clone()))
     }
 
     /// The last failure, for people.

@@ -60,8 +60,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Looks at the world and makes the plan, or says why there is none. Changes nothing, so what may pass is
 /// tried again a little.
 ///
-/// `last_known` is the account's metadata after our last rotation of it.
-pub async fn prepare(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint>) -> Result<Prepared, Refusal> {
+/// `last_known` is the account's distinguished name and metadata after our last rotation of it.
+pub async fn prepare(
+    ports: &Ports,
+    wish: &Wish,
+    last_known: Option<&(String, Fingerprint)>,
+) -> Result<Prepared, Refusal> {
     let mut tries = 0;
     loop {
         let looked = step_scope::within("prepare".to_owned(), look_around(ports, wish, last_known)).await;
@@ -75,7 +79,11 @@ pub async fn prepare(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint
     }
 }
 
-async fn look_around(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint>) -> Result<Prepared, Refusal> {
+async fn look_around(
+    ports: &Ports,
+    wish: &Wish,
+    last_known: Option<&(String, Fingerprint)>,
+) -> Result<Prepared, Refusal> {
     let facts = ports.directory.account(&wish.locator).await?;
     let mut refusals = facts.refusals.clone();
     let mut warnings = facts.warnings.clone();
@@ -91,11 +99,8 @@ async fn look_around(ports: &Ports, wish: &Wish, last_known: Option<&Fingerprint
     let old = if wish.repair {
         OldPassword::Unknown
     } else {
-        known_password(ports, wish, &facts.dn, &fingerprint, &mut refusals).await?
+        known_password(ports, wish, &facts.dn, &fingerprint, last_known, &mut refusals).await?
     };
-    if let Some(refusal) = last_known.filter(|_| !wish.repair).and_then(|known| set_by_somebody(known, &fingerprint)) {
-        refusals.push(refusal);
-    }
     if old == OldPassword::Unknown && !wish.repair && refusals.is_empty() {
         if wish.forward_only {
             warnings.push("the old password is not known: once the directory is touched there is no way back".into());
@@ -171,6 +176,7 @@ async fn known_password(
     wish: &Wish,
     dn: &str,
     fingerprint: &Fingerprint,
+    last_known: Option<&(String, Fingerprint)>,
     refusals: &mut Vec<String>,
 ) -> Result<OldPassword, Refusal> {
     if let Some(pending) = ports.vault.find(&wish.vault_name, Slot::Pending).await? {
@@ -183,6 +189,17 @@ async fn known_password(
     let Some(current) = ports.vault.find(&wish.vault_name, Slot::Current).await? else {
         return Ok(OldPassword::Unknown);
     };
+    // What a rotation made current was the live password when it ended. If another was set since, a logon would
+    // not show it: for 60 minutes the directory goes on accepting the one before.
+    let set_since =
+        last_known.is_some_and(|(of, known)| of == dn && known.dc == fingerprint.dc && !known.same_set(fingerprint));
+    if set_since && current.rotation.is_some() {
+        refusals.push(
+            "somebody set the password after our last rotation, and the vault's current value is still that rotation's. Store the password in use, or `rotate --repair` sets a fresh one everywhere"
+                .into(),
+        );
+        return Ok(OldPassword::Unknown);
+    }
     let secret = ports.vault.read(&current).await?;
     if ports.directory.accepts(dn, &fingerprint.dc, &secret).await? {
         return Ok(OldPassword::Known);
@@ -192,22 +209,4 @@ async fn known_password(
             .into(),
     );
     Ok(OldPassword::Unknown)
-}
-
-/// For how long AD accepts the password before the last reset (Microsoft: OldPasswordAllowedPeriod, in
-/// minutes, 60 by default), in the 100-nanosecond intervals of pwdLastSet.
-const GRACE: i64 = 60 * 60 * 10_000_000;
-
-/// A set that is not ours, so young that a logon with the vault's value would prove nothing: AD would accept
-/// the password before it. Key versions of two domain controllers can't be compared.
-fn set_by_somebody(known: &Fingerprint, now: &Fingerprint) -> Option<String> {
-    let age = now.dc_time.saturating_sub(now.password_last_set);
-    (known.dc == now.dc && !known.same_set(now) && age < GRACE).then(|| {
-        format!(
-            "somebody set the password {} minutes ago (key version {} after our last rotation, {} now), and for 60 minutes the directory goes on accepting the one before: what the vault holds can't be checked. Find out who it was; then `rotate --repair` sets a fresh one everywhere, or store the password in use and wait",
-            age / 600_000_000,
-            known.key_version,
-            now.key_version
-        )
-    })
 }
