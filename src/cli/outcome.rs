@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::output::table;
 use crate::engine::Rotation;
 use crate::rotation::Event;
-use crate::rotation::{Outcome, Seen, Side, Step};
+use crate::rotation::{Outcome, Seen, Side, Step, TurnedBy};
 
 /// What came of one account, for people and programs.
 #[derive(Clone, Debug, Serialize)]
@@ -96,6 +96,15 @@ fn judge(rotation: &Rotation, outcome: &Outcome) -> (Exit, String) {
 }
 
 fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
+    // A repair begins in a mixture, and leaves it when it never came to touch the directory.
+    let ordered = rotation.progress().turned_by == Some(TurnedBy::Operator);
+    if rotation.plan().inventory.repair {
+        let exit = if ordered || rotation.plan().inventory.repairs.is_empty() { Exit::Failed } else { Exit::Held };
+        let message = format!(
+            "the repair changed nothing: all is as it was before it{cause}\n  next step: mend the cause, then `rotate --repair` again"
+        );
+        return (exit, message);
+    }
     let wrote = |step: &Step| {
         rotation.log().iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step))
     };
@@ -106,7 +115,9 @@ fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
         });
         let refused =
             rotation.last_fault().is_some_and(|(step, _)| matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }));
-        let exit = if waiting {
+        let exit = if ordered {
+            Exit::Failed
+        } else if waiting {
             Exit::Later
         } else if refused {
             Exit::Refused

@@ -7,7 +7,7 @@ use super::output::{say, show};
 use super::steps::Steps;
 use super::{plan, session};
 use crate::engine::{Rotation, Wish};
-use crate::journal::{Journal, Lease, Listed, State};
+use crate::journal::{Journal, Listed, State};
 use crate::rotation::Outcome;
 use crate::wiring::World;
 
@@ -38,8 +38,8 @@ pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
 async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &RotateOptions) -> Came {
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
-    let _lease = match Lease::take(&world.journal_file, account, &session::holder()) {
-        Ok(lease) => lease,
+    let _leases = match session::leases(world, wish) {
+        Ok(leases) => leases,
         Err(busy) => return fail(session::busy(&busy)),
     };
     let mut open = match open_rotations(journal, account).await {
@@ -130,28 +130,45 @@ pub(super) async fn each_open(global: &Global, accounts: &[String], order: Order
     };
     let mut results = Vec::new();
     for wish in &wishes {
-        let open = match open_rotations(&*journal, &wish.account).await {
-            Ok(open) => open,
-            Err((message, exit)) => {
-                results.push(Came::without_rotation(&wish.account, exit, message));
-                continue;
-            }
-        };
-        for listed in open {
-            let lease = Lease::take(&world.journal_file, &wish.account, &session::holder());
-            results.push(match lease {
-                Ok(_lease) => take_up(&world, &*journal, &listed.id, order == Order::RollBack).await,
-                Err(busy) => {
-                    let (message, exit) = session::busy(&busy);
-                    Came::without_rotation(&wish.account, exit, message)
-                }
-            });
-        }
+        results.extend(each_open_of(&world, &*journal, wish, order).await);
     }
     if results.is_empty() {
         say("no rotation is open: nothing to do");
     }
     finish(global, results)
+}
+
+/// The newest first: a repair closes the held rotation that it replaces, and until it has ended that one has
+/// nothing to work with, its candidate lies beside the repair's.
+async fn each_open_of(world: &World, journal: &dyn Journal, wish: &Wish, order: Order) -> Vec<Came> {
+    let fail = |(message, exit): (String, Exit)| Came::without_rotation(&wish.account, exit, message);
+    let (mut results, mut ordered) = (Vec::new(), None);
+    let _leases = match session::leases(world, wish) {
+        Ok(leases) => leases,
+        // Somebody else works on an account that has nothing open: not our concern.
+        Err(busy) => match open_rotations(journal, &wish.account).await {
+            Ok(open) if open.is_empty() => return results,
+            Ok(_) => return vec![fail(session::busy(&busy))],
+            Err(failed) => return vec![fail(failed)],
+        },
+    };
+    loop {
+        let open = match open_rotations(journal, &wish.account).await {
+            Ok(open) => open,
+            Err(failed) => {
+                results.push(fail(failed));
+                return results;
+            }
+        };
+        // One that is still open after the order keeps the older ones from being acted upon.
+        match open.last() {
+            Some(newest) if ordered.as_ref() != Some(&newest.id) => {
+                results.push(take_up(world, journal, &newest.id, order == Order::RollBack).await);
+                ordered = Some(newest.id.clone());
+            }
+            _ => return results,
+        }
+    }
 }
 
 /// Takes a rotation up that another process left, or that is held, and goes on with it.
@@ -164,6 +181,7 @@ async fn take_up(world: &World, journal: &dyn Journal, id: &str, back: bool) -> 
             return Came::without_rotation(id, exit, message);
         }
     };
+    let was_held = rotation.progress().held.is_some();
     if !rotation.progress().is_closed() {
         rotation = match Rotation::claim(journal, world.ports(), id, &session::holder()).await {
             Ok(rotation) => rotation,
@@ -172,7 +190,10 @@ async fn take_up(world: &World, journal: &dyn Journal, id: &str, back: bool) -> 
     }
     say(&format!("{}: rotation {id}", rotation.plan().inventory.account));
     let by = session::initiator();
-    let ordered = if back {
+    let ordered = if !was_held && rotation.progress().held.is_some() {
+        // The claim has just found a reason to hold it. The order was given without knowing that.
+        Ok(())
+    } else if back {
         rotation.roll_back(journal, world.ports()).await
     } else {
         rotation.resume(journal, world.ports(), &by).await

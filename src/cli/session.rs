@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use providers::port::{Fault, Meaning};
@@ -7,7 +8,7 @@ use super::exit::Exit;
 use super::output::say;
 use crate::config;
 use crate::engine::{self, Prepared, Refusal, Rotation, Stopped, Wish};
-use crate::journal::{Busy, Journal, JournalError, State};
+use crate::journal::{Busy, Journal, JournalError, Lease, State};
 use crate::wiring::World;
 
 /// Opens the world that a command works on, or says why not.
@@ -75,6 +76,14 @@ pub(super) fn initiator() -> String {
 /// The same with the process, which tells one run from another.
 pub(super) fn holder() -> String {
     format!("{}, process {}", initiator(), std::process::id())
+}
+
+/// The right to work on an account and on every server that uses it: two accounts of one server must not
+/// restart its service under each other.
+pub(super) fn leases(world: &World, wish: &Wish) -> Result<Vec<Lease>, Busy> {
+    let servers = wish.servers.iter().map(|(server, _)| format!("server {server}"));
+    let names = std::iter::once(wish.account.clone()).chain(servers.collect::<BTreeSet<_>>());
+    names.map(|name| Lease::take(&world.journal_file, &name, &holder())).collect()
 }
 
 /// A fault as a sentence with its next step.

@@ -90,8 +90,10 @@ impl Rotation {
     /// Takes up a rotation that another process left, and compares the journal with the world first: a
     /// journal that is older than the world must not act on what it believes.
     pub async fn claim(journal: &dyn Journal, ports: &Ports, id: &str, holder: &str) -> Result<Self, Stopped> {
-        journal.claim(id, holder, ports.clock.now()).await?;
+        let epoch = journal.claim(id, holder, ports.clock.now()).await?;
         let mut rotation = Self::read(journal, id).await?;
+        // Ours, even when somebody claimed after us: then the next entry is refused.
+        rotation.epoch = epoch;
         if rotation.progress.held.is_none()
             && !rotation.progress.is_closed()
             && let Some(seen) = rotation.journal_behind(ports).await.map_err(Stopped::World)?
@@ -274,20 +276,21 @@ impl Rotation {
             Outcome::RolledBack => Event::RolledBack,
             Outcome::Held(why) => Event::Held { why: why.clone() },
         };
-        self.append(journal, ports, event).await?;
+        // First, so that no end of the process leaves a closed repair beside a rotation that is still held.
         if *outcome == Outcome::Finished {
             self.supersede_repaired(journal, ports).await?;
         }
-        Ok(())
+        Ok(self.append(journal, ports, event).await?)
     }
 
     /// Closes the held rotations that this repair replaced, by reference.
     async fn supersede_repaired(&self, journal: &dyn Journal, ports: &Ports) -> Result<(), Stopped> {
         for held in &self.plan.inventory.repairs {
-            let holder = format!("repair {}", self.id);
-            journal.claim(held, &holder, ports.clock.now()).await?;
             let mut held = Self::read(journal, held).await?;
             if !held.progress.is_closed() {
+                let holder = format!("repair {}", self.id);
+                held.epoch = journal.claim(&held.id, &holder, ports.clock.now()).await?;
+                held.log = journal.read(&held.id).await?;
                 held.append(journal, ports, Event::Superseded { by: self.id.clone() }).await?;
             }
         }

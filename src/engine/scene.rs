@@ -80,6 +80,11 @@ impl Scene<'_> {
     async fn old(&self) -> Result<Secret, Fault> {
         self.aside(async {
             match self.ports.vault.find(self.vault_name(), Slot::Current).await? {
+                Some(found) if found.rotation.as_deref() == Some(self.rotation) => Err(Fault::broken(
+                    format!("reading the old password of {}", self.vault_name()),
+                    "what the vault has as current is this rotation's own candidate: it was promoted",
+                )
+                .hint("there is nothing to go back to; `rotate --repair` sets a fresh one everywhere")),
                 Some(found) => self.ports.vault.read(&found).await,
                 None => Err(Fault::broken(
                     format!("reading the current password of {}", self.vault_name()),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use providers::port::Meaning;
 
-use super::{Event, Outcome, Plan, Side, Step, TurnedBy, Why};
+use super::{Change, Event, Outcome, Plan, Side, Step, TurnedBy, Why};
 
 /// Which password is the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -220,16 +220,21 @@ impl Progress {
     }
 
     /// Every step that was done is looked at anew, those without a look are repeated, budgets start afresh.
-    /// Of the two directory writes only the last one shows in the metadata.
+    /// Of the two directory writes only the last one shows in the metadata. A restart is repeated: the engine
+    /// step before it is, and the service started anew before that may run with another password.
     fn resume(&mut self) {
         self.held = None;
+        let sealing = self.touched(&Step::Seal);
         let sealed = self.mark(&Step::Seal).is_some_and(|mark| mark.standing == Standing::Done);
         for (step, mark) in self.route.iter().zip(&mut self.marks) {
             let standing = match mark.standing {
                 Standing::Fresh => Standing::Fresh,
+                _ if matches!(step, Step::Restart { .. }) => Standing::Fresh,
                 Standing::Done => match step {
                     Step::Baseline { .. } => Standing::Done,
-                    Step::Directory if sealed => Standing::Done,
+                    Step::Directory if sealing => Standing::Done,
+                    // While it is open which reset is the last one, there is none to wait for.
+                    Step::Converge { change: Change::Directory, .. } if sealing && !sealed => Standing::Done,
                     _ if step.can_be_looked_at() => Standing::Unsure,
                     _ => Standing::Fresh,
                 },

@@ -88,9 +88,12 @@ fn holders(books: &Books, account: &str) -> Result<Vec<Holder>, Fault> {
             }
         }
     }
-    if books.vault.accounts.contains_key(account) {
+    if let Some(places) = books.vault.accounts.get(account) {
         for (slot, word) in [(Slot::Current, "current"), (Slot::Previous, "previous"), (Slot::Pending, "pending")] {
             holders.push(Holder { holder: format!("vault:{word}"), label: books.vault_label(account, slot) });
+        }
+        for kept in places.kept() {
+            holders.push(Holder { holder: "vault:kept".to_owned(), label: labels.of(account, kept) });
         }
     }
     Ok(holders)

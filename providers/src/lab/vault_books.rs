@@ -86,6 +86,11 @@ impl Places {
         values.into_iter().map(|value| &value.secret.0).collect()
     }
 
+    /// Candidates that a repair took over, oldest first.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Secret> {
+        self.kept.iter().map(|value| &value.secret.0)
+    }
+
     /// The secret in one slot.
     pub(super) fn secret(&self, slot: Slot) -> Option<&Secret> {
         self.slot(slot).map(|value| &value.secret.0)

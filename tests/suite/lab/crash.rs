@@ -121,3 +121,79 @@ fn rollback_by_order_puts_an_interrupted_rotation_back() {
     assert_eq!(refused.code, Some(4), "after the proof there is no way back: {}", refused.stdout);
     assert_eq!(resumes(&lab, "promote").0, 0);
 }
+
+/// Of the two resets only the second one shows: the first is not somebody else's doing.
+#[test]
+fn a_seal_that_could_not_be_seen_is_resumed() {
+    for seals in ["crash-before:seal", "crash-after:seal"] {
+        let lab = Lab::new();
+        dies(&lab, seals);
+        lab.order("look-fails --times 6");
+        let held = lab.run("resume --lab");
+        assert_eq!(held.code, Some(3), "{}", held.stdout);
+        assert_eq!(resumes(&lab, seals), (0, "p2".to_owned()));
+    }
+}
+
+/// The service was restarted with what a faulty engine had kept; a look at the process alone can't tell.
+#[test]
+fn an_engine_that_kept_the_old_password_after_the_pivot_is_resumed() {
+    let lab = Lab::new();
+    assert_eq!(lab.run("lab init --staging-servers 1").code, Some(0));
+    dies(&lab, "crash-after:promote");
+    lab.order("engine-keeps-old");
+    assert_eq!(lab.run("resume --lab").code, Some(3));
+    assert_eq!(lab.run("lab fault clear").code, Some(0));
+    assert_eq!(resumes(&lab, "engine-keeps-old"), (0, "p2".to_owned()));
+}
+
+/// The newest of several open rotations is acted upon first: the repair, and then what it leaves open.
+#[test]
+fn a_held_repair_is_resumed_or_rolled_back_before_what_it_repairs() {
+    let held = |fault: &str| {
+        let lab = Lab::new();
+        lab.order("foreign-password");
+        assert_eq!(lab.rotate().code, Some(3));
+        lab.order(fault);
+        lab.run("rotate --lab --all --repair");
+        assert_eq!(lab.run("lab fault clear").code, Some(0));
+        lab
+    };
+    assert_eq!(resumes(&held("engine-refuses"), "a held repair"), (0, "p4".to_owned()));
+    assert_eq!(resumes(&held("crash-after:stage"), "a repair that died"), (0, "p4".to_owned()));
+    let lab = held("crash-after:stage");
+    assert_eq!(lab.run("rollback --lab").code, Some(0));
+    lab.expect("all=p1", "both rolled back");
+    assert_eq!(lab.rotate().code, Some(0), "a candidate was left behind");
+}
+
+#[test]
+fn a_repair_that_dies_at_its_end_leaves_nothing_held() {
+    let clean = Lab::new();
+    clean.order("foreign-password");
+    assert_eq!(clean.rotate().code, Some(3));
+    assert_eq!(clean.run("rotate --lab --all --repair").code, Some(0));
+    let entries = clean.newest_history().len();
+    for entry in entries - 1..=entries + 1 {
+        let lab = Lab::new();
+        lab.order("foreign-password");
+        assert_eq!(lab.rotate().code, Some(3));
+        lab.order(&format!("crash-after-append:{entry}"));
+        lab.run("rotate --lab --all --repair");
+        assert_eq!(resumes(&lab, "the end of a repair").0, 0, "{entry}");
+        assert_eq!(lab.run("status --lab --check").code, Some(0), "{entry}");
+    }
+}
+
+/// What did not work is not "all old" when it began in a mixture.
+#[test]
+fn a_repair_that_changed_nothing_says_so() {
+    let lab = Lab::new();
+    lab.order("foreign-password");
+    assert_eq!(lab.rotate().code, Some(3));
+    lab.order("directory-refuses");
+    let repair = lab.run("rotate --lab --all --repair");
+    assert_eq!(repair.code, Some(3), "{}", repair.stdout);
+    assert!(!repair.stdout.contains("all old"), "{}", repair.stdout);
+    lab.expect("directory=p3 engine=p1 current=p1 pending=p2", "a repair that was refused");
+}

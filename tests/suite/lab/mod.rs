@@ -1,8 +1,10 @@
 //! The built program against the embedded lab, as an operator runs it.
 
+mod backup;
 mod crash;
 mod faults;
 mod plain;
 mod program;
+mod storm;
 
 pub(crate) use program::{Ended, Lab};
