@@ -136,7 +136,12 @@ fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
             && rotation.progress().touched(&Step::Directory)
     });
     let proven = if proven { format!(", proven by {}", proof(rotation)) } else { String::new() };
-    (Exit::Failed, format!("all old: put back{proven}{cause}"))
+    let how = if rotation.progress().touched(&Step::Directory) {
+        "put back"
+    } else {
+        "the directory did not take the new password"
+    };
+    (Exit::Failed, format!("all old: {how}{proven}{cause}"))
 }
 
 fn proof(rotation: &Rotation) -> String {

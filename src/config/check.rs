@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use jsonschema::error::ValidationErrorKind;
@@ -28,11 +30,32 @@ pub fn schema() -> Value {
     schemars::schema_for!(Config).to_value()
 }
 
+/// Longest configuration that is read, in bytes: a mistaken path must not fill the memory.
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let unreadable = |cause: std::io::Error| format!("can't be read: {cause}; name another file with --config");
+    let file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        return Err("is a folder, not a file; name another file with --config".into());
+    }
+    let mut bytes = Vec::new();
+    file.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > CONFIG_BYTES_MAX {
+        let longest = CONFIG_BYTES_MAX / 1024;
+        return Err(format!("is longer than {longest} KiB, too long for a configuration; is it the right file?"));
+    }
+    String::from_utf8(bytes).map_err(|cause| {
+        let good = cause.utf8_error().valid_up_to();
+        let line = cause.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("is not UTF-8 text, first in line {line}; save it as UTF-8")
+    })
+}
+
 /// Reads and checks a configuration file.
 pub fn read(path: &Path) -> Result<Config, Faulty> {
     let one = |fault: String| Faulty { faults: vec![format!("{}: {fault}", path.display())] };
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| one(format!("can't be read: {cause}; name another file with --config")))?;
+    let text = read_text(path).map_err(one)?;
     parse(&text).map_err(|faults| {
         let place = |(at, what): (usize, String)| {
             let before = &text[..at.min(text.len())];

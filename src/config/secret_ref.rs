@@ -24,7 +24,11 @@ impl SecretRef {
     /// Reads the secret.
     pub fn read(&self, what: &str) -> Result<Secret, Fault> {
         let doing = format!("reading {what}");
-        let missing = |cause: String| Fault::broken(doing.clone(), cause).hint("look at the configuration's reference");
+        let missing = |cause: String| {
+            Fault::broken(doing.clone(), cause).hint(
+                "put the secret there, or name in the configuration where it is: { file = … }, { env = … } or { credential = … }",
+            )
+        };
         let text = match (&self.file, &self.env, &self.credential) {
             (Some(file), _, _) => read_file(file).map_err(|cause| missing(format!("{}: {cause}", file.display())))?,
             (_, Some(name), _) => {
@@ -39,7 +43,12 @@ impl SecretRef {
             (None, None, None) => return Err(missing("the reference is empty".into())),
         };
         if text.is_empty() {
-            return Err(missing("it is empty".into()));
+            let place = match (&self.file, &self.env, &self.credential) {
+                (Some(file), _, _) => file.display().to_string(),
+                (_, Some(name), _) => format!("the environment's {name}"),
+                (_, _, name) => format!("credential {}", name.as_deref().unwrap_or_default()),
+            };
+            return Err(missing(format!("{place} is empty")));
         }
         Ok(Secret::from(text))
     }

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Row as _, SqliteConnection, SqlitePool};
+use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 
 use super::entry::Row;
 use super::{Ballast, Chain, Entry, FORMAT, Journal, JournalError, Listed, State, Tampered};
@@ -68,6 +69,97 @@ impl SqliteJournal {
 
     fn failed(&self, cause: &sqlx::Error) -> JournalError {
         classify(&self.path, cause)
+    }
+
+    /// Takes the write lock. Not by sqlx's own transaction: when SQLite undoes one by itself, as it does on a
+    /// full disk, sqlx goes on counting it and refuses every later one, so that no ending could be written.
+    async fn lock(&self) -> Result<PoolConnection<Sqlite>, JournalError> {
+        let mut connection = self.pool.acquire().await.map_err(|cause| self.failed(&cause))?;
+        undo(&mut connection).await;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(|cause| self.failed(&cause))?;
+        Ok(connection)
+    }
+
+    /// Commits what was done under the lock, or undoes it. Either way the lock is given back.
+    async fn unlock<T>(
+        &self,
+        mut connection: PoolConnection<Sqlite>,
+        done: Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let written = match done {
+            Ok(done) => match sqlx::query("COMMIT").execute(&mut *connection).await {
+                Ok(_) => return Ok(done),
+                Err(cause) => Err(self.failed(&cause)),
+            },
+            failed => failed,
+        };
+        undo(&mut connection).await;
+        written
+    }
+
+    async fn begin_locked(
+        &self,
+        connection: &mut SqliteConnection,
+        id: &str,
+        account: &str,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<Entry, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        let running: Option<String> =
+            sqlx::query_scalar("SELECT id FROM rotations WHERE account = ? AND state = 'running'")
+                .bind(account)
+                .fetch_optional(&mut *connection)
+                .await
+                .map_err(failed)?;
+        if let Some(rotation) = running {
+            return Err(JournalError::InFlight { account: account.to_owned(), rotation });
+        }
+        sqlx::query("INSERT INTO rotations (id, account, epoch, state) VALUES (?, ?, 1, 'running')")
+            .bind(id)
+            .bind(account)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        write(connection, id, 0, 1, at, event).await.map_err(failed)
+    }
+
+    async fn append_locked(
+        &self,
+        connection: &mut SqliteConnection,
+        id: &str,
+        (epoch, seq): (i64, i64),
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<Entry, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        match place(connection, id).await.map_err(failed)? {
+            None => Err(JournalError::Unknown { rotation: id.to_owned() }),
+            Some(here) if here != (epoch, seq) => Err(JournalError::Fenced { rotation: id.to_owned() }),
+            Some(_) => write(connection, id, seq, epoch, at, event).await.map_err(failed),
+        }
+    }
+
+    async fn claim_locked(
+        &self,
+        connection: &mut SqliteConnection,
+        id: &str,
+        holder: &str,
+        at: Timestamp,
+    ) -> Result<i64, JournalError> {
+        let failed = |cause: sqlx::Error| self.failed(&cause);
+        let Some((epoch, seq)) = place(connection, id).await.map_err(failed)? else {
+            return Err(JournalError::Unknown { rotation: id.to_owned() });
+        };
+        sqlx::query("UPDATE rotations SET epoch = ? WHERE id = ?")
+            .bind(epoch + 1)
+            .bind(id)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let event = Event::Claimed { holder: holder.to_owned() };
+        write(connection, id, seq, epoch + 1, at, &event).await.map_err(failed)?;
+        Ok(epoch + 1)
     }
 
     fn io(&self, cause: &std::io::Error) -> JournalError {
@@ -149,29 +241,17 @@ async fn place(connection: &mut SqliteConnection, id: &str) -> Result<Option<(i6
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
 }
 
+/// Ends a transaction without effect. It fails when there is none, or SQLite undid it already: just as well.
+async fn undo(connection: &mut SqliteConnection) {
+    let _ = sqlx::query("ROLLBACK").execute(connection).await;
+}
+
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn begin(&self, id: &str, account: &str, at: Timestamp, event: &Event) -> Result<Entry, JournalError> {
-        let failed = |cause: sqlx::Error| self.failed(&cause);
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        let running: Option<String> =
-            sqlx::query_scalar("SELECT id FROM rotations WHERE account = ? AND state = 'running'")
-                .bind(account)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(failed)?;
-        if let Some(rotation) = running {
-            return Err(JournalError::InFlight { account: account.to_owned(), rotation });
-        }
-        sqlx::query("INSERT INTO rotations (id, account, epoch, state) VALUES (?, ?, 1, 'running')")
-            .bind(id)
-            .bind(account)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let entry = write(&mut transaction, id, 0, 1, at, event).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(entry)
+        let mut connection = self.lock().await?;
+        let done = self.begin_locked(&mut connection, id, account, at, event).await;
+        self.unlock(connection, done).await
     }
 
     async fn append(
@@ -182,34 +262,15 @@ impl Journal for SqliteJournal {
         at: Timestamp,
         event: &Event,
     ) -> Result<Entry, JournalError> {
-        let failed = |cause: sqlx::Error| self.failed(&cause);
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        match place(&mut transaction, id).await.map_err(failed)? {
-            None => return Err(JournalError::Unknown { rotation: id.to_owned() }),
-            Some(here) if here != (epoch, seq) => return Err(JournalError::Fenced { rotation: id.to_owned() }),
-            Some(_) => {}
-        }
-        let entry = write(&mut transaction, id, seq, epoch, at, event).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(entry)
+        let mut connection = self.lock().await?;
+        let done = self.append_locked(&mut connection, id, (epoch, seq), at, event).await;
+        self.unlock(connection, done).await
     }
 
     async fn claim(&self, id: &str, holder: &str, at: Timestamp) -> Result<i64, JournalError> {
-        let failed = |cause: sqlx::Error| self.failed(&cause);
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        let Some((epoch, seq)) = place(&mut transaction, id).await.map_err(failed)? else {
-            return Err(JournalError::Unknown { rotation: id.to_owned() });
-        };
-        sqlx::query("UPDATE rotations SET epoch = ? WHERE id = ?")
-            .bind(epoch + 1)
-            .bind(id)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let event = Event::Claimed { holder: holder.to_owned() };
-        write(&mut transaction, id, seq, epoch + 1, at, &event).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(epoch + 1)
+        let mut connection = self.lock().await?;
+        let done = self.claim_locked(&mut connection, id, holder, at).await;
+        self.unlock(connection, done).await
     }
 
     async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError> {

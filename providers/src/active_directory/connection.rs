@@ -111,7 +111,12 @@ impl Connection {
     pub(super) async fn open(at: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Self, Fault> {
         let doing = || format!("connecting to the domain controller {at}");
         let stream = connect(at).await.map_err(|cause| {
-            Fault::later(doing(), cause).hint("see that it runs, is reachable from here, and listens for LDAPS")
+            let hint = if cause.starts_with("the name") {
+                "look at the spelling of the name, and at this machine's name resolution"
+            } else {
+                "see that it runs, is reachable from here, and listens for LDAPS"
+            };
+            Fault::later(doing(), cause).hint(hint)
         })?;
         let keep = |stream: TcpStream| {
             let stream = stream.into_std()?;

@@ -153,18 +153,19 @@ impl Wire {
         if error.is_builder() {
             return Fault::broken(doing, innermost(error));
         }
+        let at = format!("{host}:{}", self.base.port_or_known_default().unwrap_or_default());
         if error.is_connect() {
             let cause = if error.is_timeout() {
-                format!("no connection to {host} within {} s", CONNECT_LIMIT.as_secs())
+                format!("no TLS connection to {at} within {} s", CONNECT_LIMIT.as_secs())
             } else {
-                format!("no connection to {host}: {}", innermost(error))
+                format!("no connection to {at}: {}", innermost(error))
             };
             return Fault::later(doing, cause).hint("is the vault running, and reachable from this machine?");
         }
         let cause = if error.is_timeout() {
-            format!("no reply from {host} within {} s", CALL_LIMIT.as_secs())
+            format!("no reply from {at} within {} s", CALL_LIMIT.as_secs())
         } else {
-            format!("the connection to {host} broke before the reply was complete: {}", innermost(error))
+            format!("the connection to {at} broke before the reply was complete: {}", innermost(error))
         };
         Fault::new(effect.lost(), doing, cause)
     }

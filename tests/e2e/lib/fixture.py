@@ -120,7 +120,7 @@ servers = [{{ server = "{SERVER}" }}]
             process.kill()
             out, err = process.communicate()
             return Done("still running", out.decode(errors="replace"), err.decode(errors="replace"))
-        return Done(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+        return Done(process.returncode, (out or b"").decode(errors="replace"), (err or b"").decode(errors="replace"))
 
     def tool(self, *arguments, config=None, limit_s=RUN_LIMIT_S):
         return self.finish(self.begin(*arguments, config=config), limit_s)
@@ -130,14 +130,15 @@ servers = [{{ server = "{SERVER}" }}]
 
     # --- the model server ----------------------------------------------------------------------------------
 
-    def make_lab(self, password):
+    def make_lab(self, password, sam=SAM, lab=None):
         """A fresh model server that stores this password and logs on to the real directory."""
-        shutil.rmtree(self.lab, ignore_errors=True)
+        lab, dn = lab or self.lab, json.loads((self.dc / "seed.json").read_text())["accounts"][sam]
+        shutil.rmtree(lab, ignore_errors=True)
         file = self.folder / "first-password"
         samba.write_private(file, password)
-        done = self.tool("lab", "init", "--lab-dir", str(self.lab), "--server", SERVER, "--account", SAM,
+        done = self.tool("lab", "init", "--lab-dir", str(lab), "--server", SERVER, "--account", sam,
                          "--logon", f"ldaps://{DC}", "--logon-ca-file", str(self.dc / "tls/ca.pem"),
-                         "--logon-name", self.dn, "--password-file", str(file))
+                         "--logon-name", dn, "--password-file", str(file))
         file.unlink()
         if done.code != 0:
             raise RuntimeError(f"no lab was made: {done}")
