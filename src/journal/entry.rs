@@ -42,13 +42,19 @@ impl Default for Chain {
 
 /// The stored columns of an entry, as they are hashed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'r> {
-    pub(super) rotation: &'r str,
-    pub(super) seq: i64,
-    pub(super) epoch: i64,
-    pub(super) at: &'r str,
-    pub(super) format: i64,
-    pub(super) event: &'r str,
+pub struct Row<'r> {
+    /// The rotation.
+    pub rotation: &'r str,
+    /// Place in the rotation.
+    pub seq: i64,
+    /// The writer's epoch.
+    pub epoch: i64,
+    /// The time, as stored.
+    pub at: &'r str,
+    /// Version of the stored form.
+    pub format: i64,
+    /// The event's JSON, as stored.
+    pub event: &'r str,
 }
 
 /// The first entry that does not fit into the chain.
@@ -63,12 +69,12 @@ pub struct Tampered {
 
 impl Chain {
     /// The chain after an entry that is already stored.
-    pub(super) fn after(position: i64, hash: String) -> Self {
+    pub fn after(position: i64, hash: String) -> Self {
         Self { position, hash }
     }
 
     /// Position and hash of the entry that `row` becomes.
-    pub(super) fn next(&self, row: Row<'_>) -> (i64, String) {
+    pub fn next(&self, row: Row<'_>) -> (i64, String) {
         let position = self.position + 1;
         let Row { rotation, seq, epoch, at, format, event } = row;
         let text = format!("{}\n{position}\n{rotation}\n{seq}\n{epoch}\n{at}\n{format}\n{event}\n", self.hash);
@@ -76,7 +82,7 @@ impl Chain {
     }
 
     /// Goes past a stored entry, if it fits.
-    pub(super) fn check(&mut self, position: i64, row: Row<'_>, hash: &str) -> Result<(), Tampered> {
+    pub fn check(&mut self, position: i64, row: Row<'_>, hash: &str) -> Result<(), Tampered> {
         let (expected_position, expected) = self.next(row);
         let wrong = |cause: &str| Tampered { position: expected_position, cause: cause.into() };
         if position != expected_position {
@@ -90,7 +96,7 @@ impl Chain {
     }
 
     /// How many entries it covers.
-    pub(super) fn length(&self) -> i64 {
+    pub fn length(&self) -> i64 {
         self.position
     }
 }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use ballast::Ballast;
-pub use entry::{Chain, Entry, FORMAT, Tampered};
+pub use entry::{Chain, Entry, FORMAT, Row, Tampered};
 pub use lease::{Busy, Lease};
 #[cfg(feature = "app")]
 pub use sqlite::SqliteJournal;

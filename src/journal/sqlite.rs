@@ -7,8 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 
-use super::entry::Row;
-use super::{Ballast, Chain, Entry, FORMAT, Journal, JournalError, Listed, State, Tampered};
+use super::{Ballast, Chain, Entry, FORMAT, Journal, JournalError, Listed, Row, State, Tampered};
 use crate::rotation::Event;
 
 /// How long a writer waits for another one.

@@ -72,7 +72,11 @@ fn inside(folder: PathBuf) -> ExitCode {
         if outcome.is_ok() { passed += 1 } else { failed.push(name) }
     }
     world.stop();
-    println!("{passed} passed, {} failed {failed:?}", failed.len());
+    for name in &failed {
+        println!("failed: {name}");
+    }
+    let word = if failed.is_empty() { "ok" } else { "FAILED" };
+    println!("test result: {word}. {passed} passed; {} failed; 0 ignored; 0 measured; 0 filtered out", failed.len());
     // A filter that matches nothing has proven nothing.
     if failed.is_empty() && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
