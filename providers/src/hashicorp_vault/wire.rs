@@ -170,9 +170,17 @@ impl Wire {
         Fault::new(effect.lost(), doing, cause)
     }
 
-    /// A certificate that is not accepted: nothing was sent, and it may be a renewal under way.
+    /// A certificate that is not accepted: nothing was sent. A wrong issuer or name is a matter of configuration,
+    /// a date may pass (a renewal under way).
     fn certificate(&self, error: &reqwest::Error, host: &str, doing: &str) -> Option<Fault> {
         let rustls::Error::InvalidCertificate(reason) = find_tls(error)? else { return None };
+        let dated = matches!(
+            reason,
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        );
         let (cause, hint) = match reason {
             // A bad signature is what a CA of the same name with another key looks like: one made anew.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => (
@@ -192,7 +200,8 @@ impl Wire {
             }
             other => (format!("the certificate of {host} is not accepted: {other}"), "look at the vault's certificate"),
         };
-        Some(Fault::later(doing, cause).hint(hint))
+        let meaning = if dated { Meaning::Later } else { Meaning::Broken };
+        Some(Fault::new(meaning, doing, cause).hint(hint))
     }
 
     fn token_header(&self, doing: &str) -> Result<HeaderValue, Fault> {

@@ -111,16 +111,16 @@ async fn a_certificate_that_does_not_fit_says_how() {
     assert!(made.success());
     let wrong = other.path().join("tls/ca.pem");
     let fault = stage(Settings { ca_file: Some(wrong.clone()), ..bed.settings() }).await;
-    assert_eq!(fault.meaning, Meaning::Later);
+    assert_eq!(fault.meaning, Meaning::Broken);
     assert!(fault.cause.contains("not issued by") && fault.cause.contains(wrong.to_str().unwrap()), "{fault}");
     assert!(fault.hint.contains("ca_file"), "{fault}");
 
     let fault = find(Settings { ca_file: None, ..bed.settings() }).await;
-    assert_eq!(fault.meaning, Meaning::Later, "{fault}");
+    assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
     assert!(fault.cause.contains("this machine"), "{fault}");
 
     let fault = stage(Settings { url: format!("https://localhost:{}", bed.port()), ..bed.settings() }).await;
-    assert_eq!(fault.meaning, Meaning::Later);
+    assert_eq!(fault.meaning, Meaning::Broken);
     assert!(fault.cause.contains("not valid for the name localhost"), "{fault}");
 }
 
