@@ -1,24 +1,35 @@
-use super::arguments::{ConfigCommand, Global};
+use serde::Serialize;
+
+use super::arguments::{ConfigCommand, Format, Global};
 use super::exit::Exit;
-use super::output::{print, say};
+use super::output::{print, say, show};
 use crate::config;
+
+#[derive(Serialize)]
+struct Checked {
+    file: String,
+    /// `file:line:column: what is wrong`, in the order of the file.
+    faults: Vec<String>,
+}
 
 /// `config check` and `config schema`.
 pub(super) fn run(global: &Global, command: &ConfigCommand) -> Exit {
     match command {
-        ConfigCommand::Check => match config::read(&global.config) {
-            Ok(config) => {
-                print(&format!("{}: no fault; {} accounts", global.config.display(), config.account.len()));
-                Exit::Done
-            }
-            Err(faulty) => {
-                say(&faulty.to_string());
-                Exit::Usage
-            }
-        },
+        ConfigCommand::Check => check(global),
         ConfigCommand::Schema => {
             print(&format!("{:#}", config::schema()));
             Exit::Done
         }
     }
+}
+
+fn check(global: &Global) -> Exit {
+    let faults = config::read(&global.config).err().map(|faulty| faulty.faults).unwrap_or_default();
+    let checked = Checked { file: global.config.display().to_string(), faults };
+    if checked.faults.is_empty() || global.format == Format::Json {
+        show(global.format, &checked, |checked| format!("{}: no fault", checked.file));
+    } else {
+        checked.faults.iter().for_each(|fault| say(fault));
+    }
+    if checked.faults.is_empty() { Exit::Done } else { Exit::Usage }
 }

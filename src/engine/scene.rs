@@ -128,14 +128,11 @@ impl Scene<'_> {
                 {
                     return Some(print);
                 }
-                // Surely without effect: what was seen before the attempt still holds.
-                Event::Failed { step: Step::Directory | Step::Seal, fault }
-                    if fault.meaning != providers::port::Meaning::Unclear => {}
                 Event::Intent { step: step @ (Step::Directory | Step::Seal), .. } => {
-                    if self.came_to_nothing(entry.seq, step) {
-                        continue;
+                    // Surely without effect: what was seen before the attempt still holds.
+                    if !self.came_to_nothing(entry.seq, step) {
+                        return None;
                     }
-                    return None;
                 }
                 _ => {}
             }
