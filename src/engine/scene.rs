@@ -128,11 +128,11 @@ impl Scene<'_> {
                 {
                     return Some(print);
                 }
-                Event::Intent { step: step @ (Step::Directory | Step::Seal), .. } => {
-                    // Surely without effect: what was seen before the attempt still holds.
-                    if !self.came_to_nothing(entry.seq, step) {
-                        return None;
-                    }
+                // One that surely had no effect leaves what was known before it.
+                Event::Intent { step: step @ (Step::Directory | Step::Seal), .. }
+                    if !self.came_to_nothing(entry.seq, step) =>
+                {
+                    return None;
                 }
                 _ => {}
             }
