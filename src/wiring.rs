@@ -21,6 +21,34 @@ use crate::rotation::{Event, Limits};
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
 
+/// What the commands need that only read the journal: no secret, no server, nothing that a bad night may have
+/// taken away.
+pub struct Records {
+    /// The accounts' names.
+    pub accounts: Vec<String>,
+    journal_file: PathBuf,
+}
+
+impl Records {
+    /// Those of a lab.
+    pub fn of_lab(dir: &Path) -> Result<Self, Fault> {
+        let world = World::of_lab(dir)?;
+        let accounts = world.wishes.into_iter().map(|wish| wish.account).collect();
+        Ok(Self { accounts, journal_file: world.journal_file })
+    }
+
+    /// Those of a configuration.
+    pub fn of_config(config: &Config) -> Self {
+        let accounts = config.account.iter().map(|account| account.name.clone()).collect();
+        Self { accounts, journal_file: config.journal.file.clone() }
+    }
+
+    /// The journal.
+    pub async fn journal(&self) -> Result<Box<dyn Journal>, JournalError> {
+        Ok(Box::new(SqliteJournal::open_without_ballast(&self.journal_file).await?))
+    }
+}
+
 /// Everything that a command works on.
 pub struct World {
     /// The accounts that can be rotated.

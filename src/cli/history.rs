@@ -52,11 +52,11 @@ struct Verified {
 }
 
 pub(super) async fn run(global: &Global, options: &HistoryOptions) -> Exit {
-    let world = match session::open(global) {
-        Ok(world) => world,
+    let records = match session::records(global) {
+        Ok(records) => records,
         Err(exit) => return exit,
     };
-    let done = match world.journal_as_it_is().await {
+    let done = match records.journal().await {
         Ok(journal) if matches!(options.command, Some(HistoryCommand::Verify)) => verify(global, &*journal).await,
         Ok(journal) => list(global, options, &*journal).await,
         Err(error) => Err(error),

@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -14,7 +14,11 @@ pub(super) fn start_logging(filter: &str) {
         say(&format!("--log {filter} is no filter ({cause}); logging warnings"));
         tracing_subscriber::EnvFilter::new("warn")
     });
-    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
     // Only a second start could fail, and there is none.
     drop(started);
 }

@@ -6,26 +6,35 @@ use providers::port::{Fault, Meaning};
 use super::arguments::Global;
 use super::exit::Exit;
 use super::output::say;
-use crate::config;
+use crate::config::{self, Config};
 use crate::engine::{self, Prepared, Refusal, Rotation, Stopped, Wish};
 use crate::journal::{Busy, Journal, JournalError, Lease, State};
-use crate::wiring::World;
+use crate::wiring::{Records, World};
 
 /// Opens the world that a command works on, or says why not.
 pub(super) fn open(global: &Global) -> Result<World, Exit> {
-    let world = if global.lab {
-        World::of_lab(&lab_dir(global)?)
-    } else {
-        let config = config::read(&global.config).map_err(|faulty| {
-            say(&format!("the configuration can't be used:\n{faulty}"));
-            Exit::Usage
-        })?;
-        World::of_config(&config)
-    };
-    world.map_err(|fault| {
-        say(&sentence(&fault));
+    let world = if global.lab { World::of_lab(&lab_dir(global)?) } else { World::of_config(&configuration(global)?) };
+    world.map_err(unusable)
+}
+
+/// Opens what the commands need that only read the journal.
+pub(super) fn records(global: &Global) -> Result<Records, Exit> {
+    if global.lab {
+        return Records::of_lab(&lab_dir(global)?).map_err(unusable);
+    }
+    Ok(Records::of_config(&configuration(global)?))
+}
+
+fn configuration(global: &Global) -> Result<Config, Exit> {
+    config::read(&global.config).map_err(|faulty| {
+        say(&format!("the configuration can't be used:\n{faulty}"));
         Exit::Usage
     })
+}
+
+fn unusable(fault: Fault) -> Exit {
+    say(&sentence(&fault));
+    Exit::Usage
 }
 
 /// The lab's folder.
@@ -48,8 +57,11 @@ pub(super) fn choose(world: &World, names: &[String]) -> Result<Vec<Wish>, Exit>
     if names.is_empty() {
         return Ok(world.wishes.clone());
     }
-    let mut chosen = Vec::new();
+    let mut chosen: Vec<Wish> = Vec::new();
     for name in names {
+        if chosen.iter().any(|wish| wish.account == *name) {
+            continue;
+        }
         let Some(wish) = world.wishes.iter().find(|wish| wish.account == *name) else {
             let known: Vec<&str> = world.wishes.iter().map(|wish| wish.account.as_str()).collect();
             say(&format!("there is no account `{name}` in the configuration; it has: {}", known.join(", ")));
@@ -168,10 +180,15 @@ pub(super) async fn prepare(
         return engine::prepare(world.ports(), wish, None).await.map_err(|refusal| refused(&refusal));
     };
     let listed = journal.list().await.map_err(failed)?;
+    let of_account = || listed.iter().rev().filter(|listed| listed.account == wish.account);
+    // Its pending candidate is no stranger's, and may be the live password.
+    if let Some(running) = of_account().find(|listed| listed.state == State::Running) {
+        let what =
+            format!("rotation {} runs or was interrupted; `resume` carries it on, or says who is at it", running.id);
+        return Err((what, Exit::Later));
+    }
     let mut last_known = None;
-    if let Some(last) =
-        listed.iter().rev().find(|listed| listed.account == wish.account && listed.state == State::Closed)
-    {
+    if let Some(last) = of_account().find(|listed| listed.state == State::Closed) {
         last_known = Rotation::read(journal, &last.id).await.map_err(failed)?.last_known(world.ports());
     }
     engine::prepare(world.ports(), wish, last_known.as_ref()).await.map_err(|refusal| refused(&refusal))

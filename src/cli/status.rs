@@ -7,7 +7,7 @@ use super::output::{say, show, table};
 use super::session;
 use crate::engine::Rotation;
 use crate::journal::{Journal, JournalError, State};
-use crate::wiring::World;
+use crate::wiring::Records;
 
 #[derive(Serialize)]
 struct Status {
@@ -24,15 +24,17 @@ struct Account {
     last_rotated: Option<Timestamp>,
     /// Why it is held.
     why: Option<String>,
+    /// The last failure before that.
+    cause: Option<String>,
     next_step: Option<String>,
 }
 
 pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
-    let world = match session::open(global) {
-        Ok(world) => world,
+    let records = match session::records(global) {
+        Ok(records) => records,
         Err(exit) => return exit,
     };
-    let status = match gather(&world).await {
+    let status = match gather(&records).await {
         Ok(status) => status,
         Err(error) => {
             let (message, exit) = session::journal_failed(&error);
@@ -50,11 +52,11 @@ pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
     exit
 }
 
-async fn gather(world: &World) -> Result<Status, JournalError> {
-    let journal = world.journal_as_it_is().await?;
+async fn gather(records: &Records) -> Result<Status, JournalError> {
+    let journal = records.journal().await?;
     let mut accounts = Vec::new();
-    for wish in &world.wishes {
-        accounts.push(account(&*journal, &wish.account).await?);
+    for name in &records.accounts {
+        accounts.push(account(&*journal, name).await?);
     }
     Ok(Status { accounts })
 }
@@ -67,6 +69,7 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
         since: None,
         last_rotated: None,
         why: None,
+        cause: None,
         next_step: None,
     };
     let listed: Vec<_> = journal.list().await?.into_iter().filter(|listed| listed.account == name).collect();
@@ -85,6 +88,7 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
             shown.since = at;
             if let Some(why) = &rotation.progress().held {
                 shown.why = Some(why.to_string());
+                shown.cause = rotation.last_fault().map(|(step, fault)| format!("{step}: {fault}"));
                 shown.next_step = Some(why.next_step().to_owned());
             } else if state == "interrupted" {
                 shown.next_step = Some("`resume` carries it on; so does the next `rotate`".to_owned());
@@ -112,6 +116,9 @@ fn text(status: &Status) -> String {
     for account in &status.accounts {
         if let Some(why) = &account.why {
             lines.push(format!("{}: held: {why}", account.account));
+        }
+        if let Some(cause) = &account.cause {
+            lines.push(format!("{}: cause: {cause}", account.account));
         }
         if let Some(next) = &account.next_step {
             lines.push(format!("{}: next step: {next}", account.account));

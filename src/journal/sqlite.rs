@@ -46,6 +46,7 @@ impl SqliteJournal {
                 _ => store(format!("its folder can't be made: {cause}")),
             })?;
         }
+        private(path);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -168,6 +169,16 @@ impl SqliteJournal {
             _ => JournalError::Store { path, cause: cause.to_string() },
         }
     }
+}
+
+/// A new journal is its owner's alone: it names accounts and servers. SQLite gives its other files the same
+/// mode. Should this fail, opening the journal says why.
+fn private(path: &Path) {
+    let mut file = std::fs::OpenOptions::new();
+    file.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    drop(file.open(path));
 }
 
 fn classify(path: &Path, cause: &sqlx::Error) -> JournalError {

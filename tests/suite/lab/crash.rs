@@ -100,6 +100,10 @@ fn rotate_takes_an_interrupted_rotation_up() {
     let lab = Lab::new();
     dies(&lab, "crash-after:engine:SYNC1/contoso.test");
     assert_eq!(lab.run("status --lab --check").code, Some(75));
+    // Its own candidate is pending: a plan must not call that a stranger's.
+    let plan = lab.run("plan --lab --all");
+    assert_eq!(plan.code, Some(75), "{}", plan.stderr);
+    assert!(plan.stderr.contains("`resume` carries it on"), "{}", plan.stderr);
     let ended = lab.rotate();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("was interrupted and is taken up"), "{}", ended.stderr);
