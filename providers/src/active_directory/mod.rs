@@ -14,6 +14,9 @@ mod connection;
 mod endpoint;
 mod entry;
 mod filetime;
+mod identity;
+#[cfg_attr(not(feature = "kerberos"), path = "no_kerberos.rs")]
+mod kerberos;
 mod logon;
 mod own_account;
 mod policy;
@@ -27,6 +30,8 @@ use zeroize::Zeroizing;
 use self::answer::BindAnswer;
 use self::connection::{Connection, Found, Lost, Octets};
 use self::endpoint::Endpoint;
+use self::identity::Rotator;
+pub use self::identity::{Identity, PasswordSource};
 pub use self::logon::{LogonAnswer, logon};
 use self::topology::RootEntry;
 use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Meaning, OwnCredential, Secret};
@@ -39,10 +44,8 @@ pub struct Settings {
     pub urls: Vec<String>,
     /// The CA that issued their certificates, in PEM form; `None` = the machine's trust store.
     pub ca_file: Option<PathBuf>,
-    /// The rotator's own account: distinguished name, user principal name or `DOMAIN\user`.
-    pub bind_name: String,
-    /// Its password.
-    pub bind_password: Secret,
+    /// Who the rotator is.
+    pub identity: Identity,
 }
 
 /// A domain, reached over LDAPS.
@@ -50,8 +53,7 @@ pub struct Settings {
 pub struct ActiveDirectory {
     endpoints: Vec<Endpoint>,
     ca_file: Option<PathBuf>,
-    bind_name: String,
-    bind_password: Secret,
+    rotator: Rotator,
 }
 
 impl ActiveDirectory {
@@ -65,13 +67,9 @@ impl ActiveDirectory {
                 Fault::broken(doing, "there is no url").hint("name a domain controller: ldaps://dc1.contoso.test")
             );
         }
-        if settings.bind_name.is_empty() || settings.bind_password.expose().is_empty() {
-            // LDAP would take this as a logon of nobody, and accept it.
-            return Err(Fault::broken(doing, "the rotator's own account has no name or no password"));
-        }
+        let rotator = Rotator::new(settings.identity)?;
         tls::client_config(settings.ca_file.as_deref())?;
-        let Settings { ca_file, bind_name, bind_password, .. } = settings;
-        Ok(Self { endpoints, ca_file, bind_name, bind_password })
+        Ok(Self { endpoints, ca_file: settings.ca_file, rotator })
     }
 
     /// Where the domain controller called `host` listens: all are taken to use the port that is configured.
@@ -85,23 +83,16 @@ impl ActiveDirectory {
         Connection::open(at, &tls::client_config(self.ca_file.as_deref())?).await
     }
 
-    /// Connects and logs on as the rotator. A refused logon is `Broken`: it is our own account, and asking
-    /// again would lock it.
+    /// Connects and logs on as the rotator.
     async fn log_on(&self, at: &Endpoint) -> Result<Connection, Fault> {
         let connection = self.connect(at).await?;
-        let doing = || format!("logging on to {at} as the rotator's account {}", self.bind_name);
-        let fault = match connection.bind(&self.bind_name, &self.bind_password).await {
-            Ok(BindAnswer::Accepted) => return Ok(connection),
-            Ok(BindAnswer::WrongCredentials) => Fault::broken(doing(), "wrong name or password (52e)")
-                .hint("store the right password of the rotator's account before the next try: each wrong one counts"),
-            Ok(BindAnswer::Locked) => Fault::broken(doing(), "the account is locked out (775)")
-                .hint("find out who tries wrong passwords, then unlock it"),
-            Ok(BindAnswer::Barred(cause)) => Fault::broken(doing(), cause).hint("repair the rotator's account"),
-            Ok(BindAnswer::Busy(said)) => Fault::later(doing(), said),
-            Err(fault) => fault,
-        };
-        connection.close().await;
-        Err(fault)
+        match self.rotator.log_on(&connection, at).await {
+            Ok(()) => Ok(connection),
+            Err(fault) => {
+                connection.close().await;
+                Err(fault)
+            }
+        }
     }
 
     /// A connection to the PDC emulator, from whichever configured domain controller answers first.
@@ -171,7 +162,7 @@ fn quoted_utf16(secret: &Secret) -> Zeroizing<Vec<u8>> {
 impl Directory for ActiveDirectory {
     fn describe(&self) -> String {
         let hosts: Vec<String> = self.endpoints.iter().map(Endpoint::url).collect();
-        format!("Active Directory at {}, as {}", hosts.join(", "), self.bind_name)
+        format!("Active Directory at {}, as {}", hosts.join(", "), self.rotator.name())
     }
 
     async fn account(&self, locator: &str) -> Result<AccountFacts, Fault> {
@@ -258,7 +249,7 @@ impl Directory for ActiveDirectory {
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         let (_, connection, _) = self.work(&mut Vec::new()).await?;
-        let credential = own_account::credential(&connection, &self.bind_name, "password").await;
+        let credential = own_account::credential(&connection, self.rotator.credential()).await;
         connection.close().await;
         credential
     }
@@ -296,15 +287,24 @@ mod tests {
         Settings {
             urls: urls.iter().map(|&url| url.to_owned()).collect(),
             ca_file: Some(PathBuf::from("/nonexistent/ca.pem")),
-            bind_name: "rotator@contoso.test".to_owned(),
-            bind_password: Secret::new("p4ss-in-the-clear"),
+            identity: Identity::password("rotator@contoso.test", Secret::new("p4ss-in-the-clear")),
         }
     }
 
     #[test]
     fn unusable_settings_are_ours_and_show_no_password() {
-        let without_password = Settings { bind_password: Secret::new(""), ..settings(&["ldaps://dc1"]) };
-        for bad in [settings(&[]), settings(&["ldap://dc1"]), settings(&["ldaps://dc1"]), without_password] {
+        let as_whom = |name: &str, password: &str| Settings {
+            ca_file: None,
+            identity: Identity::password(name, Secret::new(password)),
+            ..settings(&["ldaps://dc1"])
+        };
+        for bad in [
+            settings(&[]),
+            settings(&["ldap://dc1"]),
+            settings(&["ldaps://dc1"]),
+            as_whom("r", ""),
+            as_whom("", "p4ss"),
+        ] {
             assert!(!format!("{bad:?}").contains("p4ss"));
             let fault = ActiveDirectory::new(bad).expect_err("it is refused");
             assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
