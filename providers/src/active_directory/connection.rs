@@ -153,6 +153,12 @@ impl Connection {
         Ok(answer::bind(&result))
     }
 
+    /// The connection itself, for a logon that takes more than one request.
+    #[cfg(feature = "kerberos")]
+    pub(super) fn ldap(&self) -> Ldap {
+        self.ldap.clone()
+    }
+
     /// The object called `dn` itself.
     pub(super) async fn read(&self, dn: &str, attributes: &'static [&'static str]) -> Result<Found, Fault> {
         self.search(dn, Scope::Base, "(objectClass=*)", attributes).await

@@ -6,6 +6,8 @@
 
 mod checks;
 mod identity;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod proxy;
 mod world;
 
@@ -20,6 +22,10 @@ use world::World;
 const FOLDER: &str = "ENTRA_ROTATOR_LIVE_FOLDER";
 
 fn main() -> ExitCode {
+    #[cfg(feature = "kerberos")]
+    if let Some(code) = kerberos::errand() {
+        return code;
+    }
     match std::env::var_os(FOLDER) {
         Some(folder) => inside(PathBuf::from(folder)),
         None => outside(),
@@ -61,7 +67,11 @@ fn inside(folder: PathBuf) -> ExitCode {
     };
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let (mut passed, mut failed) = (0, Vec::new());
-    for (name, check) in identity::all().into_iter().chain(checks::all()) {
+    let mut every = identity::all();
+    #[cfg(feature = "kerberos")]
+    every.extend(kerberos::all());
+    every.extend(checks::all());
+    for (name, check) in every {
         if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
             continue;
         }

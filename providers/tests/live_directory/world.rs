@@ -122,6 +122,42 @@ impl World {
         output
     }
 
+    /// A keytab with the account's keys as they are now.
+    #[cfg(feature = "kerberos")]
+    pub(crate) fn keytab(&self, sam: &str) -> PathBuf {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let file = self.path(&format!("keytab-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let output = Command::new("samba-tool")
+            .args(["domain", "exportkeytab"])
+            .arg(&file)
+            .arg(format!("--principal={sam}@CONTOSO.TEST"))
+            .arg(format!("--configfile={}", self.path("smb.conf").display()))
+            .output()
+            .expect("samba-tool is installed");
+        assert!(output.status.success() && file.exists(), "{output:?}");
+        file
+    }
+
+    /// Lets the domain know, or not, the service that an LDAP logon by Kerberos asks for.
+    #[cfg(feature = "kerberos")]
+    pub(crate) fn name_the_service(&self, known: bool) {
+        let service = format!("ldap/{HOST}");
+        let filter = format!("(servicePrincipalName={service})");
+        let found = self.ldb("ldbsearch", &[&filter, "dn"]);
+        if String::from_utf8_lossy(&found.stdout).contains("dn: ") == known {
+            return;
+        }
+        let verb = if known { "add" } else { "delete" };
+        let controller = "CN=DC1,OU=Domain Controllers,DC=contoso,DC=test";
+        let change = format!(
+            "dn: {controller}\nchangetype: modify\n{verb}: servicePrincipalName\nservicePrincipalName: {service}\n"
+        );
+        let file = self.path("change.ldif");
+        fs::write(&file, change).expect("the folder is ours");
+        self.ldb("ldbmodify", &[file.to_str().expect("the folder's name is text")]);
+    }
+
     /// Adds a server of that name to the site and says that it is the PDC emulator, in the database.
     pub(crate) fn move_pdc_role(&self, host: &str) {
         let base = "DC=contoso,DC=test";
