@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{Config, Quiesce, ServerKind, VaultKind};
 use crate::engine::{Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
-use crate::rotation::{Event, Limits};
+use crate::rotation::{Event, Limits, Method};
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
@@ -159,6 +159,7 @@ fn wish(account: String) -> Wish {
         account,
         locator: String::new(),
         vault_name: String::new(),
+        method: Method::Reset,
         servers: Vec::new(),
         length: None,
         quiesce: QuiesceMode::Gap,

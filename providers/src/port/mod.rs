@@ -16,7 +16,7 @@ mod vault;
 pub use connect_server::{
     ConnectServer, ConnectorFacts, ConnectorKind, ProofFacts, QuiesceMode, ServerFacts, ServiceFacts, SyncScheduler,
 };
-pub use directory::{AccountFacts, Directory, Fingerprint, PasswordPolicy};
+pub use directory::{AccountFacts, Directory, Fingerprint, Lockout, PasswordPolicy, ResetRight};
 pub use fault::{Fault, Meaning};
 pub use secret::Secret;
 pub use vault::{Attempt, SecretRef, Slot, Vault};

@@ -18,6 +18,7 @@ fn begun() -> Event {
         dn: "CN=msol,DC=contoso,DC=test".into(),
         fingerprint: print,
         old: OldPassword::Known,
+        method: entra_rotator::rotation::Method::Reset,
         servers: vec![ServerUse { server: "SYNC1".into(), staging: false, connectors: vec![used] }],
         quiesce: QuiesceMode::Gap,
         repair: false,
