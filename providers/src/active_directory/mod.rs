@@ -16,6 +16,7 @@ mod entry;
 mod filetime;
 mod lockout;
 mod logon;
+mod own_account;
 mod password;
 mod policy;
 mod topology;
@@ -29,7 +30,7 @@ use self::connection::{Connection, Found, Lost, Octets};
 use self::endpoint::Endpoint;
 pub use self::logon::{LogonAnswer, logon};
 use self::topology::RootEntry;
-use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, ResetRight, Secret};
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret};
 use crate::tls;
 
 /// How to reach a domain, and as whom.
@@ -252,6 +253,13 @@ impl Directory for ActiveDirectory {
             // It may be under way; the fingerprint on the target is the proof, and asking twice does no harm.
             Err(Lost::NotSent(cause) | Lost::Unanswered(cause)) => Err(Fault::later(doing(), cause)),
         }
+    }
+
+    async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        let (_, connection, _) = self.work(&mut Vec::new()).await?;
+        let credential = own_account::credential(&connection, &self.bind_name, "password").await;
+        connection.close().await;
+        credential
     }
 }
 

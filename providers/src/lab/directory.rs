@@ -7,7 +7,7 @@ use super::clock::filetime;
 use super::domain::BindAnswer;
 use super::lab_handle::{Lab, Request};
 use super::store::Books;
-use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, ResetRight, Secret};
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret};
 
 /// Length of a password that a person sets behind the tool.
 pub(super) const FOREIGN_PASSWORD_LENGTH: usize = 24;
@@ -225,5 +225,22 @@ impl Directory for LabDirectory {
             Ok(())
         };
         self.lab.request(request, bring).await
+    }
+
+    async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        let request = Request::new("directory", "own_credential");
+        self.lab.request(request, |_| Ok(own_credential("directory"))).await
+    }
+}
+
+/// The lab asks nobody who they are, and says so.
+pub(super) fn own_credential(holder: &str) -> OwnCredential {
+    OwnCredential {
+        holder: holder.to_owned(),
+        name: "the lab's rotator".to_owned(),
+        kind: "none".to_owned(),
+        set_at: None,
+        expires_at: None,
+        note: "the lab asks for no credential, so there is nothing that grows old".to_owned(),
     }
 }

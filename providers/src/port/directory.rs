@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, Secret};
+use super::{Fault, OwnCredential, Secret};
 
 /// An account as the directory knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,10 @@ pub trait Directory: Send + Sync {
     /// permitted. Not permitted = `Later`: replication will come by itself. The proof is the
     /// [`Fingerprint`] on `to`, not this call.
     async fn replicate(&self, dn: &str, from: &str, to: &str) -> Result<(), Fault>;
+
+    /// The credential that this directory is worked on with. Reads only. An age that can't be read is no
+    /// fault: it is `None`, and the note says why.
+    async fn own_credential(&self) -> Result<OwnCredential, Fault>;
 }
 
 #[cfg(test)]

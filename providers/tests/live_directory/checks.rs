@@ -11,11 +11,12 @@ use tokio::net::TcpListener;
 use crate::proxy::{BIND, MODIFY, Mischief, Proxy};
 use crate::world::{ADDRESS, CONNECTOR, HOST, OTHER_NAME, World, fresh};
 
-type Check = fn(Arc<World>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Check = fn(Arc<World>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 macro_rules! checks {
     ($($name:ident)*) => { vec![$((stringify!($name), (|world| Box::pin($name(world))) as Check)),*] };
 }
+pub(crate) use checks;
 
 /// Every check, in the order to run. The last ones bend the world for good.
 pub(crate) fn all() -> Vec<(&'static str, Check)> {
@@ -44,7 +45,7 @@ pub(crate) fn all() -> Vec<(&'static str, Check)> {
     }
 }
 
-fn fault<T>(world: &World, result: Result<T, Fault>, meaning: Meaning) -> Fault {
+pub(crate) fn fault<T>(world: &World, result: Result<T, Fault>, meaning: Meaning) -> Fault {
     let Err(fault) = result else { panic!("expected a fault that is {meaning}") };
     assert_eq!(fault.meaning, meaning, "{fault}");
     assert!(!fault.cause.is_empty());
