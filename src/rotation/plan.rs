@@ -1,4 +1,4 @@
-use providers::port::{Fingerprint, QuiesceMode};
+use providers::port::{Fingerprint, OwnCredential, QuiesceMode};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Step};
@@ -96,6 +96,9 @@ pub struct Inventory {
     pub length: u32,
     /// Names that the password must not contain.
     pub forbidden_names: Vec<String>,
+    /// The credentials that the tool itself worked with, and their age.
+    #[serde(default)]
+    pub credentials: Vec<OwnCredential>,
     /// How often and how long.
     pub limits: Limits,
 }
