@@ -26,11 +26,11 @@ fn find(request: Request, result: &LdapResult) -> &'static Row {
         row.requests.contains(&request)
             && row.code.is_none_or(|code| code == result.rc)
             && match row.mark {
-                Mark::NoMark => true,
+                Mark::AnyText => true,
                 // A success stays one, whatever stands beside it.
                 Mark::Hex(number) => result.rc != SUCCESS && leading_number(&result.text) == Some(number),
                 Mark::Data(number) => data_number(&result.text) == Some(number),
-                Mark::NoData => data_number(&result.text).is_none(),
+                Mark::Unnumbered => data_number(&result.text).is_none(),
             }
     };
     ROWS.iter().filter(fits).max_by_key(|row| row.rank()).unwrap_or_else(|| unknown(request))
@@ -177,7 +177,7 @@ pub(super) fn bind(result: &LdapResult) -> BindAnswer {
         _ => BindAnswer::Barred(Bar {
             cause: match row.mark {
                 Mark::Data(number) => format!("{} ({number:x})", row.sentence),
-                Mark::Hex(_) | Mark::NoData | Mark::NoMark => format!("{} ({})", row.sentence, words(result)),
+                Mark::Hex(_) | Mark::Unnumbered | Mark::AnyText => format!("{} ({})", row.sentence, words(result)),
             },
             next_step: row.next_step,
         }),
@@ -193,7 +193,9 @@ mod tests {
         LdapResult { rc, matched: String::new(), text: text.to_owned(), refs: Vec::new(), ctrls: Vec::new() }
     }
 
-    fn meaning(ask: fn(fn() -> String, &LdapResult) -> Result<(), Fault>, rc: u32, text: &str) -> Option<Meaning> {
+    type Ask = fn(fn() -> String, &LdapResult) -> Result<(), Fault>;
+
+    fn meaning(ask: Ask, rc: u32, text: &str) -> Option<Meaning> {
         ask(|| "setting".to_owned(), &result(rc, text)).err().map(|fault| fault.meaning)
     }
 

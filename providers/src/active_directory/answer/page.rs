@@ -55,9 +55,9 @@ fn answer(row: &Row) -> String {
         (_, Mark::Data(number)) => format!("`data {number:x}`"),
         (None, Mark::Hex(number)) => format!("`{number:08X}`"),
         (Some(code), Mark::Hex(number)) => format!("{code} with `{number:08X}`"),
-        (Some(code), Mark::NoData) => format!("{code} without `data`"),
-        (Some(code), Mark::NoMark) => format!("{code}"),
-        (None, Mark::NoData | Mark::NoMark) => "anything".to_owned(),
+        (Some(code), Mark::Unnumbered) => format!("{code} without `data`"),
+        (Some(code), Mark::AnyText) => format!("{code}"),
+        (None, Mark::Unnumbered | Mark::AnyText) => "anything".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! The mark goes before the LDAP code: Windows and Samba give one reason under different codes. A row that names
 //! both wants both. The numbers are Win32 errors, named in [MS-ERREF]; a row says where its answer was seen.
 
-use Mark::{Data, Hex, NoData, NoMark};
+use Mark::{AnyText, Data, Hex, Unnumbered};
 use Request::{Bind, Change, Probe, Read, Replicate, Reset};
 use Verdict::{Absent, Barred, CantTell, Done, Held, Later, Locked, Missing, Partial, Refused, Unclear, WrongPassword};
 
@@ -34,9 +34,9 @@ pub(super) enum Mark {
     /// The diagnostic text of code 49 has it behind `data`.
     Data(u32),
     /// There is no number behind `data`.
-    NoData,
+    Unnumbered,
     /// Any text.
-    NoMark,
+    AnyText,
 }
 
 /// What the answer means for the one who asked.
@@ -105,7 +105,7 @@ impl Row {
 
     /// How much a row asks of an answer: the more, the earlier it is tried.
     pub(super) fn rank(&self) -> u8 {
-        u8::from(self.mark != NoMark) * 2 + u8::from(self.code.is_some())
+        u8::from(self.mark != AnyText) * 2 + u8::from(self.code.is_some())
     }
 }
 
@@ -114,7 +114,7 @@ const fn any(requests: &'static [Request], mark: Mark, verdict: Verdict) -> Row 
 }
 
 const fn plain(requests: &'static [Request], code: u32, verdict: Verdict) -> Row {
-    Row::new(requests, Some(code), NoMark, verdict)
+    Row::new(requests, Some(code), AnyText, verdict)
 }
 
 const fn both(requests: &'static [Request], code: u32, mark: Mark, verdict: Verdict) -> Row {
@@ -212,7 +212,7 @@ pub(super) static ROWS: &[Row] = &[
             "see that the url is ldaps:// and that no proxy turns it into plain LDAP",
         )
         .seen(8, "BindSimple: Transport encryption required.", SAMBA),
-    both(&[Bind], 49, NoData, WrongPassword)
+    both(&[Bind], 49, Unnumbered, WrongPassword)
         .says("wrong name or password", "store the right password before the next try: each wrong one counts")
         .seen(49, "Invalid credentials", RFC),
     plain(&[Bind], 34, Barred)
