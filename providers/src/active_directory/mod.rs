@@ -11,11 +11,15 @@ mod account;
 mod answer;
 mod certificate;
 mod connection;
+mod discovery;
+mod distinguished_name;
+mod domain_name;
 mod endpoint;
 mod entry;
 mod filetime;
 mod logon;
 mod policy;
+mod sid;
 mod topology;
 
 use std::path::PathBuf;
