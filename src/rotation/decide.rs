@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Direction, Mark, OldPassword, Outcome, Plan, Progress, Standing, Step, Why};
+use super::{Direction, Mark, Outcome, Plan, Progress, Standing, Step, Why};
 
 /// The one next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ fn exhausted(plan: &Plan, progress: &Progress, step: &Step, now: Timestamp) -> D
     match progress.direction {
         Direction::Back => hold(plan, progress, Why::RollbackFailed { step }, now),
         Direction::Forward if progress.pivot_passed => hold(plan, progress, Why::BudgetSpent { step }, now),
-        Direction::Forward if plan.old == OldPassword::Unknown && progress.touched(&Step::Directory) => {
+        Direction::Forward if plan.forward_only() && progress.touched(&Step::Directory) => {
             hold(plan, progress, Why::ForwardOnly { step }, now)
         }
         Direction::Forward => Decision::Turn(format!("{step} failed")),

@@ -1,4 +1,4 @@
-use providers::port::{Fingerprint, QuiesceMode};
+use providers::port::{Fingerprint, OwnCredential, QuiesceMode};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Step};
@@ -11,6 +11,18 @@ pub enum OldPassword {
     Known,
     /// Nobody knows it (a wizard-made account, or a third password set by somebody).
     Unknown,
+}
+
+/// How the directory is given the password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// By reset, as the rotator. It can be undone by another reset.
+    #[default]
+    Reset,
+    /// By change, as the account itself: the old password is shown. History and minimum age forbid the way
+    /// back, so it goes forward only once it may have taken effect.
+    Change,
 }
 
 /// How often and how long. Journaled with the plan, so that a later version goes on by the same rules.
@@ -67,7 +79,10 @@ pub struct Inventory {
     pub fingerprint: Fingerprint,
     /// Whether the vault's current value is its password.
     pub old: OldPassword,
-    /// The servers that use it.
+    /// How the directory is given the password.
+    #[serde(default)]
+    pub method: Method,
+    /// The servers that use it; none where the account is the rotator's own.
     pub servers: Vec<ServerUse>,
     /// How sync is kept out of the way.
     pub quiesce: QuiesceMode,
@@ -81,6 +96,9 @@ pub struct Inventory {
     pub length: u32,
     /// Names that the password must not contain.
     pub forbidden_names: Vec<String>,
+    /// The credentials that the tool itself worked with, and their age.
+    #[serde(default)]
+    pub credentials: Vec<OwnCredential>,
     /// How often and how long.
     pub limits: Limits,
 }
@@ -120,9 +138,24 @@ pub enum NoPlan {
     },
 }
 
+/// The plan for an account: see [`connector`] and [`own`].
+pub fn plan(inventory: Inventory) -> Result<Plan, NoPlan> {
+    match inventory.method {
+        Method::Reset => connector(inventory),
+        Method::Change => Ok(own(inventory)),
+    }
+}
+
+/// The plan for the rotator's own account: set by change, proven by a logon. No server has its password, and
+/// there is nothing to seal: a change to the same password is against the history.
+fn own(inventory: Inventory) -> Plan {
+    let steps = vec![Step::Stage, Step::Directory, Step::Logon, Step::Promote];
+    Plan { pivot: 2, old: inventory.old, steps, inventory }
+}
+
 /// The plan for an AD DS connector account (Microsoft: "Changing the AD DS connector account password"):
 /// directory first, then the engine, then the restart; the active server first, then the staging servers.
-pub fn plan(inventory: Inventory) -> Result<Plan, NoPlan> {
+fn connector(inventory: Inventory) -> Result<Plan, NoPlan> {
     let account = || inventory.account.clone();
     let (staging, active): (Vec<&ServerUse>, Vec<&ServerUse>) =
         inventory.servers.iter().partition(|server| server.staging);
@@ -186,6 +219,11 @@ fn converge(inventory: &Inventory, change: Change) -> Vec<Step> {
 }
 
 impl Plan {
+    /// Whether there is no way back once the directory may have taken the new password.
+    pub fn forward_only(&self) -> bool {
+        self.old == OldPassword::Unknown || self.inventory.method == Method::Change
+    }
+
     /// The way back: the same plan with the old password as its target, in the same order, the directory
     /// first. Undoing in reverse order would leave the directory new while engines go old.
     ///

@@ -1,5 +1,6 @@
 //! AD's ways to write an instant and a span of time.
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -20,15 +21,32 @@ pub(super) fn from_generalized_time(text: &str) -> Option<i64> {
     second.checked_mul(INTERVALS_PER_SECOND)?.checked_add(UNIX_EPOCH_AS_FILETIME)
 }
 
+/// An instant out of 100-nanosecond intervals since 1601; `None` when it is none (0) or out of range.
+pub(super) fn to_timestamp(intervals: i64) -> Option<Timestamp> {
+    if intervals <= 0 {
+        return None;
+    }
+    Timestamp::from_microsecond((intervals - UNIX_EPOCH_AS_FILETIME) / 10).ok()
+}
+
 /// A span as policies have it, in 100-nanosecond intervals below zero, in whole seconds, rounded up. `None` for
 /// one above zero, which no policy has.
-pub(super) fn interval_seconds(intervals: i64) -> Option<u64> {
+pub(super) fn span_seconds(intervals: i64) -> Option<u64> {
     (intervals <= 0).then(|| intervals.unsigned_abs().div_ceil(INTERVALS_PER_SECOND.unsigned_abs()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_comes_out_again() {
+        assert_eq!(
+            to_timestamp(134_397_027_830_000_000).map(|at| at.to_string()).as_deref(),
+            Some("2026-11-21T02:46:23Z")
+        );
+        assert_eq!((to_timestamp(0), to_timestamp(i64::MAX)), (None, None));
+    }
 
     #[test]
     fn reads_a_clock_and_nothing_else() {
@@ -41,11 +59,11 @@ mod tests {
 
     #[test]
     fn a_span_is_below_zero() {
-        assert_eq!(interval_seconds(-18_000_000_000), Some(1800));
-        assert_eq!(interval_seconds(0), Some(0));
-        assert_eq!(interval_seconds(-1), Some(1));
+        assert_eq!(span_seconds(-18_000_000_000), Some(1800));
+        assert_eq!(span_seconds(0), Some(0));
+        assert_eq!(span_seconds(-1), Some(1));
         // "Until an administrator unlocks it."
-        assert_eq!(interval_seconds(i64::MIN), Some(922_337_203_686));
-        assert_eq!(interval_seconds(18_000_000_000), None);
+        assert_eq!(span_seconds(i64::MIN), Some(922_337_203_686));
+        assert_eq!(span_seconds(18_000_000_000), None);
     }
 }

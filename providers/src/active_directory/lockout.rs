@@ -1,55 +1,50 @@
-//! How many wrong passwords an account still bears, on one domain controller.
+//! How near an account is to being locked, on one domain controller: each counts for itself.
 
 use super::account::LOCKED;
 use super::connection::{Connection, Found};
-use super::filetime::INTERVALS_PER_SECOND;
-use super::policy;
-use super::topology::RootEntry;
-use crate::port::Fault;
+use super::endpoint::Endpoint;
+use super::filetime::{self, INTERVALS_PER_SECOND};
+use super::topology;
+use crate::port::{Fault, Lockout};
 
-/// An account's lockout policy, and where it stands with it on one domain controller. What can't be read is
-/// `None`; assume the worst of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lockout {
-    /// Wrong passwords before the account locks; 0 = never.
-    pub threshold: Option<u32>,
-    /// Wrong passwords that count now on this domain controller.
-    pub bad_count: Option<u32>,
-    /// How long a wrong password counts after the last one, in seconds: lockoutObservationWindow.
-    pub window_s: Option<u64>,
-    /// The account is locked out.
-    pub locked: bool,
-}
+const ACCOUNT: &[&str] =
+    &["badPwdCount", "badPasswordTime", "lockoutTime", "msDS-ResultantPSO", "msDS-User-Account-Control-Computed"];
+/// Threshold and observation window, of the domain and of a fine-grained policy.
+const DOMAIN: &[&str] = &["lockoutThreshold", "lockOutObservationWindow"];
+const FINE_GRAINED: &[&str] = &["msDS-LockoutThreshold", "msDS-LockoutObservationWindow"];
 
-const ATTRIBUTES: &[&str] = &[
-    "msDS-ResultantPSO",
-    "msDS-User-Account-Control-Computed",
-    "badPwdCount",
-    "badPasswordTime",
-    "lockoutTime",
-];
-
-/// Reads it. badPwdCount and badPasswordTime are not replicated, so this holds for the connected domain
-/// controller alone; the PDC emulator, which is asked before any logon is refused, knows most.
-pub(super) async fn of(connection: &Connection, root: &RootEntry, dn: &str) -> Result<Lockout, Fault> {
-    let entry = match connection.read(dn, ATTRIBUTES).await? {
-        Found::One(entry) => entry,
+/// Reads it; what can't be read is unknown, never zero. badPwdCount and badPasswordTime are not replicated:
+/// this holds for the connected domain controller. The PDC emulator knows most, since it is asked before any
+/// logon is refused.
+pub(super) async fn of(connection: &Connection, at: &Endpoint, dn: &str) -> Result<Lockout, Fault> {
+    let account = match connection.read(dn, ACCOUNT).await? {
+        Found::One(account) => account,
         Found::Nothing | Found::Several(_) => {
-            let doing = format!("reading the lockout of {dn} on {}", root.host);
-            return Err(Fault::refused(doing, "there is no such object")
-                .hint("find the account again: it was moved or deleted"));
+            return Err(Fault::refused(format!("reading the lockout of {dn} on {at}"), "there is no such object")
+                .hint(
+                    "find the account again: it was moved, deleted, or is not replicated to this domain controller",
+                ));
         }
     };
-    let policy = policy::of(connection, &root.domain, &entry, &mut Vec::new()).await?;
-    let bad_count = entry.number("badPwdCount").and_then(|count| count.try_into().ok());
+    let root = topology::root_entry(connection, at).await?;
+    let (holder, names) = match account.text("msDS-ResultantPSO") {
+        Some(policy) => (policy, FINE_GRAINED),
+        None => (root.domain.as_str(), DOMAIN),
+    };
+    let policy = match connection.read(holder, names).await? {
+        Found::One(entry) => Some(entry),
+        Found::Nothing | Found::Several(_) => None,
+    };
+    let number = |name: &str| policy.as_ref().and_then(|entry| entry.number(name));
+    let count = account.number("badPwdCount").and_then(|count| count.try_into().ok());
+    let window_s = number(names[1]).and_then(filetime::span_seconds);
     Ok(Lockout {
-        threshold: policy.password.lockout_threshold,
-        bad_count: counting(bad_count, entry.number("badPasswordTime"), policy.lockout_window_s, root.time),
-        window_s: policy.lockout_window_s,
-        // The computed flag ends with the lockout; the time alone does not tell.
-        locked: entry
+        threshold: number(names[0]).and_then(|threshold| threshold.try_into().ok()),
+        wrong: counting(count, account.number("badPasswordTime"), window_s, root.time),
+        // The computed flag ends when the lockout does; the time alone does not tell.
+        locked: account
             .number("msDS-User-Account-Control-Computed")
-            .map_or_else(|| entry.number("lockoutTime").is_some_and(|at| at > 0), |flags| flags & LOCKED != 0),
+            .map_or_else(|| account.number("lockoutTime").is_some_and(|at| at > 0), |flags| flags & LOCKED != 0),
     })
 }
 

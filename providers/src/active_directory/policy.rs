@@ -2,7 +2,6 @@
 
 use super::connection::{Connection, Found};
 use super::entry::Entry;
-use super::filetime;
 use crate::port::{Fault, PasswordPolicy};
 
 /// pwdProperties.
@@ -10,41 +9,9 @@ const COMPLEX: i64 = 0x1;
 /// Long enough for any policy that can be set, short enough for any consumer.
 const LENGTH_WHEN_UNREADABLE: u32 = 64;
 
-/// The same rule under the name that the domain and a fine-grained policy have for it.
-struct Names {
-    all: &'static [&'static str],
-    length: &'static str,
-    complexity: &'static str,
-    threshold: &'static str,
-    window: &'static str,
-}
-
-const DOMAIN: Names = Names {
-    all: &["minPwdLength", "pwdProperties", "lockoutThreshold", "lockOutObservationWindow"],
-    length: "minPwdLength",
-    complexity: "pwdProperties",
-    threshold: "lockoutThreshold",
-    window: "lockOutObservationWindow",
-};
-const FINE_GRAINED: Names = Names {
-    all: &[
-        "msDS-MinimumPasswordLength",
-        "msDS-PasswordComplexityEnabled",
-        "msDS-LockoutThreshold",
-        "msDS-LockoutObservationWindow",
-    ],
-    length: "msDS-MinimumPasswordLength",
-    complexity: "msDS-PasswordComplexityEnabled",
-    threshold: "msDS-LockoutThreshold",
-    window: "msDS-LockoutObservationWindow",
-};
-
-/// What holds for an account.
-pub(super) struct Policy {
-    pub(super) password: PasswordPolicy,
-    /// How long a wrong password counts, in seconds; `None` = can't be read.
-    pub(super) lockout_window_s: Option<u64>,
-}
+/// The names that the domain and a fine-grained policy have for the same: length, complexity.
+const DOMAIN: &[&str] = &["minPwdLength", "pwdProperties"];
+const FINE_GRAINED: &[&str] = &["msDS-MinimumPasswordLength", "msDS-PasswordComplexityEnabled"];
 
 /// The fine-grained policy where one applies, else the domain's. A policy that applies but can't be read is
 /// not an absent one: then the strictest is assumed, and a warning says so.
@@ -53,10 +20,10 @@ pub(super) async fn of(
     domain: &str,
     account: &Entry,
     warnings: &mut Vec<String>,
-) -> Result<Policy, Fault> {
+) -> Result<PasswordPolicy, Fault> {
     if let Some(dn) = account.text("msDS-ResultantPSO") {
-        if let Found::One(entry) = connection.read(dn, FINE_GRAINED.all).await?
-            && let Some(policy) = read(&entry, &FINE_GRAINED, dn)
+        if let Found::One(entry) = connection.read(dn, FINE_GRAINED).await?
+            && let Some(policy) = read(&entry, FINE_GRAINED, dn)
         {
             return Ok(policy);
         }
@@ -66,8 +33,8 @@ pub(super) async fn of(
         ));
         return Ok(unreadable(format!("{dn}, which applies but can't be read")));
     }
-    if let Found::One(entry) = connection.read(domain, DOMAIN.all).await?
-        && let Some(policy) = read(&entry, &DOMAIN, "domain")
+    if let Found::One(entry) = connection.read(domain, DOMAIN).await?
+        && let Some(policy) = read(&entry, DOMAIN, "domain")
     {
         return Ok(policy);
     }
@@ -79,26 +46,15 @@ pub(super) async fn of(
 }
 
 /// `None` when the length can't be read.
-fn read(entry: &Entry, names: &Names, source: &str) -> Option<Policy> {
-    let complexity = match entry.text(names.complexity) {
+fn read(entry: &Entry, names: &[&str], source: &str) -> Option<PasswordPolicy> {
+    let complexity = match entry.text(names[1]) {
         Some("FALSE") => false,
         Some(flags) => flags.parse::<i64>().map_or(true, |flags| flags & COMPLEX != 0),
         None => true,
     };
-    Some(Policy {
-        password: PasswordPolicy {
-            length_min: entry.number(names.length)?.try_into().ok()?,
-            complexity,
-            lockout_threshold: entry.number(names.threshold).and_then(|threshold| threshold.try_into().ok()),
-            source: source.to_owned(),
-        },
-        lockout_window_s: entry.number(names.window).and_then(filetime::interval_seconds),
-    })
+    Some(PasswordPolicy { length_min: entry.number(names[0])?.try_into().ok()?, complexity, source: source.to_owned() })
 }
 
-fn unreadable(source: String) -> Policy {
-    Policy {
-        password: PasswordPolicy { length_min: LENGTH_WHEN_UNREADABLE, complexity: true, lockout_threshold: None, source },
-        lockout_window_s: None,
-    }
+fn unreadable(source: String) -> PasswordPolicy {
+    PasswordPolicy { length_min: LENGTH_WHEN_UNREADABLE, complexity: true, source }
 }

@@ -45,7 +45,8 @@ fn weights_are_chances() {
 
 #[test]
 fn only_hosts_inside_the_domain_are_believed_and_only_so_many() {
-    let outside = [record(0, 0, "dc1.evil.org."), record(0, 0, "evilcontoso.test."), record(0, 0, "."), record(0, 0, "")];
+    let outside =
+        [record(0, 0, "dc1.evil.org."), record(0, 0, "evilcontoso.test."), record(0, 0, "."), record(0, 0, "")];
     assert!(believed(&domain(), outside.to_vec(), outside.to_vec(), |_| 0).is_empty());
     let mut all: Vec<Record> = (10..40).map(|n| record(n, 0, &format!("dc{n}.contoso.test."))).collect();
     all.extend(outside);
@@ -92,7 +93,9 @@ async fn dns(answer: fn(&str) -> Option<Result<Vec<(u16, &'static str)>, Respons
     builder.build().expect("the settings are good")
 }
 
-async fn found(answer: fn(&str) -> Option<Result<Vec<(u16, &'static str)>, ResponseCode>>) -> Result<Vec<String>, Fault> {
+async fn found(
+    answer: fn(&str) -> Option<Result<Vec<(u16, &'static str)>, ResponseCode>>,
+) -> Result<Vec<String>, Fault> {
     let found = ask(&dns(answer).await, &domain(), 6360).await?;
     Ok(found.iter().map(Endpoint::url).collect())
 }
