@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use providers::active_directory::{self, ActiveDirectory};
+use providers::active_directory::{self, ActiveDirectory, DomainControllers};
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
@@ -86,7 +86,10 @@ impl World {
     /// What a configuration describes.
     pub fn of_config(config: &Config) -> Result<Self, Fault> {
         let directory = ActiveDirectory::new(active_directory::Settings {
-            urls: config.directory.urls.clone(),
+            controllers: match &config.directory.domain {
+                Some(domain) => DomainControllers::Discovered { domain: domain.clone(), port: config.directory.port },
+                None => DomainControllers::Listed(config.directory.urls.clone().unwrap_or_default()),
+            },
             ca_file: config.directory.ca_file.clone(),
             bind_name: config.directory.bind_name.clone(),
             bind_password: config.directory.bind_password.read("the rotator's password for the directory")?,

@@ -31,13 +31,24 @@ pub struct JournalConfig {
     pub file: PathBuf,
 }
 
-/// Active Directory, over LDAPS.
+/// Active Directory, over LDAPS. Its domain controllers are listed, or found by DNS.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["urls"], "properties": { "domain": false, "port": false } },
+    { "required": ["domain"], "properties": { "urls": false } },
+]))]
 pub struct DirectoryConfig {
-    /// Domain controllers, `ldaps://HOST` or `ldaps://HOST:PORT`. Plain LDAP is not possible.
+    /// Domain controllers, `ldaps://HOST` or `ldaps://HOST:PORT`, in the order to try; the first one tells the
+    /// domain. Plain LDAP is not possible.
     #[schemars(length(min = 1), inner(regex(pattern = "^ldaps://[^/]+/?$")))]
-    pub urls: Vec<String>,
+    pub urls: Option<Vec<String>>,
+    /// The domain's DNS name, instead of `urls`: its domain controllers are found by DNS, as Windows does.
+    #[schemars(length(max = 253), regex(pattern = "^[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*\\.?$"))]
+    pub domain: Option<String>,
+    /// The port of LDAPS on the domain controllers found by DNS; without it 636.
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
     /// Certificate authority to trust, PEM; without it the machine's trust store.
     pub ca_file: Option<PathBuf>,
     /// The rotator's own account: distinguished name, user principal name or DOMAIN\user.
