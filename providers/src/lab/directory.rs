@@ -54,8 +54,14 @@ impl LabDirectory {
         if account.disabled {
             refusals.push("the account is disabled".to_owned());
         }
-        if account.locked_until.is_some_and(|until| now < until) {
+        if account.is_locked(now) {
             refusals.push("the account is locked".to_owned());
+        }
+        if account.expires_at.is_some_and(|at| at <= now) {
+            refusals.push("the account is expired".to_owned());
+        }
+        if account.must_change {
+            refusals.push("the account must change its password at the next logon, which no service can do".to_owned());
         }
         Ok(AccountFacts {
             dn: account.dn.clone(),
@@ -64,7 +70,7 @@ impl LabDirectory {
             dc: domain.controllers[domain.pdc_index()].host.clone(),
             refusals,
             warnings: Vec::new(),
-            policy: domain.policy_facts(),
+            policy: domain.policy_facts(account),
         })
     }
 
@@ -107,6 +113,9 @@ impl LabDirectory {
                 .hint("find out who tries wrong passwords, then unlock it or wait until it unlocks by itself")),
             BindAnswer::Disabled => Err(Fault::refused(&doing, "the account is disabled (data 533)")
                 .hint("enable the account, or take it out of the configuration")),
+            BindAnswer::AccountExpired => Err(Fault::refused(&doing, "the account is expired (data 701)")),
+            BindAnswer::MustChange => Err(Fault::refused(&doing, "the password must be changed first (data 773)")),
+            BindAnswer::PasswordExpired => Err(Fault::refused(&doing, "the password is expired (data 532)")),
             BindAnswer::NoAnswer => Err(Fault::later(&doing, "no domain controller answers")),
         }
     }
