@@ -410,8 +410,8 @@ mod tests {
             }
             bytes
         };
-        assert!(is_shallow(&nest(DEPTH_MAX + 1), DEPTH_MAX));
-        assert!(!is_shallow(&nest(DEPTH_MAX + 2), DEPTH_MAX));
+        assert!(is_shallow(&nest(DEPTH_MAX), DEPTH_MAX));
+        assert!(!is_shallow(&nest(DEPTH_MAX + 1), DEPTH_MAX));
     }
 
     #[test]
