@@ -4,7 +4,7 @@
 
 use ldap3::LdapResult;
 
-use crate::port::Fault;
+use crate::port::{Fault, ResetRight};
 
 /// LDAP result codes that are told apart (RFC 4511).
 pub(super) mod code {
@@ -26,6 +26,7 @@ pub(super) mod code {
 /// Win32 error numbers in front of the diagnostic text.
 mod win32 {
     pub(super) const ACCESS_DENIED: u32 = 0x5;
+    pub(super) const INVALID_PASSWORD: u32 = 0x56;
     pub(super) const GEN_FAILURE: u32 = 0x1f;
     pub(super) const PASSWORD_RESTRICTION: u32 = 0x52d;
     pub(super) const DS_BUSY: u32 = 0x200e;
@@ -95,6 +96,40 @@ pub(super) fn reset(doing: impl Fn() -> String, result: &LdapResult) -> Result<(
         // Time limits, "other", "operations error": nobody promises that nothing was written.
         _ => Fault::unclear(doing(), format!("an answer that does not say whether it was done ({said})")),
     })
+}
+
+/// What the answer to a change means: as a reset's, but the old password may be wrong, and history and minimum
+/// age count.
+pub(super) fn change(doing: impl Fn() -> String, result: &LdapResult) -> Result<(), Fault> {
+    let said = words(result);
+    match win32_error(result) {
+        Some(win32::INVALID_PASSWORD) if result.rc != code::SUCCESS => {
+            Err(Fault::refused(doing(), format!("the password in use is another one ({said})"))
+                .hint("store the password in use in the vault; nothing was changed"))
+        }
+        Some(win32::PASSWORD_RESTRICTION) if result.rc != code::SUCCESS => {
+            Err(Fault::refused(doing(), format!("the domain's password policy does not allow it ({said})"))
+                .hint("a change obeys history and minimum age as well: wait until the password is old enough"))
+        }
+        _ => reset(doing, result),
+    }
+}
+
+/// What the answer to the probe says about the right to reset.
+pub(super) fn probe(doing: impl Fn() -> String, result: &LdapResult) -> Result<ResetRight, Fault> {
+    let said = words(result);
+    match (win32_error(result), result.rc) {
+        (_, code::SUCCESS) => Err(Fault::broken(doing(), "the domain controller took a value that is no password")
+            .hint("look at the account's password before anything else: this directory does not behave as AD does")),
+        (_, code::INSUFFICIENT_ACCESS_RIGHTS) | (Some(win32::ACCESS_DENIED | win32::DS_INSUFF_ACCESS_RIGHTS), _) => {
+            Ok(ResetRight::Missing)
+        }
+        (Some(win32::DS_UNWILLING_TO_PERFORM | win32::GEN_FAILURE | win32::PASSWORD_RESTRICTION), _) => {
+            Ok(ResetRight::Held)
+        }
+        (_, code::BUSY | code::UNAVAILABLE) => Err(Fault::later(doing(), said)),
+        _ => Ok(ResetRight::Unknown(said)),
+    }
 }
 
 /// What the answer to a request for replication means. Whatever it is, replication comes by itself too.

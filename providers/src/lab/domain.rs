@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::clock::MINUTE;
-use crate::port::PasswordPolicy;
+use crate::port::{Lockout, PasswordPolicy};
 
 /// How long AD accepts the previous password over NTLM and simple binds (OldPasswordAllowedPeriod).
 const OLD_PASSWORD_ALLOWED_MINUTES: i64 = 60;
@@ -14,6 +14,9 @@ const OLD_PASSWORD_ALLOWED_MINUTES: i64 = 60;
 const LENGTH_MAX: usize = 256;
 /// How many digests a controller keeps, as AD's longest history does.
 const HISTORY_MAX: usize = 24;
+/// The three numbers that make the model domain's security identifier.
+pub(super) const DOMAIN_ID: [u32; 3] = [1_111_111_111, 2_222_222_222, 3_333_333_333];
+const FIRST_RELATIVE_ID: u32 = 1104;
 /// 100-nanosecond intervals in one millisecond.
 const MILLISECOND: i64 = 10_000;
 
@@ -112,14 +115,14 @@ pub(super) enum BindAnswer {
 }
 
 /// Why a change of a password, from old to new, is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ChangeRefusal {
     /// The old password is wrong.
     WrongOld,
     /// The account is locked out.
     Locked,
-    /// Policy, history or minimum age.
-    Restricted,
+    /// Policy, history or minimum age: which.
+    Restricted(String),
 }
 
 impl Domain {
@@ -191,6 +194,29 @@ impl Domain {
         contained.then(|| "it contains a part of the account's name".to_owned())
     }
 
+    /// How near the account is to being locked on one controller.
+    pub(super) fn lockout(&self, at: usize, name: &str, now: i64) -> Lockout {
+        let account = self.account(name);
+        let policy = account.map_or(&self.policy, |account| self.policy_of(account));
+        let window = i64::from(policy.lockout_minutes) * MINUTE;
+        let replica = self.controllers[at].replicas.get(name);
+        let wrong = replica.map(|replica| if now - replica.wrong_at > window { 0 } else { replica.wrong_count });
+        let locked = account.is_some_and(|account| account.is_locked(now));
+        Lockout { threshold: Some(policy.lockout_threshold), wrong, locked }
+    }
+
+    /// The account's relative identifier: its place in the model.
+    pub(super) fn relative_id(&self, account: &Account) -> u32 {
+        let place = self.accounts.iter().position(|other| other.name == account.name).unwrap_or_default();
+        FIRST_RELATIVE_ID.saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// The account's security identifier, as text.
+    pub(super) fn sid(&self, account: &Account) -> String {
+        let [a, b, c] = DOMAIN_ID;
+        format!("S-1-5-21-{a}-{b}-{c}-{}", self.relative_id(account))
+    }
+
     /// Sets the password on one controller; the others learn of it after their lag. Repeating it with the
     /// same password is a set of its own, after which the one before is no longer the previous one.
     pub(super) fn set(&mut self, at: usize, name: &str, digest: &str, now: i64) {
@@ -241,7 +267,7 @@ impl Domain {
         at: usize,
         name: &str,
         (old, new): (&str, &str),
-        violation: bool,
+        password: &str,
         now: i64,
     ) -> Result<(), ChangeRefusal> {
         self.catch_up(now);
@@ -250,17 +276,22 @@ impl Domain {
             return Err(ChangeRefusal::Locked);
         }
         let policy = self.policy_of(account).clone();
-        let must_change = account.must_change;
+        let (must_change, violation) = (account.must_change, self.violation(account, password));
         let Some(replica) = self.controllers[at].replicas.get(name) else { return Err(ChangeRefusal::WrongOld) };
         if replica.history.first().is_none_or(|current| current != old) {
             self.count_wrong(&[at, self.pdc_index()], name, old, now);
             return Err(ChangeRefusal::WrongOld);
         }
         let age = now - replica.password_last_set;
-        let young = !must_change && age < i64::from(policy.minimum_age_minutes) * MINUTE;
-        let used = replica.history.iter().take(policy.history_length as usize).any(|past| past == new);
-        if violation || young || used {
-            return Err(ChangeRefusal::Restricted);
+        let restriction = if !must_change && age < i64::from(policy.minimum_age_minutes) * MINUTE {
+            Some("the password is younger than the minimum age".to_owned())
+        } else if replica.history.iter().take(policy.history_length as usize).any(|past| past == new) {
+            Some("the password was used before".to_owned())
+        } else {
+            violation
+        };
+        if let Some(restriction) = restriction {
+            return Err(ChangeRefusal::Restricted(restriction));
         }
         self.set(at, name, new, now);
         Ok(())
@@ -336,7 +367,6 @@ impl Domain {
         PasswordPolicy {
             length_min: policy.length_min,
             complexity: policy.complexity,
-            lockout_threshold: Some(policy.lockout_threshold),
             source: account.fine_grained.clone().unwrap_or_else(|| "domain".to_owned()),
         }
     }

@@ -40,6 +40,15 @@ pub enum Logon {
     },
 }
 
+impl Logon {
+    /// The real domain controller that the server's connectors bind to.
+    fn host(&self) -> Option<String> {
+        let Self::Ldaps { url, .. } = self else { return None };
+        let place = url.rsplit("://").next().unwrap_or(url).trim_end_matches('/');
+        Some(place.split(':').next().unwrap_or(place).to_owned())
+    }
+}
+
 /// An account of the model domain besides the connector account.
 #[derive(Clone, Debug)]
 pub struct AccountPlan {
@@ -288,7 +297,7 @@ impl WorldPlan {
             self.forest.clone(),
         );
         server.connectors.push(Connector {
-            dc: self.connector_dc.clone().or(last_dc),
+            dc: self.connector_dc.clone().or_else(|| self.logon.host()).or(last_dc),
             stored: Some(sealed.clone()),
             cached: Some(sealed),
             ..ad

@@ -13,7 +13,7 @@ async fn an_account_is_found_at_the_pdc_emulator_by_each_of_its_names() {
     let facts = bench.facts().await;
     assert_eq!((facts.dn.as_str(), facts.sam_account_name.as_str(), facts.dc.as_str()), (DN, ACCOUNT, DC1));
     assert_eq!((facts.policy.length_min, facts.policy.complexity), (7, true));
-    assert_eq!(facts.policy.lockout_threshold, Some(10));
+    assert_eq!(bench.rotator().lockout(DN, DC1).await.unwrap().threshold, Some(10));
     assert!(facts.refusals.is_empty() && facts.warnings.is_empty(), "{facts:?}");
     for name in [DN, "msol_1A2B3C4D5E6F@contoso.test"] {
         assert_eq!(bench.rotator().account(name).await.unwrap(), facts);

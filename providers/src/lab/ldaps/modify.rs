@@ -105,10 +105,7 @@ fn change(books: &mut Books, at: usize, name: &str, old: &[u8], new: &[u8]) -> R
     let (old, digest) = (books.world.labels.digest(name, &old), books.world.labels.digest(name, &new));
     let now = filetime(books.now);
     let domain = books.world.domain(doing)?;
-    let account = domain.account(name);
-    let violation = account.is_some_and(|account| domain.violation(account, new.expose()).is_some());
-    let refusal = domain.change(at, name, (&old, &digest), violation, now);
-    Ok(match refusal {
+    Ok(match domain.change(at, name, (&old, &digest), new.expose(), now) {
         Ok(()) => {
             books.world.labels.see(name, &new);
             books.world.count("directory-writes");
@@ -116,7 +113,7 @@ fn change(books: &mut Books, at: usize, name: &str, old: &[u8], new: &[u8]) -> R
         }
         Err(ChangeRefusal::WrongOld) => answers::change_refused(answers::INVALID_PASSWORD),
         Err(ChangeRefusal::Locked) => answers::change_refused(answers::ACCOUNT_LOCKED_OUT),
-        Err(ChangeRefusal::Restricted) => answers::change_refused(answers::PASSWORD_RESTRICTION),
+        Err(ChangeRefusal::Restricted(_)) => answers::change_refused(answers::PASSWORD_RESTRICTION),
     })
 }
 

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::account::{Account, Rights};
 use super::super::clock::MINUTE;
-use super::super::domain::{Controller, Domain, FineGrained, Policy, Replica};
+use super::super::domain::{Controller, DOMAIN_ID, Domain, FineGrained, Policy, Replica};
 use super::names;
 
 const SITE: &str = "CN=Default-First-Site-Name,CN=Sites";
@@ -18,7 +18,6 @@ const GROUPS: [(u32, &str); 5] = [
 ];
 const DOMAIN_USERS: u32 = 513;
 const FIRST_CONTROLLER_ID: u32 = 1000;
-const FIRST_ACCOUNT_ID: u32 = 1103;
 /// userAccountControl: NORMAL_ACCOUNT, ACCOUNTDISABLE, DONT_EXPIRE_PASSWORD; and the two that are computed.
 const NORMAL: i64 = 0x200;
 const DISABLED: i64 = 0x2;
@@ -158,7 +157,7 @@ impl View<'_> {
         if self.rights.administrator || self.rights.reads_fine_grained {
             entries.extend(self.domain.fine_grained.iter().map(|fine| self.fine_grained_entry(fine)));
         }
-        entries.extend(self.domain.accounts.iter().enumerate().map(|(index, account)| self.account(index, account)));
+        entries.extend(self.domain.accounts.iter().map(|account| self.account(account)));
         entries
     }
 
@@ -304,9 +303,9 @@ impl View<'_> {
             .with_all("msDS-PSOAppliesTo", holds_for.map(|account| account.dn.as_str()))
     }
 
-    fn account(&self, index: usize, account: &Account) -> Entry {
+    fn account(&self, account: &Account) -> Entry {
         let policy = self.domain.policy_of(account);
-        let id = FIRST_ACCOUNT_ID + u32::try_from(index).unwrap_or_default();
+        let id = self.domain.relative_id(account);
         let flags = NORMAL
             | if account.disabled { DISABLED } else { 0 }
             | if account.password_expires { 0 } else { NEVER_EXPIRES };
@@ -353,11 +352,8 @@ impl View<'_> {
 
     /// The security identifier of the domain, or of what has the relative id in it.
     fn sid(&self, id: Option<u32>) -> Vec<u8> {
-        let digest = Sha256::digest(self.domain.forest.to_lowercase());
         let mut sid = vec![1, if id.is_some() { 5 } else { 4 }, 0, 0, 0, 0, 0, 5];
-        sid.extend(21_u32.to_le_bytes());
-        sid.extend(&digest[..12]);
-        sid.extend(id.into_iter().flat_map(u32::to_le_bytes));
+        sid.extend([21].iter().chain(&DOMAIN_ID).chain(&id).flat_map(|part: &u32| part.to_le_bytes()));
         sid
     }
 }
