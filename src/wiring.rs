@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use providers::active_directory::{self, ActiveDirectory};
+use providers::active_directory::{self, ActiveDirectory, DomainControllers};
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{Config, Quiesce, ServerKind, VaultKind};
+use crate::config::{AccountKind, Config, Quiesce, ServerKind, VaultKind};
 use crate::engine::{Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
 use crate::rotation::{Event, Limits, Method};
@@ -86,7 +86,10 @@ impl World {
     /// What a configuration describes.
     pub fn of_config(config: &Config) -> Result<Self, Fault> {
         let directory = ActiveDirectory::new(active_directory::Settings {
-            urls: config.directory.urls.clone(),
+            controllers: match &config.directory.domain {
+                Some(domain) => DomainControllers::Discovered { domain: domain.clone(), port: config.directory.port },
+                None => DomainControllers::Listed(config.directory.urls.clone().unwrap_or_default()),
+            },
             ca_file: config.directory.ca_file.clone(),
             bind_name: config.directory.bind_name.clone(),
             bind_password: config.directory.bind_password.read("the rotator's password for the directory")?,
@@ -119,11 +122,16 @@ impl World {
         let wishes = config.account.iter().map(|account| Wish {
             locator: account.directory_name.clone(),
             vault_name: account.vault_name.clone(),
+            method: match account.kind {
+                AccountKind::Connector => Method::Reset,
+                AccountKind::Own => Method::Change,
+            },
             servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
             length: account.length,
             quiesce: match account.quiesce {
                 Quiesce::Gap => QuiesceMode::Gap,
             },
+            limits: Limits::default().converging_for(config.directory.converge_limit_s),
             ..wish(account.name.clone())
         });
         Ok(Self {

@@ -31,13 +31,24 @@ pub struct JournalConfig {
     pub file: PathBuf,
 }
 
-/// Active Directory, over LDAPS.
+/// Active Directory, over LDAPS. Its domain controllers are listed, or found by DNS.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["urls"], "properties": { "domain": false, "port": false } },
+    { "required": ["domain"], "properties": { "urls": false } },
+]))]
 pub struct DirectoryConfig {
-    /// Domain controllers, `ldaps://HOST` or `ldaps://HOST:PORT`. Plain LDAP is not possible.
+    /// Domain controllers, `ldaps://HOST` or `ldaps://HOST:PORT`, in the order to try; the first one tells the
+    /// domain. Plain LDAP is not possible.
     #[schemars(length(min = 1), inner(regex(pattern = "^ldaps://[^/]+/?$")))]
-    pub urls: Vec<String>,
+    pub urls: Option<Vec<String>>,
+    /// The domain's DNS name, instead of `urls`: its domain controllers are found by DNS, as Windows does.
+    #[schemars(length(max = 253), regex(pattern = "^[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*\\.?$"))]
+    pub domain: Option<String>,
+    /// The port of LDAPS on the domain controllers found by DNS; without it 636.
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
     /// Certificate authority to trust, PEM; without it the machine's trust store.
     pub ca_file: Option<PathBuf>,
     /// The rotator's own account: distinguished name, user principal name or DOMAIN\user.
@@ -45,6 +56,15 @@ pub struct DirectoryConfig {
     pub bind_name: String,
     /// Its password, by reference.
     pub bind_password: SecretRef,
+    /// How long a rotation waits until a connector's domain controller has a reset, in seconds. Nothing is broken
+    /// meanwhile; when it is over, everything is put back.
+    #[serde(default = "default_converge_limit_s")]
+    #[schemars(range(min = 1, max = 14400))]
+    pub converge_limit_s: u32,
+}
+
+fn default_converge_limit_s() -> u32 {
+    900
 }
 
 /// The kinds of vault.
@@ -106,6 +126,9 @@ pub struct ServerConfig {
 pub enum AccountKind {
     /// An AD DS connector account.
     Connector,
+    /// The rotator's own account in the directory: changed as itself, used by no server.
+    #[serde(rename = "self")]
+    Own,
 }
 
 /// How sync is kept out of the way.
@@ -138,8 +161,8 @@ pub struct AccountConfig {
     /// How sync is kept out of the way.
     #[serde(default)]
     pub quiesce: Quiesce,
-    /// The servers that use it.
-    #[schemars(length(min = 1))]
+    /// The servers that use it; none for the rotator's own account.
+    #[serde(default)]
     pub servers: Vec<UseConfig>,
 }
 
