@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use providers::active_directory::{self, ActiveDirectory, Identity, PasswordSource};
+use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
+use crate::config::{AccountKind, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
 use crate::engine::{Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
-use crate::rotation::{Event, Limits};
+use crate::rotation::{Event, Limits, Method};
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
@@ -95,7 +95,10 @@ impl World {
             })?),
         };
         let directory = ActiveDirectory::new(active_directory::Settings {
-            urls: config.directory.urls.clone(),
+            controllers: match &config.directory.domain {
+                Some(domain) => DomainControllers::Discovered { domain: domain.clone(), port: config.directory.port },
+                None => DomainControllers::Listed(config.directory.urls.clone().unwrap_or_default()),
+            },
             ca_file: config.directory.ca_file.clone(),
             identity: identity(&config.directory, &vault)?,
         })?;
@@ -118,11 +121,16 @@ impl World {
         let wishes = config.account.iter().map(|account| Wish {
             locator: account.directory_name.clone(),
             vault_name: account.vault_name.clone(),
+            method: match account.kind {
+                AccountKind::Connector => Method::Reset,
+                AccountKind::Own => Method::Change,
+            },
             servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
             length: account.length,
             quiesce: match account.quiesce {
                 Quiesce::Gap => QuiesceMode::Gap,
             },
+            limits: Limits::default().converging_for(config.directory.converge_limit_s),
             ..wish(account.name.clone())
         });
         Ok(Self {
@@ -175,6 +183,7 @@ fn wish(account: String) -> Wish {
         account,
         locator: String::new(),
         vault_name: String::new(),
+        method: Method::Reset,
         servers: Vec::new(),
         length: None,
         quiesce: QuiesceMode::Gap,

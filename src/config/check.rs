@@ -131,6 +131,11 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
         ValidationErrorKind::Pattern { pattern } if pattern.starts_with("^https") => {
             format!("`{key}` must begin with https://; a password never goes over plain HTTP")
         }
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
+            if key == "directory" =>
+        {
+            "`directory` needs either `urls`, or `domain` (with `port`, where it is not 636)".to_owned()
+        }
         ValidationErrorKind::Pattern { .. } if key.starts_with("vault") => {
             format!("`{key}` must be a path in the vault: no white space, and no / at its ends")
         }
@@ -164,6 +169,26 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             {
                 faults.push((format!("/account/{index}/{key}"), format!("a second account has the {key} `{name}`")));
             }
+        }
+    }
+    let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
+    for (index, account) in list("account").iter().enumerate() {
+        let mut fault = |key: &str, what: String| faults.push((format!("/account/{index}{key}"), what));
+        let own = text(account, "kind").as_deref() == Some("self");
+        let used = account.get("servers").and_then(Value::as_array).is_some_and(|servers| !servers.is_empty());
+        match (own, used) {
+            (true, true) => fault("/servers", "no server uses the rotator's own account: leave `servers` out".into()),
+            (false, false) => fault("", "`servers` is missing or empty: name the servers that use the account".into()),
+            _ => {}
+        }
+        if own && text(account, "vault_name").as_deref() != bind_password {
+            let name = text(account, "vault_name").unwrap_or_default();
+            fault(
+                "/kind",
+                format!(
+                    "the rotator's own account is rotated in the vault, so its password must be read from there: `bind_password = {{ vault = \"{name}\" }}` in [directory]"
+                ),
+            );
         }
     }
     for (index, account) in list("account").iter().enumerate() {
@@ -263,6 +288,29 @@ servers = [{ server = "SYNC1" }]
         21: there is no [[server]] `SYNC9`
         ");
         assert!(!told.join("").contains("hunter2"), "a value was shown");
+    }
+
+    #[test]
+    fn domain_controllers_are_listed_or_found_and_never_both() {
+        let urls = "urls = [\"ldaps://dc1.contoso.test\"]";
+        let with = |lines: &str| GOOD.replace(urls, lines);
+        let config = parse(&with("domain = \"contoso.test\"\nport = 6360")).expect("no fault");
+        assert_eq!((config.directory.domain.as_deref(), config.directory.port), (Some("contoso.test"), Some(6360)));
+        assert!(parse(&with("domain = \"contoso.test\"")).is_ok());
+        let both = format!("{urls}\ndomain = \"contoso.test\"");
+        let needless_port = format!("{urls}\nport = 636");
+        for lines in ["", "port = 636", &both, &needless_port] {
+            assert_eq!(
+                faults(&with(lines)),
+                ["4: `directory` needs either `urls`, or `domain` (with `port`, where it is not 636)"],
+                "{lines}"
+            );
+        }
+        for wrong in
+            ["domain = \"\"", "domain = \"con toso\"", "domain = \"a..b\"", "domain = \"contoso.test\"\nport = 0"]
+        {
+            assert_eq!(faults(&with(wrong)).len(), 1, "{wrong}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::answer::{self, BindAnswer, code};
+use super::answer::{self, BindAnswer, Reading};
 use super::certificate::{handshake_fault, plain_words};
 use super::endpoint::Endpoint;
 use super::entry::Entry;
@@ -51,7 +51,7 @@ pub(super) enum Lost {
 
 impl Lost {
     /// For requests that change nothing, both are the same.
-    fn cause(self) -> String {
+    pub(super) fn cause(self) -> String {
         match self {
             Self::NotSent(cause) | Self::Unanswered(cause) => cause,
         }
@@ -195,23 +195,13 @@ impl Connection {
         })
         .await
         .map_err(|lost| Fault::later(doing(), lost.cause()))?;
-        let said = answer::words(&result);
-        match result.rc {
-            code::SUCCESS | code::SIZE_LIMIT_EXCEEDED => {}
-            code::NO_SUCH_OBJECT => return Ok(Found::Nothing),
-            code::BUSY | code::UNAVAILABLE => return Err(Fault::later(doing(), said)),
-            code::REFERRAL => {
-                return Err(Fault::refused(doing(), format!("it lies in another domain ({said})"))
-                    .hint("name a domain controller of the account's own domain"));
-            }
-            code::INVALID_DN_SYNTAX => {
-                return Err(Fault::refused(doing(), format!("it is no distinguished name ({said})")));
-            }
-            _ => return Err(Fault::refused(doing(), said)),
+        let reading = answer::read(doing, &result)?;
+        if reading == Reading::Absent {
+            return Ok(Found::Nothing);
         }
         Ok(match (entries.pop(), entries.is_empty()) {
             (None, _) => Found::Nothing,
-            (Some(one), true) if result.rc == code::SUCCESS => Found::One(one),
+            (Some(one), true) if reading == Reading::Whole => Found::One(one),
             (Some(last), _) => {
                 Found::Several(entries.into_iter().map(|e| e.dn).chain(std::iter::once(last.dn)).collect())
             }
@@ -226,6 +216,20 @@ impl Connection {
             async move { ldap.modify(&dn, vec![Mod::Replace(attribute, HashSet::from([value]))]).await },
         )
         .await
+    }
+
+    /// Takes one value of an attribute away and adds another, in one request.
+    pub(super) async fn exchange(
+        &self,
+        dn: &str,
+        attribute: &str,
+        old: Octets,
+        new: Octets,
+    ) -> Result<LdapResult, Lost> {
+        let (mut ldap, dn) = (self.ldap.clone(), dn.to_owned());
+        let (out, into) = (Octets::of(attribute), Octets::of(attribute));
+        let changes = vec![Mod::Delete(out, HashSet::from([old])), Mod::Add(into, HashSet::from([new]))];
+        answered(MODIFY_LIMIT, async move { ldap.modify(&dn, changes).await }).await
     }
 
     /// Says goodbye. After a lost write, drop the connection instead: that cuts it.

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 
 use super::cipher::random_password;
 use super::clock::filetime;
-use super::domain::BindAnswer;
+use super::domain::{BindAnswer, ChangeRefusal};
 use super::lab_handle::{Lab, Request};
 use super::store::Books;
-use crate::port::{AccountFacts, Directory, Fault, Fingerprint, OwnCredential, Secret};
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret};
 
 /// Length of a password that a person sets behind the tool.
 pub(super) const FOREIGN_PASSWORD_LENGTH: usize = 24;
@@ -54,17 +54,24 @@ impl LabDirectory {
         if account.disabled {
             refusals.push("the account is disabled".to_owned());
         }
-        if account.locked_until.is_some_and(|until| now < until) {
+        if account.is_locked(now) {
             refusals.push("the account is locked".to_owned());
+        }
+        if account.expires_at.is_some_and(|at| at <= now) {
+            refusals.push("the account is expired".to_owned());
+        }
+        if account.must_change {
+            refusals.push("the account must change its password at the next logon, which no service can do".to_owned());
         }
         Ok(AccountFacts {
             dn: account.dn.clone(),
+            sid: domain.sid(account),
             sam_account_name: account.name.clone(),
             display_name: account.display_name.clone(),
             dc: domain.controllers[domain.pdc_index()].host.clone(),
             refusals,
             warnings: Vec::new(),
-            policy: domain.policy_facts(),
+            policy: domain.policy_facts(account),
         })
     }
 
@@ -93,6 +100,30 @@ impl LabDirectory {
         Ok(())
     }
 
+    fn change(books: &mut Books, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
+        let doing = format!("changing the password of {dn} on {dc}");
+        if !Self::bind(books, dn, dc, old)? {
+            return Err(Fault::refused(&doing, "the old password is refused (data 52e)")
+                .hint("nothing was changed; store the password in use"));
+        }
+        let now = filetime(books.now);
+        let target = target(books, dn, dc, &doing)?;
+        let (was, digest) =
+            (books.world.labels.digest(&target.account, old), books.world.labels.digest(&target.account, new));
+        let domain = books.world.domain(&doing)?;
+        if let Err(refusal) = domain.change(target.at, &target.account, (&was, &digest), new.expose(), now) {
+            let cause = match refusal {
+                ChangeRefusal::WrongOld => "00000056, the old password is not the one in use".to_owned(),
+                ChangeRefusal::Locked => "00000775, the account is locked".to_owned(),
+                ChangeRefusal::Restricted(restriction) => format!("0000052D, {restriction}"),
+            };
+            return Err(Fault::refused(&doing, cause).hint("nothing was changed"));
+        }
+        books.world.labels.see(&target.account, new);
+        books.world.count("directory-writes");
+        Ok(())
+    }
+
     fn bind(books: &mut Books, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
         let doing = format!("logging on as {dn} at {dc}");
         let now = filetime(books.now);
@@ -107,6 +138,9 @@ impl LabDirectory {
                 .hint("find out who tries wrong passwords, then unlock it or wait until it unlocks by itself")),
             BindAnswer::Disabled => Err(Fault::refused(&doing, "the account is disabled (data 533)")
                 .hint("enable the account, or take it out of the configuration")),
+            BindAnswer::AccountExpired => Err(Fault::refused(&doing, "the account is expired (data 701)")),
+            BindAnswer::MustChange => Err(Fault::refused(&doing, "the password must be changed first (data 773)")),
+            BindAnswer::PasswordExpired => Err(Fault::refused(&doing, "the password is expired (data 532)")),
             BindAnswer::NoAnswer => Err(Fault::later(&doing, "no domain controller answers")),
         }
     }
@@ -151,6 +185,41 @@ impl Directory for LabDirectory {
         };
         let step = request.step.clone();
         self.lab.request(request.losing(lost), |books| Self::set(books, dn, dc, secret, &step)).await
+    }
+
+    async fn change_password(&self, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
+        let request = Request::new("directory", format!("change_password at {dc}")).acting();
+        let lost = (request.step == "directory").then_some("directory-reply-lost");
+        self.lab.request(request.losing(lost), |books| Self::change(books, dn, dc, old, new)).await
+    }
+
+    async fn reset_right(&self, dn: &str, dc: &str) -> Result<ResetRight, Fault> {
+        let request = Request::new("directory", format!("reset_right at {dc}"));
+        let ask = |books: &mut Books| {
+            target(books, dn, dc, &format!("asking whether {dn} may be reset on {dc}"))?;
+            Ok(if books.faults.strikes("no-reset-right") { ResetRight::Missing } else { ResetRight::Held })
+        };
+        self.lab.request(request, ask).await
+    }
+
+    async fn lockout(&self, dn: &str, dc: &str) -> Result<Lockout, Fault> {
+        let request = Request::new("directory", format!("lockout at {dc}"));
+        let read = |books: &mut Books| {
+            let doing = format!("reading the lockout of {dn} on {dc}");
+            let now = filetime(books.now);
+            let target = target(books, dn, dc, &doing)?;
+            Ok(books.world.domain(&doing)?.lockout(target.at, &target.account, now))
+        };
+        self.lab.request(request, read).await
+    }
+
+    async fn working_dc(&self, dn: &str) -> Result<String, Fault> {
+        let request = Request::new("directory", "working_dc");
+        let read = |books: &mut Books| {
+            let domain = books.world.domain(&format!("finding the PDC emulator for {dn}"))?;
+            Ok(domain.controllers[domain.pdc_index()].host.clone())
+        };
+        self.lab.request(request, read).await
     }
 
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {

@@ -18,7 +18,7 @@ pub use connect_server::{
     ConnectServer, ConnectorFacts, ConnectorKind, ProofFacts, QuiesceMode, ServerFacts, ServiceFacts, SyncScheduler,
 };
 pub use credential::OwnCredential;
-pub use directory::{AccountFacts, Directory, Fingerprint, PasswordPolicy};
+pub use directory::{AccountFacts, Directory, Fingerprint, Lockout, PasswordPolicy, ResetRight};
 pub use fault::{Fault, Meaning};
 pub use secret::Secret;
 pub use vault::{Attempt, SecretRef, Slot, Vault};

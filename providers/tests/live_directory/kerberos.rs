@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use providers::active_directory::{ActiveDirectory, Identity, Settings};
+use providers::active_directory::{ActiveDirectory, DomainControllers, Identity, Settings};
 use providers::port::{Directory, Fault, Fingerprint, Meaning, OwnCredential, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ pub(crate) fn errand() -> Option<ExitCode> {
     let errand: Errand = serde_json::from_str(&fs::read_to_string(file).expect("it was written")).expect("it is JSON");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let settings = Settings {
-        urls: vec![errand.url.clone()],
+        controllers: DomainControllers::Listed(vec![errand.url.clone()]),
         ca_file: Some(errand.ca_file.clone()),
         identity: Identity::Kerberos,
     };

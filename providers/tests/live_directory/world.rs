@@ -3,7 +3,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use providers::active_directory::{ActiveDirectory, Identity, Settings};
+use providers::active_directory::{ActiveDirectory, DomainControllers, Identity, Settings};
 use providers::port::{Directory, Fault, Fingerprint, Secret};
 
 pub(crate) const ADDRESS: &str = "127.0.0.2";
@@ -64,7 +64,7 @@ impl World {
 
     pub(crate) fn settings(&self, sam: &str, urls: &[&str]) -> Settings {
         Settings {
-            urls: urls.iter().map(|&url| url.to_owned()).collect(),
+            controllers: DomainControllers::Listed(urls.iter().map(|&url| url.to_owned()).collect()),
             ca_file: Some(self.path("tls/ca.pem")),
             identity: Identity::password(self.dn(sam), self.password(sam)),
         }
@@ -128,14 +128,8 @@ impl World {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let file = self.path(&format!("keytab-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-        let output = Command::new("samba-tool")
-            .args(["domain", "exportkeytab"])
-            .arg(&file)
-            .arg(format!("--principal={sam}@CONTOSO.TEST"))
-            .arg(format!("--configfile={}", self.path("smb.conf").display()))
-            .output()
-            .expect("samba-tool is installed");
-        assert!(output.status.success() && file.exists(), "{output:?}");
+        let output = self.run("keytab", &[sam, file.to_str().expect("the folder's name is text")]);
+        assert!(output.status.success(), "{output:?}");
         file
     }
 
