@@ -75,31 +75,31 @@ async fn exchange(connection: &Connection, at: &Endpoint) -> Result<Result<LdapR
 
 /// What the domain controller says to the ticket.
 fn read(result: &LdapResult, doing: String) -> Result<(), Fault> {
+    /// strongerAuthRequired (RFC 4511).
+    const STRONGER_AUTH_REQUIRED: u32 = 8;
     /// SEC_E_BAD_BINDINGS, as Windows writes it behind `data`.
     const BAD_BINDINGS: &str = "80090346";
-    Err(match answer::bind(result) {
+    let (cause, hint) = match answer::bind(result) {
         BindAnswer::Accepted => return Ok(()),
-        BindAnswer::Busy(said) => Fault::later(doing, said),
-        _ if result.text.contains(BAD_BINDINGS) => {
-            Fault::broken(doing, format!("the channel binding does not fit ({})", answer::words(result))).hint(
-                "something between here and the domain controller ends the TLS connection: connect to it directly",
-            )
-        }
-        _ if result.rc == answer::code::STRONGER_AUTH_REQUIRED => Fault::broken(
-            doing,
+        BindAnswer::Busy(said) => return Err(Fault::later(doing, said)),
+        _ if result.rc == STRONGER_AUTH_REQUIRED => (
             format!("the domain controller wants signing inside TLS too ({})", answer::words(result)),
-        )
-        .hint(
-            "let it accept SASL inside TLS as it is; on Samba: ldap server require strong auth = allow_sasl_over_tls",
+            "let it accept SASL inside TLS; on Samba: ldap server require strong auth = allow_sasl_over_tls",
         ),
-        BindAnswer::Locked => Fault::broken(doing, "the account is locked out (775)")
-            .hint("find out who tries wrong passwords, then unlock it"),
-        BindAnswer::WrongCredentials => {
-            Fault::broken(doing, format!("the domain controller refuses the ticket ({})", answer::words(result)))
-                .hint("compare the clocks of this machine and of the domain controller, and get a new ticket")
+        _ if result.text.contains(BAD_BINDINGS) => (
+            format!("the channel binding does not fit ({})", answer::words(result)),
+            "connect to the domain controller directly: something in between ends the TLS connection",
+        ),
+        BindAnswer::Locked => {
+            ("the account is locked out (775)".to_owned(), "find out who tries wrong passwords, then unlock it")
         }
-        BindAnswer::Barred(cause) => Fault::broken(doing, cause).hint("repair the rotator's account"),
-    })
+        BindAnswer::WrongCredentials => (
+            format!("the domain controller refuses the ticket ({})", answer::words(result)),
+            "compare the clocks of this machine and of the domain controller, and get a new ticket",
+        ),
+        BindAnswer::Barred(bar) => (bar.cause, bar.next_step),
+    };
+    Err(Fault::broken(doing, cause).hint(hint))
 }
 
 /// What went wrong before the domain controller saw a ticket.
