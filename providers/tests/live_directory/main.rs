@@ -4,6 +4,7 @@
 //! root, disturbs nobody, leaves nothing running, and many can run side by side. A machine without Samba
 //! fails it. An argument selects the checks whose name contains it.
 
+mod accounts;
 mod checks;
 mod identity;
 mod proxy;
@@ -61,7 +62,7 @@ fn inside(folder: PathBuf) -> ExitCode {
     };
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let (mut passed, mut failed) = (0, Vec::new());
-    for (name, check) in identity::all().into_iter().chain(checks::all()) {
+    for (name, check) in identity::all().into_iter().chain(accounts::all()).chain(checks::all()) {
         if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
             continue;
         }

@@ -138,6 +138,32 @@ impl World {
         }
     }
 
+    /// Replaces one value of an object, in the database.
+    pub(crate) fn change(&self, dn: &str, attribute: &str, value: &str) {
+        let file = self.path("change.ldif");
+        let changed = format!("dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n");
+        fs::write(&file, changed).expect("the folder is ours");
+        self.ldb("ldbmodify", &["--relax", file.to_str().expect("the folder's name is text")]);
+    }
+
+    /// Enters a domain into the list of the forest's domains; there is no server for it.
+    pub(crate) fn add_domain_to_forest(&self, netbios: &str, dns: &str) {
+        let context = dns.split('.').map(|label| format!("DC={label}")).collect::<Vec<_>>().join(",");
+        let dn = format!("CN={netbios},CN=Partitions,CN=Configuration,DC=contoso,DC=test");
+        let added = format!(
+            "dn: {dn}\nobjectClass: crossRef\nnCName: {context}\ndnsRoot: {dns}\nnETBIOSName: {netbios}\nsystemFlags: 3\n"
+        );
+        let file = self.path("change.ldif");
+        fs::write(&file, added).expect("the folder is ours");
+        self.ldb("ldbadd", &["--relax", file.to_str().expect("the folder's name is text")]);
+    }
+
+    /// Locks the account by wrong logons.
+    pub(crate) fn lock(&self, sam: &str) {
+        let locked = self.run("lock", &[sam]);
+        assert!(locked.status.success(), "{locked:?}");
+    }
+
     /// Shows that neither form of a fault has one of the seeded passwords in it.
     pub(crate) fn shows_no_secret(&self, fault: &Fault) {
         for file in fs::read_dir(self.path("secrets")).expect("the test bed makes it") {
