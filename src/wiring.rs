@@ -13,7 +13,7 @@ use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{Config, Quiesce, ServerKind, VaultKind};
+use crate::config::{AccountKind, Config, Quiesce, ServerKind, VaultKind};
 use crate::engine::{Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
 use crate::rotation::{Event, Limits, Method};
@@ -122,11 +122,16 @@ impl World {
         let wishes = config.account.iter().map(|account| Wish {
             locator: account.directory_name.clone(),
             vault_name: account.vault_name.clone(),
+            method: match account.kind {
+                AccountKind::Connector => Method::Reset,
+                AccountKind::Own => Method::Change,
+            },
             servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
             length: account.length,
             quiesce: match account.quiesce {
                 Quiesce::Gap => QuiesceMode::Gap,
             },
+            limits: Limits::default().converging_for(config.directory.converge_limit_s),
             ..wish(account.name.clone())
         });
         Ok(Self {

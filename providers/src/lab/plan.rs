@@ -35,6 +35,15 @@ pub enum Logon {
     },
 }
 
+impl Logon {
+    /// The real domain controller that the server's connectors bind to.
+    fn host(&self) -> Option<String> {
+        let Self::Ldaps { url, .. } = self else { return None };
+        let place = url.rsplit("://").next().unwrap_or(url).trim_end_matches('/');
+        Some(place.split(':').next().unwrap_or(place).to_owned())
+    }
+}
+
 /// What a new world is to look like. Start from [`WorldPlan::default_world`] and change what matters.
 #[derive(Clone, Debug)]
 pub struct WorldPlan {
@@ -220,7 +229,7 @@ impl WorldPlan {
             self.forest.clone(),
         );
         server.connectors.push(Connector {
-            dc: self.connector_dc.clone().or(last_dc),
+            dc: self.connector_dc.clone().or_else(|| self.logon.host()).or(last_dc),
             stored: Some(sealed.clone()),
             cached: Some(sealed),
             ..ad

@@ -39,7 +39,14 @@ fn case(name: &'static str, old: OldPassword, quiesce: QuiesceMode, servers: Vec
         length: 64,
         forbidden_names: Vec::new(),
         credentials: Vec::new(),
-        limits: Limits { tries_max: 3, waits_max: 3, looks_max: 3, retry_ms: 1, retry_max_ms: 1 },
+        limits: Limits {
+            tries_max: 3,
+            waits_max: 3,
+            converge_tries_max: 3,
+            looks_max: 3,
+            retry_ms: 1,
+            retry_max_ms: 1,
+        },
     };
     let plan = plan(inventory).expect("a plan");
     let world = World::new(&plan, repair);
