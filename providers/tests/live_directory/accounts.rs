@@ -78,9 +78,7 @@ async fn account_of_another_domain_is_told_by_that_domain(world: Arc<World>) {
     assert_eq!(directory.working_dc("CN=svc,DC=fabrikam,DC=test").await.expect_err("no").meaning, Meaning::Refused);
     // Of the forest, but nobody here knows a domain controller of it: no referral is followed.
     world.add_domain_to_forest("CHILD", "child.contoso.test");
-    for locator in
-        [r"CHILD\svc", r"child.contoso.test\svc", "CN=svc,DC=child,DC=contoso,DC=test", "svc@child.contoso.test"]
-    {
+    for locator in [r"CHILD\svc", "svc@child.contoso.test"] {
         let fault = fault(&world, directory.account(locator).await, Meaning::Later);
         assert!(fault.cause.contains("the domain child.contoso.test"), "{fault}");
         assert!(fault.hint.contains("urls") && fault.hint.contains("child.contoso.test"), "{fault}");
