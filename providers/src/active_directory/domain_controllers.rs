@@ -243,16 +243,14 @@ impl ActiveDirectory {
         locator: Option<&Locator<'_>>,
     ) -> Result<Result<(Controller, Survey), String>, Fault> {
         let here = self.stand_at(at).await?;
-        if here.root.read_only {
-            return Ok(Err("it is a read-only domain controller".to_owned()));
-        }
         let wanted = match (domain, &self.source) {
             (Some(domain), _) => Some(domain.name.clone()),
             (None, Source::Discovered { domain, .. }) => Some(domain.clone()),
             (None, Source::Listed(endpoints)) => domain_of_first(&here, endpoints).await?,
         };
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != here.root.domain_name) {
-            return Ok(Err(format!("it belongs to the domain {}, not to {wanted}", here.root.domain_name)));
+        if let Some(unfit) = unfit(&here.root, wanted.as_ref()) {
+            here.connection.close().await;
+            return Ok(Err(unfit));
         }
         let pdc = topology::pdc_emulator(&here.connection, &here.root.domain).await?;
         let elsewhere = match locator {
@@ -345,6 +343,17 @@ async fn domain_of_first(here: &Controller, endpoints: &[Endpoint]) -> Result<Op
     }
 }
 
+/// Why nothing is done at this domain controller although it answers.
+fn unfit(root: &RootEntry, wanted: Option<&DomainName>) -> Option<String> {
+    match wanted {
+        Some(wanted) if *wanted != root.domain_name => {
+            Some(format!("it belongs to the domain {}, not to {wanted}", root.domain_name))
+        }
+        _ if root.read_only => Some("it is a read-only domain controller".to_owned()),
+        _ => None,
+    }
+}
+
 fn is_at(root: &RootEntry, pdc: &RoleOwner) -> bool {
     root.dsa.eq_ignore_ascii_case(&pdc.dsa) || root.host.eq_ignore_ascii_case(&pdc.host)
 }
@@ -385,6 +394,26 @@ mod tests {
             assert_eq!(discovered(domain, port).expect_err("bad").meaning, Meaning::Broken, "{domain} {port:?}");
         }
         assert_eq!(Source::check(&listed(&[])).expect_err("bad").meaning, Meaning::Broken);
+    }
+
+    #[test]
+    fn a_read_only_domain_controller_and_one_of_another_domain_are_passed_by() {
+        let name = |text| DomainName::parse(text).expect("a name");
+        let root = |read_only| RootEntry {
+            domain: "DC=contoso,DC=test".into(),
+            domain_name: name("contoso.test"),
+            configuration: "CN=Configuration,DC=contoso,DC=test".into(),
+            host: "dc1.contoso.test".into(),
+            dsa: "CN=NTDS Settings,CN=DC1".into(),
+            read_only,
+            time: 0,
+        };
+        assert_eq!(unfit(&root(false), None), None);
+        assert_eq!(unfit(&root(false), Some(&name("contoso.test"))), None);
+        assert!(unfit(&root(true), None).is_some_and(|cause| cause.contains("read-only")));
+        assert!(
+            unfit(&root(false), Some(&name("child.contoso.test"))).is_some_and(|cause| cause.contains("contoso.test"))
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use providers::active_directory::{ActiveDirectory, DomainControllers, Settings};
+use providers::active_directory::{ActiveDirectory, DomainControllers, Identity, Settings};
 use providers::port::{Directory, Meaning};
 
 use crate::checks::{Check, checks, fault};
@@ -91,7 +91,8 @@ async fn failover_ends_at_a_certificate_that_is_not_trusted(world: Arc<World>) {
 
 async fn failover_ends_at_a_refused_logon(world: Arc<World>) {
     let before: u32 = world.attribute("twin-2", "badPwdCount").parse().expect("a number");
-    let settings = Settings { bind_password: fresh(), ..world.settings("twin-2", &[&url(HOST), &url(SECOND_HOST)]) };
+    let identity = Identity::password(world.dn("twin-2"), fresh());
+    let settings = Settings { identity, ..world.settings("twin-2", &[&url(HOST), &url(SECOND_HOST)]) };
     let directory = ActiveDirectory::new(settings).expect("the settings are good");
     let fault = fault(&world, directory.account(CONNECTOR).await, Meaning::Broken);
     assert!(fault.cause.contains("52e"), "{fault}");
