@@ -246,7 +246,10 @@ impl ActiveDirectory {
         let wanted = match (domain, &self.source) {
             (Some(domain), _) => Some(domain.name.clone()),
             (None, Source::Discovered { domain, .. }) => Some(domain.clone()),
-            (None, Source::Listed(endpoints)) => domain_of_first(&here, endpoints).await?,
+            (None, Source::Listed(endpoints)) => match domain_of_first(&here, endpoints).await? {
+                Ok(wanted) => Some(wanted),
+                Err(unknown) => return Ok(Err(unknown)),
+            },
         };
         if let Some(unfit) = unfit(&here.root, wanted.as_ref()) {
             here.connection.close().await;
@@ -332,15 +335,21 @@ impl ActiveDirectory {
     }
 }
 
-/// The first url tells the domain that the names in the configuration belong to. Where the names of the hosts
-/// leave open whether this one is of the same domain, the directory is asked; `None` = it can't tell.
-async fn domain_of_first(here: &Controller, endpoints: &[Endpoint]) -> Result<Option<DomainName>, Fault> {
-    match endpoints.first() {
-        Some(first) if DomainName::of_host(&first.host) != DomainName::of_host(&here.at.host) => {
-            forest::of_domain_controller(&here.connection, &here.root, &first.host).await
-        }
-        _ => Ok(None),
-    }
+/// The domain of the first url: the names in the configuration are names in it, and on the way to another
+/// domain a sAMAccountName would become somebody else's. Where the names of the hosts leave open whether this
+/// one is of the same domain, the directory is asked; the inner error says that it can't tell.
+async fn domain_of_first(here: &Controller, endpoints: &[Endpoint]) -> Result<Result<DomainName, String>, Fault> {
+    let first = match endpoints.first() {
+        Some(first) if DomainName::of_host(&first.host) != DomainName::of_host(&here.at.host) => first,
+        _ => return Ok(Ok(here.root.domain_name.clone())),
+    };
+    let told = forest::of_domain_controller(&here.connection, &here.root, &first.host).await?;
+    Ok(told.ok_or_else(|| {
+        format!(
+            "it belongs to {}, and nobody knows whether the first url, {}, does too",
+            here.root.domain_name, first.host
+        )
+    }))
 }
 
 /// Why nothing is done at this domain controller although it answers.

@@ -8,6 +8,7 @@
 mod accounts;
 mod checks;
 mod controllers;
+mod forest;
 mod identity;
 mod proxy;
 mod world;
@@ -30,7 +31,10 @@ const PAIR: &str = "pair";
 /// The checks for a bed, in the order to run. The last ones bend the world for good.
 fn all(bed: Bed) -> Vec<(&'static str, Check)> {
     match bed {
-        Bed::One => identity::all().into_iter().chain(accounts::all()).chain(checks::all()).collect(),
+        Bed::One => {
+            let calm = identity::all().into_iter().chain(accounts::all()).chain(forest::all());
+            calm.chain(checks::all()).collect()
+        }
         Bed::Pair => controllers::all(),
     }
 }
@@ -63,7 +67,10 @@ fn outside(bed: Bed) -> bool {
     let me = std::env::current_exe().expect("a running program has a path");
     let name = |host: &str, address: &str| format!("{host}={address}");
     let names = match bed {
-        Bed::One => vec![name(world::HOST, world::ADDRESS), name(world::OTHER_NAME, world::ADDRESS)],
+        Bed::One => {
+            let own = [(world::HOST, world::ADDRESS), (world::OTHER_NAME, world::ADDRESS)];
+            own.into_iter().chain([forest::PARENT_DC, forest::CHILD_DC]).map(|(host, at)| name(host, at)).collect()
+        }
         Bed::Pair => vec![
             name("--dns", world::ADDRESS),
             name("--dns", world::SECOND_ADDRESS),
