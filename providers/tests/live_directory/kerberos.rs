@@ -87,6 +87,35 @@ async fn work(directory: &ActiveDirectory, errand: &Errand) -> Result<Report, Fa
     Ok(Report { own, before, after })
 }
 
+impl World {
+    /// A keytab with the account's keys as they are now.
+    fn keytab(&self, sam: &str) -> PathBuf {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let file = self.path(&format!("keytab-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let output = self.run("keytab", &[sam, file.to_str().expect("the folder's name is text")]);
+        assert!(output.status.success(), "{output:?}");
+        file
+    }
+
+    /// Lets the domain know, or not, the service that an LDAP logon by Kerberos asks for.
+    fn name_the_service(&self, known: bool) {
+        let service = format!("ldap/{HOST}");
+        let filter = format!("(servicePrincipalName={service})");
+        let found = self.ldb("ldbsearch", &[&filter, "dn"]);
+        if String::from_utf8_lossy(&found.stdout).contains("dn: ") == known {
+            return;
+        }
+        let verb = if known { "add" } else { "delete" };
+        let controller = "CN=DC1,OU=Domain Controllers,DC=contoso,DC=test";
+        let change = format!(
+            "dn: {controller}\nchangetype: modify\n{verb}: servicePrincipalName\nservicePrincipalName: {service}\n"
+        );
+        let file = self.path("change.ldif");
+        fs::write(&file, change).expect("the folder is ours");
+        self.ldb("ldbmodify", &[file.to_str().expect("the folder's name is text")]);
+    }
+}
+
 /// What libkrb5 is told.
 struct Setting {
     folder: PathBuf,
