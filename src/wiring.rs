@@ -13,10 +13,10 @@ use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{Config, Quiesce, ServerKind, VaultKind};
+use crate::config::{AccountKind, Config, Quiesce, ServerKind, VaultKind};
 use crate::engine::{Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
-use crate::rotation::{Event, Limits};
+use crate::rotation::{Event, Limits, Method};
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
@@ -119,11 +119,16 @@ impl World {
         let wishes = config.account.iter().map(|account| Wish {
             locator: account.directory_name.clone(),
             vault_name: account.vault_name.clone(),
+            method: match account.kind {
+                AccountKind::Connector => Method::Reset,
+                AccountKind::Own => Method::Change,
+            },
             servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
             length: account.length,
             quiesce: match account.quiesce {
                 Quiesce::Gap => QuiesceMode::Gap,
             },
+            limits: Limits::default().converging_for(config.directory.converge_limit_s),
             ..wish(account.name.clone())
         });
         Ok(Self {
@@ -159,6 +164,7 @@ fn wish(account: String) -> Wish {
         account,
         locator: String::new(),
         vault_name: String::new(),
+        method: Method::Reset,
         servers: Vec::new(),
         length: None,
         quiesce: QuiesceMode::Gap,

@@ -10,6 +10,7 @@ mod crashes;
 mod faults;
 
 use bed::Bed;
+use providers::hashicorp_vault::{HashicorpVault, Settings};
 use providers::port::{Attempt, Meaning, Secret, Slot, Vault};
 use serde_json::json;
 
@@ -197,4 +198,22 @@ async fn of_several_attempts_in_parallel_one_gets_in() {
     assert!(results.iter().filter_map(|r| r.as_ref().err()).all(|fault| fault.meaning == Meaning::Refused));
     let winner = winners[0].rotation.as_deref().unwrap();
     assert_eq!(bed.password("crowd-pending"), Some(format!("value of {winner}")));
+}
+
+#[tokio::test]
+async fn the_tokens_own_age_is_known_where_it_may_be_read() {
+    let bed = Bed::shared();
+    let own = bed.vault(&["age"]).own_credential().await.unwrap();
+    let (set_at, expires_at) = (own.set_at.unwrap(), own.expires_at.unwrap());
+    assert_eq!((own.holder.as_str(), own.kind.as_str()), ("vault", "token"));
+    // As the test bed asked for it: 720 hours.
+    let hours = (expires_at.as_second() - set_at.as_second()) / 3600;
+    assert!((719..=720).contains(&hours), "{own:?}");
+    assert!(!format!("{own:?}").contains(bed.settings().token.expose().trim()), "the token is shown");
+
+    let policy = Bed::policy("age").replace("lookup-self", "renew-self");
+    let settings = Settings { token: bed.token_with("ageless", &policy), ..bed.settings() };
+    let own = HashicorpVault::new(settings).unwrap().own_credential().await.unwrap();
+    assert_eq!((own.set_at, own.expires_at), (None, None));
+    assert!(own.note.contains("lookup-self"), "{own:?}");
 }

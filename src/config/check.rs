@@ -152,6 +152,26 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             }
         }
     }
+    let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
+    for (index, account) in list("account").iter().enumerate() {
+        let mut fault = |key: &str, what: String| faults.push((format!("/account/{index}{key}"), what));
+        let own = text(account, "kind").as_deref() == Some("self");
+        let used = account.get("servers").and_then(Value::as_array).is_some_and(|servers| !servers.is_empty());
+        match (own, used) {
+            (true, true) => fault("/servers", "no server uses the rotator's own account: leave `servers` out".into()),
+            (false, false) => fault("", "`servers` is missing or empty: name the servers that use the account".into()),
+            _ => {}
+        }
+        if own && text(account, "vault_name").as_deref() != bind_password {
+            let name = text(account, "vault_name").unwrap_or_default();
+            fault(
+                "/kind",
+                format!(
+                    "the rotator's own account is rotated in the vault, so its password must be read from there: `bind_password = {{ vault = \"{name}\" }}` in [directory]"
+                ),
+            );
+        }
+    }
     for (index, account) in list("account").iter().enumerate() {
         let uses = account.get("servers").and_then(Value::as_array).cloned().unwrap_or_default();
         for (place, used) in uses.iter().enumerate() {

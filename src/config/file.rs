@@ -45,6 +45,15 @@ pub struct DirectoryConfig {
     pub bind_name: String,
     /// Its password, by reference.
     pub bind_password: SecretRef,
+    /// How long a rotation waits until a connector's domain controller has a reset, in seconds. Nothing is broken
+    /// meanwhile; when it is over, everything is put back.
+    #[serde(default = "default_converge_limit_s")]
+    #[schemars(range(min = 1, max = 14400))]
+    pub converge_limit_s: u32,
+}
+
+fn default_converge_limit_s() -> u32 {
+    900
 }
 
 /// The kinds of vault.
@@ -106,6 +115,9 @@ pub struct ServerConfig {
 pub enum AccountKind {
     /// An AD DS connector account.
     Connector,
+    /// The rotator's own account in the directory: changed as itself, used by no server.
+    #[serde(rename = "self")]
+    Own,
 }
 
 /// How sync is kept out of the way.
@@ -138,8 +150,8 @@ pub struct AccountConfig {
     /// How sync is kept out of the way.
     #[serde(default)]
     pub quiesce: Quiesce,
-    /// The servers that use it.
-    #[schemars(length(min = 1))]
+    /// The servers that use it; none for the rotator's own account.
+    #[serde(default)]
     pub servers: Vec<UseConfig>,
 }
 

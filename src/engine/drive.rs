@@ -7,7 +7,7 @@ use super::scene::{Acted, Before, Scene};
 use super::{Ports, actions};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::rotation::{
-    Decision, Direction, Event, OldPassword, Outcome, Plan, Progress, Seen, Side, Standing, Step, TurnedBy, Why, decide,
+    Decision, Direction, Event, Method, Outcome, Plan, Progress, Seen, Side, Standing, Step, TurnedBy, Why, decide,
 };
 
 /// More rounds than any plan needs, with every budget spent. Reaching it is a defect of ours.
@@ -152,7 +152,9 @@ impl Rotation {
             Some(
                 "the active server was proven with the new password; going back would be a second outage. Use `resume`",
             )
-        } else if self.plan.old == OldPassword::Unknown && self.progress.touched(&Step::Directory) {
+        } else if self.plan.inventory.method == Method::Change && self.progress.touched(&Step::Directory) {
+            Some("history and minimum age forbid to change back to the old password. Use `resume`")
+        } else if self.plan.forward_only() && self.progress.touched(&Step::Directory) {
             Some("the old password is not known, so there is nothing to go back to. Use `resume` or `rotate --repair`")
         } else {
             None

@@ -1,10 +1,12 @@
 //! Drives rotations: asks the heart what comes next, writes it down, does it, writes down what happened.
 //!
 //! `prepare` looks at the world and says whether and what to rotate; `drive` is the only loop; `scene` is
-//! what an action may know; `actions` has one file for each step.
+//! what an action may know; `logon` keeps the lockout's budget; `actions` has one file for each step.
 
 mod actions;
+mod credentials;
 mod drive;
+mod logon;
 mod ports;
 mod prepare;
 mod scene;

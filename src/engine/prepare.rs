@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use providers::port::{ConnectorKind, Fault, Fingerprint, Meaning, QuiesceMode, Slot, step_scope};
+use providers::port::{ConnectorKind, Fault, Fingerprint, Meaning, QuiesceMode, ResetRight, Slot, step_scope};
 
-use super::Ports;
+use super::{Ports, credentials, logon};
 use crate::password::Rules;
-use crate::rotation::{ConnectorUse, Inventory, Limits, OldPassword, Plan, ServerUse, plan};
+use crate::rotation::{ConnectorUse, Inventory, Limits, Method, OldPassword, Plan, ServerUse, plan};
 
 /// What somebody wants rotated, and how.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Wish {
     pub locator: String,
     /// Its name in the vault.
     pub vault_name: String,
+    /// How the directory is given the password.
+    pub method: Method,
     /// `(server, connector)`; without a connector, those that bind as the account are found on the server.
     pub servers: Vec<(String, Option<String>)>,
     /// Password length, where configured.
@@ -95,6 +97,18 @@ async fn look_around(
     for (name, connector) in &wish.servers {
         servers.push(server_use(ports, name, connector.as_deref(), &facts.sam_account_name, &mut refusals).await?);
     }
+    match wish.method {
+        Method::Reset if refusals.is_empty() => may_reset(ports, &fingerprint, &facts.dn, &mut refusals, &mut warnings).await?,
+        Method::Reset => {}
+        Method::Change if wish.repair || wish.forward_only => refusals.push(
+            "the rotator's own account is changed by showing the password in use, so it can't be done without that: have it reset by an administrator, and store the new one in the vault"
+                .into(),
+        ),
+        Method::Change => {}
+    }
+    if refusals.is_empty() {
+        replicated(ports, &fingerprint, &facts.dn, &servers).await?;
+    }
     let pending = ports.vault.find(&wish.vault_name, Slot::Pending).await?.and_then(|pending| pending.rotation);
     let old = if wish.repair {
         OldPassword::Unknown
@@ -102,7 +116,10 @@ async fn look_around(
         known_password(ports, wish, &facts.dn, &fingerprint, last_known, &mut refusals).await?
     };
     if old == OldPassword::Unknown && !wish.repair && refusals.is_empty() {
-        if wish.forward_only {
+        if wish.method == Method::Change {
+            refusals
+                .push("the vault has no current password for this account, and a change must show it; store it".into());
+        } else if wish.forward_only {
             warnings.push("the old password is not known: once the directory is touched there is no way back".into());
         } else {
             refusals.push(
@@ -114,12 +131,15 @@ async fn look_around(
     if !refusals.is_empty() {
         return Err(Refusal::Refused(refusals));
     }
+    let credentials = credentials::own(ports).await;
+    warnings.extend(credentials::warnings(&credentials, ports.clock.now()));
     let inventory = Inventory {
         account: wish.account.clone(),
         vault_name: wish.vault_name.clone(),
         dn: facts.dn,
         fingerprint,
         old,
+        method: wish.method,
         servers,
         quiesce: wish.quiesce,
         repair: wish.repair,
@@ -127,6 +147,7 @@ async fn look_around(
         takes_over: if wish.repair { pending.into_iter().collect() } else { Vec::new() },
         length: rules.length,
         forbidden_names: rules.forbidden,
+        credentials,
         limits: wish.limits.clone(),
     };
     let plan = plan(inventory).map_err(|none| Refusal::Refused(vec![none.to_string()]))?;
@@ -169,6 +190,58 @@ async fn server_use(
     Ok(ServerUse { server: name.to_owned(), staging: facts.staging, connectors })
 }
 
+/// Whether the rotator may reset at all. Asked before a candidate is made.
+async fn may_reset(
+    ports: &Ports,
+    at: &Fingerprint,
+    dn: &str,
+    refusals: &mut Vec<String>,
+    warnings: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    match ports.directory.reset_right(dn, &at.dc).await? {
+        ResetRight::Held => {}
+        ResetRight::Missing => refusals.push(format!(
+            "the rotator may not reset the password of {dn}: give it the right \"Reset password\" on this object by an explicit entry (deploy/active-directory), because hardening removes inherited ones"
+        )),
+        ResetRight::Unknown(said) => {
+            warnings.push(format!("whether the rotator may reset the password shows only when it does: {said}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the domain controllers that the connectors use agree with the working one before anything is set. What
+/// is split or far behind would only be found out in the middle.
+async fn replicated(ports: &Ports, at: &Fingerprint, dn: &str, servers: &[ServerUse]) -> Result<(), Refusal> {
+    let mut asked = vec![at.dc.as_str()];
+    for dc in servers.iter().flat_map(|server| &server.connectors).filter_map(|connector| connector.dc.as_deref()) {
+        if asked.iter().any(|known| known.eq_ignore_ascii_case(dc)) {
+            continue;
+        }
+        asked.push(dc);
+        let there = ports.directory.fingerprint(dn, dc).await?;
+        if !there.same_set(at) {
+            let cause = format!(
+                "it shows key version {} set at {}, {} shows {} set at {}",
+                there.key_version,
+                instant(&there),
+                at.dc,
+                at.key_version,
+                instant(at)
+            );
+            return Err(Refusal::Unseen(
+                Fault::later(format!("comparing {dc} with {}", at.dc), cause)
+                    .hint("wait for replication, or mend it (`repadmin /showrepl`); nothing was changed"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn instant(print: &Fingerprint) -> String {
+    print.password_last_set_at().map_or_else(|| "no time".to_owned(), |at| at.to_string())
+}
+
 /// Whether the vault's current value is the password in use. One logon, with a password that the account
 /// has had unless the vault is wrong.
 async fn known_password(
@@ -201,7 +274,7 @@ async fn known_password(
         return Ok(OldPassword::Unknown);
     }
     let secret = ports.vault.read(&current).await?;
-    if ports.directory.accepts(dn, &fingerprint.dc, &secret).await? {
+    if logon::accepts(&*ports.directory, dn, &fingerprint.dc, &secret).await? {
         return Ok(OldPassword::Known);
     }
     refusals.push(

@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use providers::port::{Attempt, Fault, Fingerprint, Secret, Slot, step_scope};
+use providers::port::{Attempt, Fault, Fingerprint, Meaning, Secret, Slot, step_scope};
 
 use super::Ports;
 use crate::journal::Entry;
@@ -77,7 +77,8 @@ impl Scene<'_> {
         .await
     }
 
-    async fn old(&self) -> Result<Secret, Fault> {
+    /// The vault's current value, as long as it is not this rotation's own.
+    pub(super) async fn old(&self) -> Result<Secret, Fault> {
         self.aside(async {
             match self.ports.vault.find(self.vault_name(), Slot::Current).await? {
                 Some(found) if found.rotation.as_deref() == Some(self.rotation) => Err(Fault::broken(
@@ -105,7 +106,22 @@ impl Scene<'_> {
 
     /// The account's metadata now, where the resets happen.
     pub(super) async fn fingerprint(&self) -> Result<Fingerprint, Fault> {
-        self.aside(self.ports.directory.fingerprint(self.dn(), self.dc())).await
+        self.aside(async {
+            let directory = &self.ports.directory;
+            match directory.fingerprint(self.dn(), self.dc()).await {
+                Err(fault) if fault.meaning == Meaning::Later => Err(match directory.working_dc(self.dn()).await {
+                    Ok(now) if !now.eq_ignore_ascii_case(self.dc()) => fault.hint(format!(
+                        "{} held the PDC emulator's role when the plan was made, {now} holds it now; make {} reachable \
+                         again and `resume`, or, when it is gone for good, `rotate --repair`",
+                        self.dc(),
+                        self.dc()
+                    )),
+                    _ => fault,
+                }),
+                answer => answer,
+            }
+        })
+        .await
     }
 
     /// What was seen before the last application of `step` in the current direction.
@@ -143,7 +159,7 @@ impl Scene<'_> {
     /// Whether the attempt whose intent is entry `seq` surely had no effect.
     fn came_to_nothing(&self, seq: i64, step: &Step) -> bool {
         self.log.iter().filter(|entry| entry.seq > seq).find_map(|entry| match &entry.event {
-            Event::Failed { step: of, fault } if of == step => Some(fault.meaning != providers::port::Meaning::Unclear),
+            Event::Failed { step: of, fault } if of == step => Some(fault.meaning != Meaning::Unclear),
             Event::Looked { step: of, side, .. } if of == step => Some(*side == Side::Old),
             Event::Done { step: of, .. } if of == step => Some(false),
             _ => None,

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn policy(length_min: u32) -> PasswordPolicy {
-        PasswordPolicy { length_min, complexity: true, lockout_threshold: Some(0), source: "domain".into() }
+        PasswordPolicy { length_min, complexity: true, source: "domain".into() }
     }
 
     #[test]

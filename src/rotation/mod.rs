@@ -15,6 +15,6 @@ mod step;
 pub use decide::{Decision, decide};
 pub use event::{Event, Seen, Side, TurnedBy};
 pub use outcome::{Outcome, Why};
-pub use plan::{ConnectorUse, Inventory, Limits, NoPlan, OldPassword, Plan, ServerUse, plan};
+pub use plan::{ConnectorUse, Inventory, Limits, Method, NoPlan, OldPassword, Plan, ServerUse, plan};
 pub use progress::{Direction, Mark, Progress, Standing};
 pub use step::{Change, Step};

@@ -1,4 +1,4 @@
-use providers::port::{Fingerprint, QuiesceMode};
+use providers::port::{Fingerprint, OwnCredential, QuiesceMode};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Step};
@@ -13,6 +13,18 @@ pub enum OldPassword {
     Unknown,
 }
 
+/// How the directory is given the password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// By reset, as the rotator. It can be undone by another reset.
+    #[default]
+    Reset,
+    /// By change, as the account itself: the old password is shown. History and minimum age forbid the way
+    /// back, so it goes forward only once it may have taken effect.
+    Change,
+}
+
 /// How often and how long. Journaled with the plan, so that a later version goes on by the same rules.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
@@ -20,6 +32,9 @@ pub struct Limits {
     pub tries_max: u32,
     /// Applications of a step that waits for the world (replication, a gap between sync cycles).
     pub waits_max: u32,
+    /// Applications of a wait for replication.
+    #[serde(default = "converge_tries_default")]
+    pub converge_tries_max: u32,
     /// Looks at one step that may fail before the rotation is held.
     pub looks_max: u32,
     /// Pause after the first failure, in milliseconds; doubles with each further one.
@@ -28,9 +43,40 @@ pub struct Limits {
     pub retry_max_ms: u32,
 }
 
+/// About a quarter of an hour.
+fn converge_tries_default() -> u32 {
+    36
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { tries_max: 3, waits_max: 30, looks_max: 6, retry_ms: 500, retry_max_ms: 30_000 }
+        Self {
+            tries_max: 3,
+            waits_max: 30,
+            converge_tries_max: converge_tries_default(),
+            looks_max: 6,
+            retry_ms: 500,
+            retry_max_ms: 30_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The same, waiting for replication at least so many seconds.
+    #[must_use]
+    pub fn converging_for(self, limit_s: u32) -> Self {
+        let (limit_ms, mut waited_ms, mut tries) = (u64::from(limit_s) * 1000, 0, 1);
+        while waited_ms < limit_ms {
+            waited_ms += self.pause_ms(tries);
+            tries += 1;
+        }
+        Self { converge_tries_max: tries, ..self }
+    }
+
+    /// The pause after so many failures, in milliseconds.
+    pub(super) fn pause_ms(&self, failures: u32) -> u64 {
+        let doubled = u64::from(self.retry_ms.max(1)) << failures.saturating_sub(1).min(16);
+        doubled.min(u64::from(self.retry_max_ms.max(1)))
     }
 }
 
@@ -67,7 +113,10 @@ pub struct Inventory {
     pub fingerprint: Fingerprint,
     /// Whether the vault's current value is its password.
     pub old: OldPassword,
-    /// The servers that use it.
+    /// How the directory is given the password.
+    #[serde(default)]
+    pub method: Method,
+    /// The servers that use it; none where the account is the rotator's own.
     pub servers: Vec<ServerUse>,
     /// How sync is kept out of the way.
     pub quiesce: QuiesceMode,
@@ -81,6 +130,9 @@ pub struct Inventory {
     pub length: u32,
     /// Names that the password must not contain.
     pub forbidden_names: Vec<String>,
+    /// The credentials that the tool itself worked with, and their age.
+    #[serde(default)]
+    pub credentials: Vec<OwnCredential>,
     /// How often and how long.
     pub limits: Limits,
 }
@@ -120,9 +172,24 @@ pub enum NoPlan {
     },
 }
 
+/// The plan for an account: see [`connector`] and [`own`].
+pub fn plan(inventory: Inventory) -> Result<Plan, NoPlan> {
+    match inventory.method {
+        Method::Reset => connector(inventory),
+        Method::Change => Ok(own(inventory)),
+    }
+}
+
+/// The plan for the rotator's own account: set by change, proven by a logon. No server has its password, and
+/// there is nothing to seal: a change to the same password is against the history.
+fn own(inventory: Inventory) -> Plan {
+    let steps = vec![Step::Stage, Step::Directory, Step::Logon, Step::Promote];
+    Plan { pivot: 2, old: inventory.old, steps, inventory }
+}
+
 /// The plan for an AD DS connector account (Microsoft: "Changing the AD DS connector account password"):
 /// directory first, then the engine, then the restart; the active server first, then the staging servers.
-pub fn plan(inventory: Inventory) -> Result<Plan, NoPlan> {
+fn connector(inventory: Inventory) -> Result<Plan, NoPlan> {
     let account = || inventory.account.clone();
     let (staging, active): (Vec<&ServerUse>, Vec<&ServerUse>) =
         inventory.servers.iter().partition(|server| server.staging);
@@ -186,6 +253,11 @@ fn converge(inventory: &Inventory, change: Change) -> Vec<Step> {
 }
 
 impl Plan {
+    /// Whether there is no way back once the directory may have taken the new password.
+    pub fn forward_only(&self) -> bool {
+        self.old == OldPassword::Unknown || self.inventory.method == Method::Change
+    }
+
     /// The way back: the same plan with the old password as its target, in the same order, the directory
     /// first. Undoing in reverse order would leave the directory new while engines go old.
     ///
@@ -221,5 +293,20 @@ impl Plan {
 
     fn releases_something(&self, step: &Step, touched: &impl Fn(&Step) -> bool) -> bool {
         matches!(step, Step::Release { server } if touched(&Step::Quiesce { server: server.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_in_seconds_becomes_tries() {
+        let tries = |limit_s| Limits::default().converging_for(limit_s).converge_tries_max;
+        assert_eq!(tries(0), 1);
+        assert_eq!(tries(1), 3);
+        // 0.5 + 1 + 2 + 4 + 8 + 16 s, then every 30 s.
+        assert_eq!(tries(31), 7);
+        assert_eq!(tries(900), converge_tries_default());
     }
 }

@@ -62,6 +62,8 @@ pub enum Step {
         /// The AD connector.
         connector: String,
     },
+    /// The account itself logs on with the new password: the proof where no server has it.
+    Logon,
     /// The candidate becomes current in the vault, and current becomes previous.
     Promote,
     /// What Quiesce paused goes on.
@@ -94,6 +96,7 @@ impl Step {
                 | Self::Directory
                 | Self::Seal
                 | Self::Prove { .. }
+                | Self::Logon
         )
     }
 
@@ -130,6 +133,7 @@ impl Step {
             Self::Prove { server, connector } => {
                 format!("test sync of {connector} on {server} with the password set")
             }
+            Self::Logon => "log on as the account with the password set".into(),
             Self::Promote => "make pending current in the vault, and current previous".into(),
             Self::Release { server } => format!("let sync on {server} go on"),
             Self::Discard => "remove the pending candidate from the vault".into(),
@@ -150,6 +154,7 @@ impl fmt::Display for Step {
             Self::Restart { server } => write!(f, "restart:{server}"),
             Self::Seal => f.write_str("seal"),
             Self::Prove { server, connector } => write!(f, "prove:{server}/{connector}"),
+            Self::Logon => f.write_str("logon"),
             Self::Promote => f.write_str("promote"),
             Self::Release { server } => write!(f, "release:{server}"),
             Self::Discard => f.write_str("discard"),
@@ -187,6 +192,7 @@ impl FromStr for Step {
             "restart" => one().map(|server| Self::Restart { server }),
             "seal" => none(Self::Seal),
             "prove" => pair().map(|(server, connector)| Self::Prove { server, connector }),
+            "logon" => none(Self::Logon),
             "promote" => none(Self::Promote),
             "release" => one().map(|server| Self::Release { server }),
             "discard" => none(Self::Discard),

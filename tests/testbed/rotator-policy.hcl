@@ -1,4 +1,4 @@
-# What the rotator may do in the vault, and nothing beyond it: one block of four rules for each account.
+# What the rotator may do in the vault, and nothing beyond it: one block of rules for each account.
 # MOUNT is the KV version 2 mount, ACCOUNT the account's name there. Replace both, or let a script do it.
 
 # current: what consumers read.
@@ -20,4 +20,9 @@ path "MOUNT/data/ACCOUNT-previous" {
 # late, and no mistake of ours, can take away a version that it did not name.
 path "MOUNT/destroy/ACCOUNT-pending" {
   capabilities = ["update"]
+}
+
+# Its own token: when it was issued and when it ends, for the reports. Without this they say "not known".
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
 }

@@ -12,6 +12,7 @@ const ATTRIBUTES: &[&str] = &[
     "distinguishedName",
     "sAMAccountName",
     "displayName",
+    "objectSid",
     "objectClass",
     "userAccountControl",
     "msDS-User-Account-Control-Computed",
@@ -71,6 +72,7 @@ pub(super) async fn find(
     }
     let policy = policy::of(connection, &root.domain, &entry, &mut warnings).await?;
     Ok(AccountFacts {
+        sid: entry.bytes("objectSid").first().and_then(|sid| sid_text(sid)).unwrap_or_default(),
         sam_account_name: sam_account_name.to_owned(),
         display_name: entry.text("displayName").unwrap_or_default().to_owned(),
         dc: dc.to_owned(),
@@ -135,6 +137,19 @@ async fn delicate_groups(connection: &Connection, dn: &str) -> Result<Vec<String
     Ok(found.map(|(_, name, advice)| format!("the account is in {name}: {advice}")).collect())
 }
 
+/// `S-1-5-21-…` (MS-DTYP 2.4.2.2: revision, count, authority big-endian, sub-authorities little-endian); `None`
+/// when the bytes are none.
+fn sid_text(sid: &[u8]) -> Option<String> {
+    let (&[1, count], rest) = sid.split_first_chunk::<2>()? else { return None };
+    let (authority, parts) = rest.split_first_chunk::<6>()?;
+    if parts.len() != usize::from(count) * 4 {
+        return None;
+    }
+    let authority = authority.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+    let parts = parts.chunks_exact(4).map(|part| u32::from_le_bytes([part[0], part[1], part[2], part[3]]));
+    Some(parts.fold(format!("S-1-{authority}"), |text, part| format!("{text}-{part}")))
+}
+
 /// The last part of a security identifier of the form S-1-5-21-a-b-c-ID; `None` for any other.
 fn domain_relative_id(sid: &[u8]) -> Option<u32> {
     const DOMAIN_SID_BYTES: usize = 8 + 5 * 4;
@@ -162,6 +177,8 @@ mod tests {
         let mut sid = vec![1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3];
         sid.extend(512_u32.to_le_bytes());
         assert_eq!(domain_relative_id(&sid), Some(512));
+        assert_eq!(sid_text(&sid).as_deref(), Some("S-1-5-21-16843009-33686018-50529027-512"));
+        assert_eq!(sid_text(&sid[..27]), None);
         assert_eq!(domain_relative_id(&[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0, 2, 0, 0]), None);
         assert_eq!(domain_relative_id(b"text"), None);
     }

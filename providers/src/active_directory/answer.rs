@@ -10,7 +10,7 @@ mod table;
 use ldap3::LdapResult;
 
 use self::table::{Mark, ROWS, Request, Row, UNKNOWN, Verdict};
-use crate::port::Fault;
+use crate::port::{Fault, ResetRight};
 
 /// `LDAP 53, 0000052D: …`, on one line and bounded: the text comes from outside.
 pub(super) fn words(result: &LdapResult) -> String {
@@ -66,6 +66,7 @@ impl Row {
             Verdict::Done | Verdict::Held | Verdict::Absent | Verdict::Partial => return None,
             Verdict::Later => Fault::later(doing(), cause()),
             Verdict::Unclear => Fault::unclear(doing(), cause()),
+            Verdict::Unheard => Fault::broken(doing(), cause()),
             Verdict::Refused
             | Verdict::Missing
             | Verdict::CantTell
@@ -83,7 +84,6 @@ pub(super) fn reset(doing: impl Fn() -> String, result: &LdapResult) -> Result<(
 }
 
 /// What the answer to a password change (the old value deleted, the new one added) means.
-#[cfg_attr(not(test), expect(dead_code, reason = "the adapter asks for no such thing yet"))]
 pub(super) fn change(doing: impl Fn() -> String, result: &LdapResult) -> Result<(), Fault> {
     find(Request::Change, result).fault(doing, result).map_or(Ok(()), Err)
 }
@@ -93,25 +93,14 @@ pub(super) fn replication(doing: impl Fn() -> String, result: &LdapResult) -> Re
     find(Request::Replicate, result).fault(doing, result).map_or(Ok(()), Err)
 }
 
-/// Whether the rotator may reset a password, as an attempt shows that can't succeed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Probe {
-    /// The right is there.
-    Held,
-    /// It is not.
-    Missing,
-    /// The answer says neither; why, a fragment.
-    CantTell(String),
-}
-
-/// Reads the answer to a unicodePwd replaced by a value without quotes.
-#[cfg_attr(not(test), expect(dead_code, reason = "the adapter asks for no such thing yet"))]
-pub(super) fn reset_right(result: &LdapResult) -> Probe {
+/// What the answer to the probe (unicodePwd replaced by a value without quotes) says about the right to reset.
+pub(super) fn probe(doing: impl Fn() -> String, result: &LdapResult) -> Result<ResetRight, Fault> {
     let row = find(Request::Probe, result);
-    match row.verdict {
-        Verdict::Held => Probe::Held,
-        Verdict::Missing => Probe::Missing,
-        _ => Probe::CantTell(format!("{} ({})", row.sentence, words(result))),
+    match (row.verdict, row.fault(doing, result)) {
+        (Verdict::Held, _) => Ok(ResetRight::Held),
+        (Verdict::Missing, _) => Ok(ResetRight::Missing),
+        (Verdict::Later | Verdict::Unheard, Some(fault)) => Err(fault),
+        _ => Ok(ResetRight::Unknown(words(result))),
     }
 }
 
@@ -247,7 +236,7 @@ mod tests {
                 assert_eq!(reset(String::new, &answer).is_ok(), done, "{rc} {text}");
                 assert_eq!(change(String::new, &answer).is_ok(), done, "{rc} {text}");
                 assert_eq!(bind(&answer) == BindAnswer::Accepted, done, "{rc} {text}");
-                assert_ne!(reset_right(&answer), Probe::Held, "{rc} {text}");
+                assert_ne!(probe(String::new, &answer), Ok(ResetRight::Held), "{rc} {text}");
                 let _ = (replication(String::new, &answer), read(String::new, &answer));
             }
         }
@@ -275,7 +264,7 @@ mod tests {
         assert_eq!(meaning(reset, 1, "0000200E: busy"), Some(Meaning::Later));
         assert_eq!(meaning(reset, 0, "0000052D: a success all the same"), None);
         let old = change(|| "changing".to_owned(), &result(19, "00000056: whatever")).expect_err("it is refused");
-        assert!(old.meaning == Meaning::Refused && old.cause.contains("old password is wrong"), "{old}");
+        assert!(old.meaning == Meaning::Refused && old.cause.contains("password in use is another one"), "{old}");
     }
 
     #[test]
@@ -293,13 +282,16 @@ mod tests {
 
     #[test]
     fn the_probe_tells_the_right_from_its_absence_and_nothing_else() {
-        assert_eq!(reset_right(&result(53, "00002035: setup_io: …")), Probe::Held);
-        assert_eq!(reset_right(&result(50, "00002035: …")), Probe::Missing, "code 50 is an answer of its own");
-        assert_eq!(reset_right(&result(50, "")), Probe::Missing);
-        for (rc, text) in [(0, ""), (53, ""), (53, "0000202B: x"), (1, "00002035: x"), (51, ""), (80, "")] {
-            let answer = reset_right(&result(rc, text));
-            assert!(matches!(&answer, Probe::CantTell(why) if why.contains("LDAP")), "{rc} {text}: {answer:?}");
+        let probe = |rc, text| probe(|| "asking".to_owned(), &result(rc, text));
+        assert_eq!(probe(53, "00002035: setup_io: …"), Ok(ResetRight::Held));
+        assert_eq!(probe(50, "00002035: …"), Ok(ResetRight::Missing), "code 50 is an answer of its own");
+        assert_eq!(probe(50, ""), Ok(ResetRight::Missing));
+        for (rc, text) in [(53, ""), (53, "0000202B: x"), (1, "00002035: x"), (80, "")] {
+            let answer = probe(rc, text);
+            assert!(matches!(&answer, Ok(ResetRight::Unknown(why)) if why.contains("LDAP")), "{rc} {text}: {answer:?}");
         }
+        assert_eq!(probe(51, "").expect_err("it is busy").meaning, Meaning::Later);
+        assert_eq!(probe(0, "").expect_err("nobody may take it").meaning, Meaning::Broken);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(super) enum Lost {
 
 impl Lost {
     /// For requests that change nothing, both are the same.
-    fn cause(self) -> String {
+    pub(super) fn cause(self) -> String {
         match self {
             Self::NotSent(cause) | Self::Unanswered(cause) => cause,
         }
@@ -210,6 +210,20 @@ impl Connection {
             async move { ldap.modify(&dn, vec![Mod::Replace(attribute, HashSet::from([value]))]).await },
         )
         .await
+    }
+
+    /// Takes one value of an attribute away and adds another, in one request.
+    pub(super) async fn exchange(
+        &self,
+        dn: &str,
+        attribute: &str,
+        old: Octets,
+        new: Octets,
+    ) -> Result<LdapResult, Lost> {
+        let (mut ldap, dn) = (self.ldap.clone(), dn.to_owned());
+        let (out, into) = (Octets::of(attribute), Octets::of(attribute));
+        let changes = vec![Mod::Delete(out, HashSet::from([old])), Mod::Add(into, HashSet::from([new]))];
+        answered(MODIFY_LIMIT, async move { ldap.modify(&dn, changes).await }).await
     }
 
     /// Says goodbye. After a lost write, drop the connection instead: that cuts it.

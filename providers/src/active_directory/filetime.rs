@@ -1,5 +1,6 @@
 //! AD's two ways to write an instant.
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -20,9 +21,26 @@ pub(super) fn from_generalized_time(text: &str) -> Option<i64> {
     second.checked_mul(INTERVALS_PER_SECOND)?.checked_add(UNIX_EPOCH_AS_FILETIME)
 }
 
+/// An instant out of 100-nanosecond intervals since 1601; `None` when it is none (0) or out of range.
+pub(super) fn to_timestamp(intervals: i64) -> Option<Timestamp> {
+    if intervals <= 0 {
+        return None;
+    }
+    Timestamp::from_microsecond((intervals - UNIX_EPOCH_AS_FILETIME) / 10).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_comes_out_again() {
+        assert_eq!(
+            to_timestamp(134_397_027_830_000_000).map(|at| at.to_string()).as_deref(),
+            Some("2026-11-21T02:46:23Z")
+        );
+        assert_eq!((to_timestamp(0), to_timestamp(i64::MAX)), (None, None));
+    }
 
     #[test]
     fn reads_a_clock_and_nothing_else() {

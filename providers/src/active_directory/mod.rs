@@ -14,21 +14,23 @@ mod connection;
 mod endpoint;
 mod entry;
 mod filetime;
+mod lockout;
 mod logon;
+mod own_account;
+mod password;
 mod policy;
 mod topology;
 
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use zeroize::Zeroizing;
 
 use self::answer::BindAnswer;
 use self::connection::{Connection, Found, Lost, Octets};
 use self::endpoint::Endpoint;
 pub use self::logon::{LogonAnswer, logon};
 use self::topology::RootEntry;
-use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Meaning, Secret};
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret};
 use crate::tls;
 
 /// How to reach a domain, and as whom.
@@ -157,15 +159,6 @@ impl ActiveDirectory {
     }
 }
 
-/// The password in the form that unicodePwd wants: quoted, UTF-16LE.
-fn quoted_utf16(secret: &Secret) -> Zeroizing<Vec<u8>> {
-    let units = || std::iter::once(0x22).chain(secret.expose().encode_utf16()).chain(std::iter::once(0x22));
-    // The exact size beforehand: a buffer that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(units().count() * 2));
-    bytes.extend(units().flat_map(u16::to_le_bytes));
-    bytes
-}
-
 #[async_trait]
 impl Directory for ActiveDirectory {
     fn describe(&self) -> String {
@@ -193,22 +186,29 @@ impl Directory for ActiveDirectory {
     }
 
     async fn set_password(&self, dn: &str, dc: &str, secret: &Secret) -> Result<(), Fault> {
+        self.reset(dn, &self.endpoint(dc), secret).await
+    }
+
+    async fn change_password(&self, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
+        self.change(dn, &self.endpoint(dc), old, new).await
+    }
+
+    async fn reset_right(&self, dn: &str, dc: &str) -> Result<ResetRight, Fault> {
+        self.probe(dn, &self.endpoint(dc)).await
+    }
+
+    async fn lockout(&self, dn: &str, dc: &str) -> Result<Lockout, Fault> {
         let at = self.endpoint(dc);
-        let doing = || format!("setting the password of {dn} on {}", at.host);
-        if secret.expose().is_empty() {
-            return Err(Fault::broken(doing(), "the new password is empty"));
-        }
         let connection = self.log_on(&at).await?;
-        match connection.replace(dn, "unicodePwd", Octets(quoted_utf16(secret))).await {
-            Ok(result) => {
-                connection.close().await;
-                answer::reset(doing, &result)
-            }
-            Err(lost) => {
-                drop(connection);
-                Err(lost.fault(doing()))
-            }
-        }
+        let lockout = lockout::of(&connection, &at, dn).await;
+        connection.close().await;
+        lockout
+    }
+
+    async fn working_dc(&self, _dn: &str) -> Result<String, Fault> {
+        let (at, connection, _) = self.work(&mut Vec::new()).await?;
+        connection.close().await;
+        Ok(at.host)
     }
 
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
@@ -253,6 +253,13 @@ impl Directory for ActiveDirectory {
             // It may be under way; the fingerprint on the target is the proof, and asking twice does no harm.
             Err(Lost::NotSent(cause) | Lost::Unanswered(cause)) => Err(Fault::later(doing(), cause)),
         }
+    }
+
+    async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        let (_, connection, _) = self.work(&mut Vec::new()).await?;
+        let credential = own_account::credential(&connection, &self.bind_name, "password").await;
+        connection.close().await;
+        credential
     }
 }
 
@@ -301,10 +308,5 @@ mod tests {
             let fault = ActiveDirectory::new(bad).expect_err("it is refused");
             assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
         }
-    }
-
-    #[test]
-    fn a_password_is_quoted_and_little_endian() {
-        assert_eq!(quoted_utf16(&Secret::new("aé𝄞")).as_slice(), b"\"\0a\0\xe9\0\x34\xd8\x1e\xdd\"\0");
     }
 }

@@ -9,9 +9,8 @@ const COMPLEX: i64 = 0x1;
 /// Long enough for any policy that can be set, short enough for any consumer.
 const LENGTH_WHEN_UNREADABLE: u32 = 64;
 
-const DOMAIN: &[&str] = &["minPwdLength", "pwdProperties", "lockoutThreshold"];
-const FINE_GRAINED: &[&str] =
-    &["msDS-MinimumPasswordLength", "msDS-PasswordComplexityEnabled", "msDS-LockoutThreshold"];
+const DOMAIN: &[&str] = &["minPwdLength", "pwdProperties"];
+const FINE_GRAINED: &[&str] = &["msDS-MinimumPasswordLength", "msDS-PasswordComplexityEnabled"];
 
 /// The fine-grained policy where one applies, else the domain's. A policy that applies but can't be read is
 /// not an absent one: then the strictest is assumed, and a warning says so.
@@ -44,21 +43,16 @@ pub(super) async fn of(
     Ok(unreadable("domain, which can't be read".to_owned()))
 }
 
-/// `None` when the length can't be read. `names` are length, complexity, lockout threshold.
+/// `None` when the length can't be read. `names` are length and complexity.
 fn read(entry: &Entry, names: &[&str], source: &str) -> Option<PasswordPolicy> {
     let complexity = match entry.text(names[1]) {
         Some("FALSE") => false,
         Some(flags) => flags.parse::<i64>().map_or(true, |flags| flags & COMPLEX != 0),
         None => true,
     };
-    Some(PasswordPolicy {
-        length_min: entry.number(names[0])?.try_into().ok()?,
-        complexity,
-        lockout_threshold: entry.number(names[2]).and_then(|threshold| threshold.try_into().ok()),
-        source: source.to_owned(),
-    })
+    Some(PasswordPolicy { length_min: entry.number(names[0])?.try_into().ok()?, complexity, source: source.to_owned() })
 }
 
 fn unreadable(source: String) -> PasswordPolicy {
-    PasswordPolicy { length_min: LENGTH_WHEN_UNREADABLE, complexity: true, lockout_threshold: None, source }
+    PasswordPolicy { length_min: LENGTH_WHEN_UNREADABLE, complexity: true, source }
 }

@@ -2,10 +2,11 @@ use serde_json::json;
 
 use super::Settings;
 use super::document::Document;
+use super::own_token;
 use super::paths;
 use super::reply::{self, Asked, Seen, Written};
 use super::wire::{Effect, Reply, Wire};
-use crate::port::{Fault, Slot};
+use crate::port::{Fault, OwnCredential, Slot};
 
 /// How far back pending's versions are destroyed together with the last: more than the ten that a mount
 /// keeps by default, so that a candidate taken over does not survive in the history.
@@ -71,6 +72,13 @@ impl Entries {
         let body = json!({ "versions": (oldest..=version).collect::<Vec<_>>() }).to_string();
         let reply: Reply = self.wire.call(Effect::Write, &path, Some(body.into()), &doing).await?;
         reply::done(&reply, &Asked { doing: &doing, path: &path.join("/"), capabilities: "\"update\"" })
+    }
+
+    /// What the vault says about the token that all this is done with.
+    pub(super) async fn own_token(&self) -> Result<OwnCredential, Fault> {
+        let doing = "asking the vault about our own token";
+        let path: Vec<String> = own_token::PATH.split('/').map(str::to_owned).collect();
+        own_token::read(&self.wire.call(Effect::Read, &path, None, doing).await?, doing)
     }
 
     fn path(&self, api: &str, entry: &str) -> Vec<String> {

@@ -17,6 +17,7 @@
 
 mod document;
 mod entries;
+mod own_token;
 mod paths;
 mod reply;
 mod rounds;
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::port::{Attempt, Fault, Secret, SecretRef, Slot, Vault};
+use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault};
 use entries::Entries;
 
 /// How to reach the vault, and as whom.
@@ -85,5 +86,9 @@ impl Vault for HashicorpVault {
 
     async fn adopt(&self, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {
         rounds::adopt(&self.entries, name, secret).await
+    }
+
+    async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        self.entries.own_token().await
     }
 }

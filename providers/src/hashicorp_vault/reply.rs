@@ -104,7 +104,7 @@ fn errors(reply: &Reply) -> Option<String> {
 }
 
 /// What a reply that is not a success means.
-fn refusal(reply: &Reply, effect: Effect, asked: &Asked<'_>) -> Fault {
+pub(super) fn refusal(reply: &Reply, effect: Effect, asked: &Asked<'_>) -> Fault {
     let words = errors(reply);
     let said = match &words {
         Some(words) if !words.is_empty() => format!("HTTP {}: {words}", reply.status.as_u16()),

@@ -7,7 +7,7 @@ use super::clock::filetime;
 use super::domain::BindAnswer;
 use super::lab_handle::{Lab, Request};
 use super::store::Books;
-use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Secret};
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret};
 
 /// Length of a password that a person sets behind the tool.
 pub(super) const FOREIGN_PASSWORD_LENGTH: usize = 24;
@@ -59,6 +59,7 @@ impl LabDirectory {
         }
         Ok(AccountFacts {
             dn: account.dn.clone(),
+            sid: domain.sid(account),
             sam_account_name: account.name.clone(),
             display_name: account.display_name.clone(),
             dc: domain.controllers[domain.pdc_index()].host.clone(),
@@ -90,6 +91,26 @@ impl LabDirectory {
             let third = books.world.labels.see(&target.account, &random_password(FOREIGN_PASSWORD_LENGTH));
             books.world.domain(&doing)?.set(target.at, &target.account, &third, now);
         }
+        Ok(())
+    }
+
+    fn change(books: &mut Books, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
+        let doing = format!("changing the password of {dn} on {dc}");
+        if !Self::bind(books, dn, dc, old)? {
+            return Err(Fault::refused(&doing, "the old password is refused (data 52e)")
+                .hint("nothing was changed; store the password in use"));
+        }
+        let now = filetime(books.now);
+        let target = target(books, dn, dc, &doing)?;
+        let (was, digest) =
+            (books.world.labels.digest(&target.account, old), books.world.labels.digest(&target.account, new));
+        let domain = books.world.domain(&doing)?;
+        if let Some(violation) = domain.change_violation(target.at, &target.account, &was, &digest, new.expose()) {
+            return Err(Fault::refused(&doing, violation).hint("nothing was changed"));
+        }
+        let digest = books.world.labels.see(&target.account, new);
+        books.world.domain(&doing)?.set(target.at, &target.account, &digest, now);
+        books.world.count("directory-writes");
         Ok(())
     }
 
@@ -153,6 +174,41 @@ impl Directory for LabDirectory {
         self.lab.request(request.losing(lost), |books| Self::set(books, dn, dc, secret, &step)).await
     }
 
+    async fn change_password(&self, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
+        let request = Request::new("directory", format!("change_password at {dc}")).acting();
+        let lost = (request.step == "directory").then_some("directory-reply-lost");
+        self.lab.request(request.losing(lost), |books| Self::change(books, dn, dc, old, new)).await
+    }
+
+    async fn reset_right(&self, dn: &str, dc: &str) -> Result<ResetRight, Fault> {
+        let request = Request::new("directory", format!("reset_right at {dc}"));
+        let ask = |books: &mut Books| {
+            target(books, dn, dc, &format!("asking whether {dn} may be reset on {dc}"))?;
+            Ok(if books.faults.strikes("no-reset-right") { ResetRight::Missing } else { ResetRight::Held })
+        };
+        self.lab.request(request, ask).await
+    }
+
+    async fn lockout(&self, dn: &str, dc: &str) -> Result<Lockout, Fault> {
+        let request = Request::new("directory", format!("lockout at {dc}"));
+        let read = |books: &mut Books| {
+            let doing = format!("reading the lockout of {dn} on {dc}");
+            let now = filetime(books.now);
+            let target = target(books, dn, dc, &doing)?;
+            Ok(books.world.domain(&doing)?.lockout(target.at, &target.account, now))
+        };
+        self.lab.request(request, read).await
+    }
+
+    async fn working_dc(&self, dn: &str) -> Result<String, Fault> {
+        let request = Request::new("directory", "working_dc");
+        let read = |books: &mut Books| {
+            let domain = books.world.domain(&format!("finding the PDC emulator for {dn}"))?;
+            Ok(domain.controllers[domain.pdc_index()].host.clone())
+        };
+        self.lab.request(request, read).await
+    }
+
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
         let request = Request::new("directory", format!("accepts at {dc}"));
         self.lab.request(request, |books| Self::bind(books, dn, dc, secret)).await
@@ -169,5 +225,22 @@ impl Directory for LabDirectory {
             Ok(())
         };
         self.lab.request(request, bring).await
+    }
+
+    async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        let request = Request::new("directory", "own_credential");
+        self.lab.request(request, |_| Ok(own_credential("directory"))).await
+    }
+}
+
+/// The lab asks nobody who they are, and says so.
+pub(super) fn own_credential(holder: &str) -> OwnCredential {
+    OwnCredential {
+        holder: holder.to_owned(),
+        name: "the lab's rotator".to_owned(),
+        kind: "none".to_owned(),
+        set_at: None,
+        expires_at: None,
+        note: "the lab asks for no credential, so there is nothing that grows old".to_owned(),
     }
 }

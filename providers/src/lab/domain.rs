@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::clock::MINUTE;
-use crate::port::PasswordPolicy;
+use crate::port::{Lockout, PasswordPolicy};
 
 /// How long AD accepts the previous password over NTLM and simple binds (OldPasswordAllowedPeriod).
 const OLD_PASSWORD_ALLOWED_MINUTES: i64 = 60;
@@ -155,6 +155,42 @@ impl Domain {
         contained.then(|| "it contains a part of the account's name".to_owned())
     }
 
+    /// Why AD would refuse this change, in its own words: unlike a reset, a change shows the password in use and
+    /// obeys the history.
+    pub(super) fn change_violation(
+        &self,
+        at: usize,
+        name: &str,
+        old: &str,
+        new: &str,
+        password: &str,
+    ) -> Option<String> {
+        let history = &self.controllers[at].replicas.get(name)?.history;
+        if history.first().is_none_or(|current| current != old) {
+            return Some("00000056, the old password is not the one in use".to_owned());
+        }
+        if history.iter().any(|used| used == new) {
+            return Some("0000052D, the password was used before".to_owned());
+        }
+        self.violation(self.account(name)?, password).map(|violation| format!("0000052D, {violation}"))
+    }
+
+    /// How near the account is to being locked on one controller.
+    pub(super) fn lockout(&self, at: usize, name: &str, now: i64) -> Lockout {
+        let window = i64::from(self.policy.lockout_minutes) * MINUTE;
+        let replica = self.controllers[at].replicas.get(name);
+        let wrong = replica.map(|replica| if now - replica.wrong_at > window { 0 } else { replica.wrong_count });
+        let locked = self.account(name).is_some_and(|account| account.locked_until.is_some_and(|until| now < until));
+        Lockout { threshold: Some(self.policy.lockout_threshold), wrong, locked }
+    }
+
+    /// A security identifier for the account: the model's domain, and the account's place in it.
+    pub(super) fn sid(&self, account: &Account) -> String {
+        const FIRST_RELATIVE_ID: usize = 1104;
+        let place = self.accounts.iter().position(|other| other.name == account.name).unwrap_or_default();
+        format!("S-1-5-21-1111111111-2222222222-3333333333-{}", FIRST_RELATIVE_ID + place)
+    }
+
     /// Sets the password on one controller; the others learn of it after their lag. Repeating it with the
     /// same password is a set of its own, after which the one before is no longer the previous one.
     pub(super) fn set(&mut self, at: usize, name: &str, digest: &str, now: i64) {
@@ -238,7 +274,6 @@ impl Domain {
         PasswordPolicy {
             length_min: self.policy.length_min,
             complexity: self.policy.complexity,
-            lockout_threshold: Some(self.policy.lockout_threshold),
             source: "domain".to_owned(),
         }
     }

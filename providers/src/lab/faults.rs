@@ -12,7 +12,8 @@ use super::store::{Books, Store};
 use crate::port::{Fault, Slot};
 
 /// Every fault with a fixed name: how often it strikes by default, and what it does.
-const NAMED: [(&str, Option<u32>, &str); 15] = [
+const NAMED: [(&str, Option<u32>, &str); 16] = [
+    ("no-reset-right", None, "the rotator may not reset the account's password"),
     ("directory-refuses", None, "the directory refuses the new password as against its policy"),
     ("directory-reply-lost", Some(1), "the directory sets the password, its reply is lost"),
     ("seal-reply-lost", Some(1), "the directory sets the password a second time, its reply is lost"),

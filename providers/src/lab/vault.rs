@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
+use super::directory::own_credential;
 use super::lab_handle::{Lab, Request};
 use super::store::Books;
 use super::vault_books::slot_word;
-use crate::port::{Attempt, Fault, Secret, SecretRef, Slot, Vault};
+use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault};
 
 pub(super) struct LabVault {
     pub(super) lab: Lab,
@@ -82,5 +83,10 @@ impl Vault for LabVault {
             counted(books, answer)
         };
         self.lab.request(request, adopt).await
+    }
+
+    async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        let request = Request::new("vault", "own_credential");
+        self.lab.request(request, |_| Ok(own_credential("vault"))).await
     }
 }

@@ -7,6 +7,7 @@
 //! - no secret ever reaches an error, a log or a `Debug` output.
 
 mod connect_server;
+mod credential;
 mod directory;
 mod fault;
 mod secret;
@@ -16,7 +17,8 @@ mod vault;
 pub use connect_server::{
     ConnectServer, ConnectorFacts, ConnectorKind, ProofFacts, QuiesceMode, ServerFacts, ServiceFacts, SyncScheduler,
 };
-pub use directory::{AccountFacts, Directory, Fingerprint, PasswordPolicy};
+pub use credential::OwnCredential;
+pub use directory::{AccountFacts, Directory, Fingerprint, Lockout, PasswordPolicy, ResetRight};
 pub use fault::{Fault, Meaning};
 pub use secret::Secret;
 pub use vault::{Attempt, SecretRef, Slot, Vault};

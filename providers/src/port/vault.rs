@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, Secret};
+use super::{Fault, OwnCredential, Secret};
 
 /// Which of an account's three places in the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,4 +70,8 @@ pub trait Vault: Send + Sync {
     /// Makes `secret` current where the account has no current value yet (`adopt`, the lab's first day).
     /// A current value that is there already = `Refused`.
     async fn adopt(&self, name: &str, secret: &Secret) -> Result<SecretRef, Fault>;
+
+    /// The credential that this vault is worked on with. Reads only. An age that can't be read is no fault:
+    /// it is `None`, and the note says why.
+    async fn own_credential(&self) -> Result<OwnCredential, Fault>;
 }

@@ -5,6 +5,7 @@
 //! fails it. An argument selects the checks whose name contains it.
 
 mod checks;
+mod identity;
 mod proxy;
 mod world;
 
@@ -60,7 +61,7 @@ fn inside(folder: PathBuf) -> ExitCode {
     };
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let (mut passed, mut failed) = (0, Vec::new());
-    for (name, check) in checks::all() {
+    for (name, check) in identity::all().into_iter().chain(checks::all()) {
         if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
             continue;
         }

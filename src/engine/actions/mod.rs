@@ -5,6 +5,7 @@ mod converge;
 mod directory;
 mod discard;
 mod engine_password;
+mod own_logon;
 mod promote;
 mod prove;
 mod quiesce;
@@ -39,6 +40,7 @@ pub(super) async fn apply(scene: &Scene<'_>, step: &Step) -> Result<Acted, Fault
         Step::Engine { server, connector } => engine_password::apply(scene, server, connector).await,
         Step::Restart { server } => restart::apply(scene, server).await,
         Step::Prove { server, connector } => prove::apply(scene, server, connector).await,
+        Step::Logon => own_logon::apply(scene).await,
         Step::Promote => promote::apply(scene).await,
         Step::Release { server } => release::apply(scene, server).await,
         Step::Discard => discard::apply(scene).await,

@@ -5,7 +5,7 @@ mod mutants;
 mod search;
 mod world;
 
-use entra_rotator::rotation::{ConnectorUse, Inventory, Limits, OldPassword, Plan, ServerUse, plan};
+use entra_rotator::rotation::{ConnectorUse, Inventory, Limits, Method, OldPassword, Plan, ServerUse, plan};
 use providers::port::{Fingerprint, QuiesceMode};
 
 use search::{Shipped, explore};
@@ -30,6 +30,7 @@ fn case(name: &'static str, old: OldPassword, quiesce: QuiesceMode, servers: Vec
         dn: "CN=msol".into(),
         fingerprint: Fingerprint { dc: "dc1".into(), key_version: 1, password_last_set: 1, dc_time: 1 },
         old,
+        method: if servers.is_empty() { Method::Change } else { Method::Reset },
         servers,
         quiesce,
         repair,
@@ -37,7 +38,15 @@ fn case(name: &'static str, old: OldPassword, quiesce: QuiesceMode, servers: Vec
         takes_over: Vec::new(),
         length: 64,
         forbidden_names: Vec::new(),
-        limits: Limits { tries_max: 3, waits_max: 3, looks_max: 3, retry_ms: 1, retry_max_ms: 1 },
+        credentials: Vec::new(),
+        limits: Limits {
+            tries_max: 3,
+            waits_max: 3,
+            converge_tries_max: 3,
+            looks_max: 3,
+            retry_ms: 1,
+            retry_max_ms: 1,
+        },
     };
     let plan = plan(inventory).expect("a plan");
     let world = World::new(&plan, repair);
@@ -56,6 +65,7 @@ fn no_fault_breaks_a_promise() {
         (one_server("one server, scheduler disabled", OldPassword::Known, QuiesceMode::Disable), 4),
         (one_server("one server, old unknown", OldPassword::Unknown, QuiesceMode::Disable), 4),
         (case("repair", OldPassword::Unknown, QuiesceMode::Disable, vec![server("S1", false, &["c1"])], true), 4),
+        (case("the rotator's own account", OldPassword::Known, QuiesceMode::Gap, Vec::new(), false), 4),
         (case("active and staging", OldPassword::Known, QuiesceMode::Disable, with_staging, false), 2),
         (
             case(

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use entra_rotator::rotation::{
-    Decision, Direction, Event, Mark, OldPassword, Outcome, Plan, Progress, Seen, Side, Step, TurnedBy, Why, decide,
+    Decision, Direction, Event, Mark, Outcome, Plan, Progress, Seen, Side, Step, TurnedBy, Why, decide,
 };
 use jiff::Timestamp;
 use providers::port::{Fault, Meaning};
@@ -291,7 +291,7 @@ impl Search<'_> {
             Why::BudgetSpent { step: Step::Prove { .. } } => spent >= 1,
             Why::NotSeen { .. } | Why::BudgetSpent { .. } => spent >= 3 || node.world.deceived || !node.may_resume,
             Why::RollbackFailed { .. } => spent >= 2,
-            Why::ForwardOnly { .. } => spent >= 1 && self.plan.old == OldPassword::Unknown,
+            Why::ForwardOnly { .. } => spent >= 1 && self.plan.forward_only(),
             Why::JournalBehind { .. } => false,
         };
         (!justified).then_some("held without need")
@@ -306,8 +306,8 @@ impl Search<'_> {
             self.push(next);
         }
         let progress = &held.progress;
-        let allowed =
-            !progress.pivot_passed && progress.direction == Direction::Forward && self.plan.old == OldPassword::Known;
+        let forward_only = self.plan.forward_only() && progress.touched(&Step::Directory);
+        let allowed = !progress.pivot_passed && progress.direction == Direction::Forward && !forward_only;
         if held.may_roll_back && allowed {
             let event = Event::Turned { by: TurnedBy::Operator, why: "operator".into() };
             let mut next = self.next(&held, event, "rollback", 0);

@@ -1,6 +1,6 @@
 //! A model of the world small enough to be explored: who holds which password, and nothing else.
 
-use entra_rotator::rotation::{Direction, Plan, Progress, Side, Step};
+use entra_rotator::rotation::{Direction, Method, Plan, Progress, Side, Step};
 use providers::port::QuiesceMode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +42,8 @@ pub(super) struct World {
     pub scheduler: bool,
     disables: bool,
     repair: bool,
+    /// The directory is changed as the account itself, and takes no password that it had.
+    changes: bool,
     /// A person set a third password after the rotation began.
     pub third_set: bool,
     /// A look lied, or a call claimed success without effect: outages may then happen, lies may not.
@@ -91,6 +93,7 @@ impl World {
             scheduler: true,
             disables: plan.inventory.quiesce == QuiesceMode::Disable,
             repair,
+            changes: plan.inventory.method == Method::Change,
             third_set: false,
             deceived: false,
         }
@@ -161,6 +164,11 @@ impl World {
             Step::Quiesce { .. } => self.scheduler &= !self.disables,
             Step::Release { .. } => self.scheduler = true,
             Step::Directory | Step::Seal => {
+                if self.changes
+                    && (self.directory != self.current || target == self.directory || target == Password::Old)
+                {
+                    return Natural::Refused;
+                }
                 self.directory_previous = self.directory;
                 self.directory = target;
                 self.key_version += 1;
@@ -180,6 +188,14 @@ impl World {
                     engine.running = engine.stored;
                 }
                 self.restarted.push(server.clone());
+            }
+            Step::Logon => {
+                if self.key_version != self.key_version_known {
+                    return Natural::Foreign;
+                }
+                if !self.accepts(target) {
+                    return Natural::Refused;
+                }
             }
             Step::Promote => {
                 if self.key_version != self.key_version_known {

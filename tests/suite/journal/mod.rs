@@ -18,6 +18,7 @@ fn begun() -> Event {
         dn: "CN=msol,DC=contoso,DC=test".into(),
         fingerprint: print,
         old: OldPassword::Known,
+        method: entra_rotator::rotation::Method::Reset,
         servers: vec![ServerUse { server: "SYNC1".into(), staging: false, connectors: vec![used] }],
         quiesce: QuiesceMode::Gap,
         repair: false,
@@ -25,6 +26,7 @@ fn begun() -> Event {
         takes_over: Vec::new(),
         length: 64,
         forbidden_names: vec!["msol".into()],
+        credentials: Vec::new(),
         limits: Limits::default(),
     };
     Event::Begun {

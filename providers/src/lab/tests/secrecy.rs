@@ -87,3 +87,12 @@ fn requests_of_several_processes_do_not_overwrite_each_other() {
     assert_eq!(lines(&bench.dir).len(), usize::try_from(wanted).unwrap() + 4);
     assert!(live.starts_with('p'));
 }
+
+#[tokio::test]
+async fn the_lab_has_no_credential_of_its_own_and_says_so() {
+    let bench = Bench::new();
+    for own in [bench.directory().own_credential().await.unwrap(), bench.vault().own_credential().await.unwrap()] {
+        assert_eq!((own.kind.as_str(), own.set_at, own.expires_at), ("none", None, None));
+        assert!(own.note.contains("no credential"), "{own:?}");
+    }
+}
