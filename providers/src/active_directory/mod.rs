@@ -9,17 +9,22 @@
 
 mod account;
 mod answer;
+mod ber;
 mod certificate;
 mod connection;
+mod deadline;
 mod endpoint;
 mod entry;
 mod filetime;
 mod lockout;
 mod logon;
+mod message;
 mod own_account;
 mod password;
 mod policy;
+mod resolve;
 mod topology;
+mod wire;
 
 use std::path::PathBuf;
 

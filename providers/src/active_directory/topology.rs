@@ -1,10 +1,8 @@
 //! Which domain controller is which.
 
-use tokio::time::timeout;
-
-use super::connection::{Connection, Found, RESOLVE_LIMIT};
+use super::connection::{Connection, Found};
 use super::endpoint::Endpoint;
-use super::filetime;
+use super::{filetime, resolve};
 use crate::port::Fault;
 
 /// What a domain controller says about itself.
@@ -64,8 +62,7 @@ pub(super) async fn pdc_host(connection: &Connection, domain: &str) -> Result<St
 
 /// Whether the name has an address, as seen from here and now.
 pub(super) async fn resolves(host: &str, port: u16) -> bool {
-    let found = timeout(RESOLVE_LIMIT, tokio::net::lookup_host((host, port))).await;
-    found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.next().is_some()))
+    resolve::addresses(host, port).await.is_ok()
 }
 
 /// The distinguished name without its first part; commas behind a backslash don't count.
