@@ -70,6 +70,10 @@ impl Wire {
     /// be trusted is `Broken`.
     pub(super) async fn open(at: &Endpoint, config: &Arc<ClientConfig>) -> Result<Self, Fault> {
         let doing = || format!("connecting to the domain controller {at}");
+        if deadline::within(CONNECT_LIMIT).is_zero() {
+            return Err(Fault::later(doing(), "the time for this call is over")
+                .hint("see which of the domain controllers that were asked before are slow or unreachable"));
+        }
         let name = ServerName::try_from(at.host.clone()).map_err(|_| {
             Fault::broken(doing(), "its name can't stand in a certificate").hint("name it by its host name")
         })?;
