@@ -19,6 +19,9 @@ mod endpoint;
 mod entry;
 mod filetime;
 mod forest;
+mod identity;
+#[cfg_attr(not(feature = "kerberos"), path = "no_kerberos.rs")]
+mod kerberos;
 mod locator;
 mod lockout;
 mod logon;
@@ -37,6 +40,8 @@ use self::connection::{Connection, Found, Lost, Octets};
 pub use self::domain_controllers::DomainControllers;
 use self::domain_controllers::Source;
 use self::endpoint::Endpoint;
+use self::identity::Rotator;
+pub use self::identity::{Identity, PasswordSource};
 use self::locator::Locator;
 pub use self::logon::{LogonAnswer, logon};
 use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret};
@@ -49,10 +54,8 @@ pub struct Settings {
     pub controllers: DomainControllers,
     /// The CA that issued their certificates, in PEM form; `None` = the machine's trust store.
     pub ca_file: Option<PathBuf>,
-    /// The rotator's own account: distinguished name, user principal name or `DOMAIN\user`.
-    pub bind_name: String,
-    /// Its password.
-    pub bind_password: Secret,
+    /// Who the rotator is.
+    pub identity: Identity,
 }
 
 /// A domain, reached over LDAPS.
@@ -60,23 +63,17 @@ pub struct Settings {
 pub struct ActiveDirectory {
     source: Source,
     ca_file: Option<PathBuf>,
-    bind_name: String,
-    bind_password: Secret,
+    rotator: Rotator,
 }
 
 impl ActiveDirectory {
     /// Checks the settings without connecting. A url that is not `ldaps://`, no url, no CA certificate, no
     /// name or no password is `Broken`.
     pub fn new(settings: Settings) -> Result<Self, Fault> {
-        let doing = "reading the directory's settings";
         let source = Source::check(&settings.controllers)?;
-        if settings.bind_name.is_empty() || settings.bind_password.expose().is_empty() {
-            // LDAP would take this as a logon of nobody, and accept it.
-            return Err(Fault::broken(doing, "the rotator's own account has no name or no password"));
-        }
+        let rotator = Rotator::new(settings.identity)?;
         tls::client_config(settings.ca_file.as_deref())?;
-        let Settings { ca_file, bind_name, bind_password, .. } = settings;
-        Ok(Self { source, ca_file, bind_name, bind_password })
+        Ok(Self { source, ca_file: settings.ca_file, rotator })
     }
 
     /// Connects without a logon.
@@ -84,30 +81,23 @@ impl ActiveDirectory {
         Connection::open(at, &tls::client_config(self.ca_file.as_deref())?).await
     }
 
-    /// Connects and logs on as the rotator. A refused logon is `Broken`: it is our own account, and asking
-    /// again would lock it.
+    /// Connects and logs on as the rotator.
     async fn log_on(&self, at: &Endpoint) -> Result<Connection, Fault> {
         let connection = self.connect(at).await?;
-        let doing = || format!("logging on to {at} as the rotator's account {}", self.bind_name);
-        let fault = match connection.bind(&self.bind_name, &self.bind_password).await {
-            Ok(BindAnswer::Accepted) => return Ok(connection),
-            Ok(BindAnswer::WrongCredentials) => Fault::broken(doing(), "wrong name or password (52e)")
-                .hint("store the right password of the rotator's account before the next try: each wrong one counts"),
-            Ok(BindAnswer::Locked) => Fault::broken(doing(), "the account is locked out (775)")
-                .hint("find out who tries wrong passwords, then unlock it"),
-            Ok(BindAnswer::Barred(cause)) => Fault::broken(doing(), cause).hint("repair the rotator's account"),
-            Ok(BindAnswer::Busy(said)) => Fault::later(doing(), said),
-            Err(fault) => fault,
-        };
-        connection.close().await;
-        Err(fault)
+        match self.rotator.log_on(&connection, at).await {
+            Ok(()) => Ok(connection),
+            Err(fault) => {
+                connection.close().await;
+                Err(fault)
+            }
+        }
     }
 }
 
 #[async_trait]
 impl Directory for ActiveDirectory {
     fn describe(&self) -> String {
-        format!("Active Directory at {}, as {}", self.source.describe(), self.bind_name)
+        format!("Active Directory at {}, as {}", self.source.describe(), self.rotator.name())
     }
 
     async fn account(&self, locator: &str) -> Result<AccountFacts, Fault> {
@@ -222,7 +212,7 @@ impl Directory for ActiveDirectory {
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         let here = self.read_anywhere().await?;
-        let credential = own_account::credential(&here.connection, &self.bind_name, "password").await;
+        let credential = own_account::credential(&here.connection, self.rotator.credential()).await;
         here.connection.close().await;
         credential
     }
@@ -261,15 +251,24 @@ mod tests {
         Settings {
             controllers: DomainControllers::Listed(urls.iter().map(|&url| url.to_owned()).collect()),
             ca_file: Some(PathBuf::from("/nonexistent/ca.pem")),
-            bind_name: "rotator@contoso.test".to_owned(),
-            bind_password: Secret::new("p4ss-in-the-clear"),
+            identity: Identity::password("rotator@contoso.test", Secret::new("p4ss-in-the-clear")),
         }
     }
 
     #[test]
     fn unusable_settings_are_ours_and_show_no_password() {
-        let without_password = Settings { bind_password: Secret::new(""), ..settings(&["ldaps://dc1"]) };
-        for bad in [settings(&[]), settings(&["ldap://dc1"]), settings(&["ldaps://dc1"]), without_password] {
+        let as_whom = |name: &str, password: &str| Settings {
+            ca_file: None,
+            identity: Identity::password(name, Secret::new(password)),
+            ..settings(&["ldaps://dc1"])
+        };
+        for bad in [
+            settings(&[]),
+            settings(&["ldap://dc1"]),
+            settings(&["ldaps://dc1"]),
+            as_whom("r", ""),
+            as_whom("", "p4ss"),
+        ] {
             assert!(!format!("{bad:?}").contains("p4ss"));
             let fault = ActiveDirectory::new(bad).expect_err("it is refused");
             assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
