@@ -39,7 +39,7 @@ pub const SAMPLES: &[(&str, Option<&str>)] = &[
     ("$a = New-Object -TypeName System.Net.WebClient\n", Some("the type system.net.webclient")),
     ("$a = New-Object -TypeName $type\n", Some("the type that is made is written out")),
     ("param([System.Uri[]] $Name)\n$Name\n", Some("the type system.uri")),
-    ("[ValidateScript({ $true })] $a = 1\n", Some("the type validatescript")),
+    ("param([ValidateScript({ $true })] $Name)\n$Name\n", Some("the type validatescript")),
     // Another member.
     ("$a.Invoke('x')\n", Some("the member invoke")),
     ("$a.$name\n", Some("a member's name is written out")),
@@ -55,7 +55,7 @@ pub const SAMPLES: &[(&str, Option<&str>)] = &[
     ("$a = @(1, 2\n", Some("broken syntax")),
     ("$a = @{ A = 1; B }\n", Some("broken syntax")),
     ("$a = 1 +\n", Some("broken syntax")),
-    ("try {\n    $a\n}\n", Some("broken syntax")),
+    ("try {\n    $a\n}\n", Some("try without catch")),
     ("else {\n    $a\n}\n", Some("")),
     ("foreach ($a of $b) {\n    $a\n}\n", Some("broken syntax")),
     ("function {\n    $a\n}\n", Some("broken syntax")),

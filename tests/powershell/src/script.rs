@@ -17,6 +17,9 @@ const NEVER: [(&str, &str); 7] = [
     ("background_operator", "nothing runs in the background"),
 ];
 
+/// What a `try` needs one of.
+const ENDS_OF_TRY: [&str; 2] = ["catch_clauses", "finally_clause"];
+
 /// Every complaint about a script, each with its line.
 pub fn faults(text: &str, law: &Law) -> Vec<String> {
     let mut faults = Vec::new();
@@ -42,7 +45,7 @@ pub fn faults(text: &str, law: &Law) -> Vec<String> {
 }
 
 /// What is wrong with the syntax, by either parser.
-pub fn syntax(text: &str) -> Option<String> {
+fn syntax(text: &str) -> Option<String> {
     let Some(tree) = tree(text) else { return Some("1: the first parser gives no tree".to_owned()) };
     if tree.root_node().has_error() {
         return Some(format!("{}: the first parser (tree-sitter) finds broken syntax", first_error(tree.root_node())));
@@ -133,6 +136,10 @@ impl<'a> Judge<'a> {
                 self.named_type(node, &name);
             }
             "member_name" => self.member(node),
+            // Both parsers take it, PowerShell does not.
+            "try_statement" if !children(node).iter().any(|part| ENDS_OF_TRY.contains(&part.kind())) => {
+                self.fault(node, "try without catch or finally".to_owned());
+            }
             kind => {
                 if let Some((_, why)) = NEVER.iter().find(|(never, _)| *never == kind) {
                     self.fault(node, (*why).to_owned());
