@@ -3,7 +3,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use providers::active_directory::{ActiveDirectory, Settings};
+use providers::active_directory::{ActiveDirectory, DomainControllers, Identity, Settings};
 use providers::port::{Directory, Fault, Fingerprint, Secret};
 
 pub(crate) const ADDRESS: &str = "127.0.0.2";
@@ -64,10 +64,9 @@ impl World {
 
     pub(crate) fn settings(&self, sam: &str, urls: &[&str]) -> Settings {
         Settings {
-            urls: urls.iter().map(|&url| url.to_owned()).collect(),
+            controllers: DomainControllers::Listed(urls.iter().map(|&url| url.to_owned()).collect()),
             ca_file: Some(self.path("tls/ca.pem")),
-            bind_name: self.dn(sam).to_owned(),
-            bind_password: self.password(sam),
+            identity: Identity::password(self.dn(sam), self.password(sam)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
-use providers::active_directory::{ActiveDirectory, Settings};
+use providers::active_directory::{ActiveDirectory, DomainControllers, Identity, Settings};
 use providers::lab::ldaps::{Options, Serving, serve};
 use providers::lab::{AccountPlan, Lab, LabSetting, Rights, WorldPlan, faults};
 use providers::port::{AccountFacts, Directory, Fingerprint, Secret};
@@ -72,10 +72,9 @@ impl Bench {
 
     pub(crate) fn settings(&self, name: &str, password: &str) -> Settings {
         Settings {
-            urls: self.serving.urls(),
+            controllers: DomainControllers::Listed(self.serving.urls()),
             ca_file: Some(self.serving.ca_file().to_owned()),
-            bind_name: name.to_owned(),
-            bind_password: Secret::new(password),
+            identity: Identity::password(name, Secret::new(password)),
         }
     }
 
