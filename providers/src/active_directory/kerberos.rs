@@ -4,25 +4,32 @@
 //! itself from the client keytab that `KRB5_CLIENT_KTNAME` or krb5.conf's `default_client_keytab_name` names, and
 //! keeps it in `KRB5CCNAME`. On Windows it is the account that the process runs as, a gMSA at best.
 //!
-//! The logon is bound to the TLS connection (`tls-server-end-point`: a hash of the server's certificate), so it
-//! can't be relayed to another one, and asks for mutual authentication. It wants no second layer of encryption
-//! inside TLS; Active Directory allows that, and so it must be allowed where it is a choice (Samba: `ldap server
-//! require strong auth = allow_sasl_over_tls`).
+//! The logon is bound to the TLS connection (`channel_binding.rs`), so it can't be relayed to another one, and the
+//! domain controller has to prove who it is as well. No second layer of encryption is wanted inside TLS (RFC 4752);
+//! Active Directory allows that, and so it must be allowed where it is a choice (Samba: `ldap server require strong
+//! auth = allow_sasl_over_tls`).
 
 use std::thread;
 use std::time::Duration;
 
-use ldap3::{LdapError, LdapResult};
-use tokio::runtime::Handle;
+use cross_krb5::{ClientCtx, InitiateFlags, K5Ctx, PendingClientCtx, Step};
+use ldap3::LdapResult;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::answer::{self, BindAnswer};
-use super::certificate::plain_words;
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::identity::Denied;
+use super::{channel_binding, deadline};
 use crate::port::{Fault, Meaning};
+
+const MECHANISM: &str = "GSSAPI";
+/// saslBindInProgress (RFC 4511).
+const GO_ON: u32 = 14;
+/// "No security layer" (RFC 4752): in the server's offer one bit of the first byte, in the answer that byte. Without
+/// a layer, the three bytes behind it, the longest message in it, are zero.
+const NO_LAYER: u8 = 1;
 
 /// For the ticket, the service's ticket and the bind together. libkrb5 asks each KDC several times.
 const LOGON_LIMIT: Duration = Duration::from_secs(20);
@@ -45,36 +52,87 @@ pub(super) fn available() -> Result<(), Fault> {
 
 /// One logon, never repeated.
 pub(super) async fn log_on(connection: &Connection, at: &Endpoint) -> Result<(), Denied> {
-    let doing = || format!("logging on to {at} by Kerberos");
-    match timeout(LOGON_LIMIT, exchange(connection, at)).await {
-        Err(_) => {
-            let late = Fault::later(doing(), format!("Kerberos has no answer within {} s", LOGON_LIMIT.as_secs()));
-            Err(late.hint(NO_KDC_HINT).into())
-        }
-        Ok(Err(cause)) => Err(Fault::broken(doing(), cause).into()),
-        Ok(Ok(Ok(result))) => Ok(read(&result, doing())?),
-        Ok(Ok(Err(LdapError::GssapiOperationError(said)))) => Err(explain(&said, doing())),
-        Ok(Ok(Err(error))) => Err(Fault::later(doing(), plain_words(&error)).into()),
+    let doing = format!("logging on to {at} by Kerberos");
+    let limit = deadline::within(LOGON_LIMIT);
+    timeout(limit, exchange(connection, at, &doing)).await.unwrap_or_else(|_| {
+        let late = Fault::later(&doing, format!("Kerberos has no answer within {} s", limit.as_secs()));
+        Err(late.hint(NO_KDC_HINT).into())
+    })
+}
+
+/// RFC 4752: the ticket, the server's proof, then the layer.
+async fn exchange(connection: &Connection, at: &Endpoint, doing: &str) -> Result<(), Denied> {
+    let (context, token) = begin(connection, at, doing).await?;
+    let (result, proof) = connection.sasl(MECHANISM, Some(&token), doing).await?;
+    go_on(&result, doing)?;
+    let (mut context, token) = match context.step(&proof) {
+        Ok(Step::Finished((context, token))) => (context, token.map(|token| token.to_vec())),
+        Ok(Step::Continue(_)) => return Err(odd(doing, "it wants more messages than Kerberos has").into()),
+        Err(error) => return Err(explain(&format!("{error:#}"), doing)),
+    };
+    let (result, offer) = connection.sasl(MECHANISM, token.as_deref(), doing).await?;
+    go_on(&result, doing)?;
+    let offer = context.unwrap(&offer).map_err(|error| explain(&format!("{error:#}"), doing))?;
+    if offer.first().is_none_or(|layers| layers & NO_LAYER == 0) {
+        return Err(unsigned("it offers no logon without signing", doing).into());
+    }
+    let choice = context.wrap(false, &[NO_LAYER, 0, 0, 0]).map_err(|error| explain(&format!("{error:#}"), doing))?;
+    let (result, _) = connection.sasl(MECHANISM, Some(&choice), doing).await?;
+    Ok(read(&result, doing)?)
+}
+
+/// The context, and its first token for the server. libkrb5 blocks its thread while it asks the KDC, so it gets
+/// one of its own. That thread can't be stopped: when nobody waits any more, it ends with libkrb5's own limits.
+async fn begin(connection: &Connection, at: &Endpoint, doing: &str) -> Result<(PendingClientCtx, Vec<u8>), Denied> {
+    let binding = connection.certificate().await.as_deref().and_then(channel_binding::of);
+    if binding.is_none() {
+        tracing::debug!(%at, "there is no channel binding for the kind of the server's certificate");
+    }
+    let service = format!("ldap/{}", at.host);
+    let broken = |cause: &str| Fault::broken(doing, cause).hint("report it");
+    let permit = LOGONS.acquire().await.map_err(|_| broken("no logon is allowed any more"))?;
+    let (tell, told) = oneshot::channel();
+    let ask = move || {
+        // Inside TLS nothing is encrypted once more.
+        let flags = InitiateFlags::DISABLE_CONFIDENTIALITY;
+        let begun = ClientCtx::new(flags, None, &service, binding.as_deref());
+        // Nobody listens any more when the logon was given up.
+        let _ =
+            tell.send(begun.map(|(context, token)| (context, token.to_vec())).map_err(|error| format!("{error:#}")));
+        drop(permit);
+    };
+    thread::Builder::new()
+        .name("kerberos".to_owned())
+        .spawn(ask)
+        .map_err(|error| Fault::later(doing, format!("there is no thread for it: {error}")))?;
+    match told.await {
+        Ok(begun) => begun.map_err(|said| explain(&said, doing)),
+        Err(_) => Err(broken("libkrb5 ended without an answer").into()),
     }
 }
 
-/// libkrb5 blocks its thread while it waits for the network, so it gets one of its own. That thread can't be
-/// stopped: when nobody waits any more it ends with libkrb5's own limits.
-async fn exchange(connection: &Connection, at: &Endpoint) -> Result<Result<LdapResult, LdapError>, String> {
-    let permit = LOGONS.acquire().await.map_err(|e| e.to_string())?;
-    let (mut ldap, host, runtime) = (connection.ldap(), at.host.clone(), Handle::current());
-    let (answer, answered) = oneshot::channel();
-    let work = move || {
-        // Nobody listens any more when the logon was given up.
-        let _ = answer.send(runtime.block_on(ldap.sasl_gssapi_bind(&host)));
-        drop(permit);
-    };
-    thread::Builder::new().name("kerberos".to_owned()).spawn(work).map_err(|e| format!("no thread for it: {e}"))?;
-    answered.await.map_err(|_| "libkrb5 ended without an answer".to_owned())
+/// Everything but "go on" is an end here, success too: the server has not yet proved who it is, or has not yet
+/// heard which layer.
+fn go_on(result: &LdapResult, doing: &str) -> Result<(), Fault> {
+    if result.rc == GO_ON {
+        return Ok(());
+    }
+    read(result, doing)?;
+    Err(odd(doing, "it accepts the logon before its end"))
+}
+
+fn odd(doing: &str, cause: &str) -> Fault {
+    Fault::broken(doing, format!("the domain controller does not keep to the protocol: {cause}"))
+        .hint("find out what answers at this address")
+}
+
+fn unsigned(said: &str, doing: &str) -> Fault {
+    Fault::broken(doing, format!("the domain controller wants signing inside TLS too ({said})"))
+        .hint("let it accept SASL inside TLS; on Samba: ldap server require strong auth = allow_sasl_over_tls")
 }
 
 /// What the domain controller says to the ticket.
-fn read(result: &LdapResult, doing: String) -> Result<(), Fault> {
+fn read(result: &LdapResult, doing: &str) -> Result<(), Fault> {
     /// strongerAuthRequired (RFC 4511).
     const STRONGER_AUTH_REQUIRED: u32 = 8;
     /// SEC_E_BAD_BINDINGS, as Windows writes it behind `data`.
@@ -82,10 +140,7 @@ fn read(result: &LdapResult, doing: String) -> Result<(), Fault> {
     let (cause, hint) = match answer::bind(result) {
         BindAnswer::Accepted => return Ok(()),
         BindAnswer::Busy(said) => return Err(Fault::later(doing, said)),
-        _ if result.rc == STRONGER_AUTH_REQUIRED => (
-            format!("the domain controller wants signing inside TLS too ({})", answer::words(result)),
-            "let it accept SASL inside TLS; on Samba: ldap server require strong auth = allow_sasl_over_tls",
-        ),
+        _ if result.rc == STRONGER_AUTH_REQUIRED => return Err(unsigned(&answer::words(result), doing)),
         _ if result.text.contains(BAD_BINDINGS) => (
             format!("the channel binding does not fit ({})", answer::words(result)),
             "connect to the domain controller directly: something in between ends the TLS connection",
@@ -182,7 +237,7 @@ fn class(said: &str) -> Option<Class> {
 }
 
 /// A fault with the next step, out of libkrb5's or Windows' own words.
-fn explain(said: &str, doing: String) -> Denied {
+fn explain(said: &str, doing: &str) -> Denied {
     let said: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(CAUSE_CHARS_MAX).collect();
     let class = class(&said);
     let (cause, hint) = match class {
@@ -250,7 +305,7 @@ mod tests {
     #[test]
     fn only_a_wrong_key_counts_and_only_the_network_passes_by_itself() {
         let fault = |said: &str| {
-            let denied = explain(said, "logging on".to_owned());
+            let denied = explain(said, "logging on");
             (denied.counts, denied.fault)
         };
         let (counts, wrong) = fault("(Preauthentication failed)");
