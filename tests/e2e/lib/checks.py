@@ -133,4 +133,5 @@ def start(script, part, names):
 def show(child, part):
     for line in child.stdout:
         child.last = line.strip() or child.last
-        print(line if part is None else f"{part}: {line}", end="", flush=True)
+        # A skip has to be named at the beginning of a line.
+        print(line if part is None or line.startswith("skipped: ") else f"{part}: {line}", end="", flush=True)

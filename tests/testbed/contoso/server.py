@@ -16,10 +16,9 @@ from .tools import Failed, missing, tool, wait_until, with_samba, write_private
 START_SECONDS, STOP_SECONDS = 30, 10
 # What a client needs: LDAPS and Kerberos.
 THIN = ["ldap", "cldap", "kdc"]
-# What another domain controller needs on top. The consistency checker runs while the template is made and has nothing
-# to do later: the connections it made stand in the database.
+# What another domain controller needs on top. No consistency checker: the connections that it would make stand in the
+# template.
 REPLICATING = [*THIN, "rpc", "drepl", "dns"]
-JOINING = [*REPLICATING, "kcc"]
 PORTS = {"ldap": 636, "kdc": 88, "rpc": 135, "dns": 53}
 # Seconds: how often a server looks for changes to tell the other one of, and how often it asks for changes unbidden.
 NOTIFY_EACH_S, PULL_EACH_S = 1, 5
