@@ -7,13 +7,13 @@ seed are shared.
 import os
 import socket
 import sys
-from pathlib import Path
 
 from .certificates import make_leaf
 from .database import BASE, REALM, change, settings_dn
 from .server import (REPLICATING, START_SECONDS, await_start, begin, configuration, facts, kerberos, note, register,
                      running, stop)
-from .template import ADDRESS, PROVISION_SECONDS, SECOND_ADDRESS, copy, default_pair, default_template, prepare, template
+from .template import (ADDRESS, PROVISION_SECONDS, SECOND_ADDRESS, copy, default_pair, default_template, prepare,
+                       template)
 from .tools import TESTBED, TOOL_SECONDS, Failed, tool, wait_until, with_samba
 
 NAMES = ("dc1", "dc2")
@@ -66,9 +66,9 @@ def join(source, folder):
     try:
         await_start(begin(one, ADDRESS, REPLICATING), one, ADDRESS, REPLICATING)
         tool("samba-tool", "domain", "join", "contoso.test", "DC", f"--server={facts(one)['host']}", "-s", "/dev/null",
-             f"--targetdir={two}/state", f"--realm={REALM}", "--option=netbios name=DC2", f"--option=interfaces={SECOND_ADDRESS}/8",
-             "--option=bind interfaces only=yes", "--dns-backend=SAMBA_INTERNAL", "-Uadministrator",
-             seconds=PROVISION_SECONDS,
+             f"--targetdir={two}/state", f"--realm={REALM}", "--option=netbios name=DC2",
+             f"--option=interfaces={SECOND_ADDRESS}/8", "--option=bind interfaces only=yes", "--dns-backend=SAMBA_INTERNAL",
+             "-Uadministrator", seconds=PROVISION_SECONDS,
              env={"PASSWD_FILE": f"{folder}/secrets/administrator", "KRB5_CONFIG": f"{one}/run/krb5.conf"})
         # The server joined from an address that Samba takes for no address: its records are not there yet.
         register(one, "dc1", {"dc1": ADDRESS, "dc2": SECOND_ADDRESS})
