@@ -67,7 +67,8 @@ def join(source, folder):
         await_start(begin(one, ADDRESS, REPLICATING), one, ADDRESS, REPLICATING)
         tool("samba-tool", "domain", "join", "contoso.test", "DC", f"--server={facts(one)['host']}", "-s", "/dev/null",
              f"--targetdir={two}/state", f"--realm={REALM}", "--option=netbios name=DC2",
-             f"--option=interfaces={SECOND_ADDRESS}/8", "--option=bind interfaces only=yes", "--dns-backend=SAMBA_INTERNAL",
+             f"--option=interfaces={SECOND_ADDRESS}/8",
+             "--option=bind interfaces only=yes", "--dns-backend=SAMBA_INTERNAL",
              "-Uadministrator", seconds=PROVISION_SECONDS,
              env={"PASSWD_FILE": f"{folder}/secrets/administrator", "KRB5_CONFIG": f"{one}/run/krb5.conf"})
         # The server joined from an address that Samba takes for no address: its records are not there yet.
