@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use providers::active_directory::{self, ActiveDirectory};
+use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{Config, Quiesce, ServerKind, VaultKind};
+use crate::config::{AccountKind, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
 use crate::engine::{Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
 use crate::rotation::{Event, Limits, Method};
@@ -85,12 +85,6 @@ impl World {
 
     /// What a configuration describes.
     pub fn of_config(config: &Config) -> Result<Self, Fault> {
-        let directory = ActiveDirectory::new(active_directory::Settings {
-            urls: config.directory.urls.clone(),
-            ca_file: config.directory.ca_file.clone(),
-            bind_name: config.directory.bind_name.clone(),
-            bind_password: config.directory.bind_password.read("the rotator's password for the directory")?,
-        })?;
         let vault: Arc<dyn Vault> = match config.vault.kind {
             VaultKind::Hashicorp => Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
                 url: config.vault.url.clone(),
@@ -100,6 +94,14 @@ impl World {
                 token: config.vault.token.read("the vault's token")?,
             })?),
         };
+        let directory = ActiveDirectory::new(active_directory::Settings {
+            controllers: match &config.directory.domain {
+                Some(domain) => DomainControllers::Discovered { domain: domain.clone(), port: config.directory.port },
+                None => DomainControllers::Listed(config.directory.urls.clone().unwrap_or_default()),
+            },
+            ca_file: config.directory.ca_file.clone(),
+            identity: identity(&config.directory, &vault)?,
+        })?;
         let mut labs = Vec::new();
         let mut servers: BTreeMap<String, Arc<dyn ConnectServer>> = BTreeMap::new();
         for server in &config.server {
@@ -119,11 +121,16 @@ impl World {
         let wishes = config.account.iter().map(|account| Wish {
             locator: account.directory_name.clone(),
             vault_name: account.vault_name.clone(),
+            method: match account.kind {
+                AccountKind::Connector => Method::Reset,
+                AccountKind::Own => Method::Change,
+            },
             servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
             length: account.length,
             quiesce: match account.quiesce {
                 Quiesce::Gap => QuiesceMode::Gap,
             },
+            limits: Limits::default().converging_for(config.directory.converge_limit_s),
             ..wish(account.name.clone())
         });
         Ok(Self {
@@ -152,6 +159,23 @@ impl World {
     fn watched(&self, journal: SqliteJournal) -> Box<dyn Journal> {
         if self.labs.is_empty() { Box::new(journal) } else { Box::new(LabJournal { journal, labs: self.labs.clone() }) }
     }
+}
+
+/// Who the rotator is in the directory.
+fn identity(directory: &DirectoryConfig, vault: &Arc<dyn Vault>) -> Result<Identity, Fault> {
+    let (name, password) = match (directory.logon, &directory.bind_name, &directory.bind_password) {
+        (Logon::Kerberos, ..) => return Ok(Identity::Kerberos),
+        (Logon::Password, Some(name), Some(password)) => (name, password),
+        // The file's own schema asks for both.
+        (Logon::Password, ..) => {
+            return Err(Fault::broken("reading the directory's settings", "bind_name or bind_password is missing"));
+        }
+    };
+    let password = match &password.vault {
+        Some(at) => PasswordSource::InVault { vault: Arc::clone(vault), name: at.clone() },
+        None => PasswordSource::Given(password.outside_the_vault().read("the rotator's password for the directory")?),
+    };
+    Ok(Identity::Password { name: name.clone(), password })
 }
 
 fn wish(account: String) -> Wish {

@@ -7,6 +7,8 @@ pub mod port;
 
 #[cfg(feature = "active-directory")]
 pub mod active_directory;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "hashicorp-vault")]
 pub mod hashicorp_vault;
 #[cfg(feature = "lab")]

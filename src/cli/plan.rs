@@ -1,3 +1,4 @@
+use providers::port::OwnCredential;
 use serde::Serialize;
 
 use super::arguments::{Global, Selection};
@@ -26,6 +27,8 @@ struct Shown {
     /// The last step that can be undone.
     pivot: String,
     steps: Vec<ShownStep>,
+    /// What the tool itself works with, and since when.
+    credentials: Vec<OwnCredential>,
     warnings: Vec<String>,
 }
 
@@ -95,6 +98,7 @@ fn shown(prepared: Prepared, vault: String, directory: String) -> Shown {
         vault,
         directory,
         old_password: plan.old,
+        credentials: plan.inventory.credentials,
         warnings,
     }
 }
@@ -111,6 +115,17 @@ fn text(plan: &Shown) -> String {
             lines.push("      ---- up to here everything is put back when a step fails; from here on it only goes forward ----".into());
         }
     }
+    lines.extend(plan.credentials.iter().map(|own| format!("  own credential: {}", credential(own))));
     lines.extend(plan.warnings.iter().map(|warning| format!("  note: {warning}")));
     lines.join("\n")
+}
+
+/// `directory: CN=rotator,…: password, set at 2026-09-01T…`
+pub(super) fn credential(own: &OwnCredential) -> String {
+    let mut parts = vec![own.kind.clone()];
+    parts.extend(own.set_at.map(|at| format!("set at {at:.0}")));
+    parts.extend(own.expires_at.map(|at| format!("ends at {at:.0}")));
+    parts.extend((!own.note.is_empty()).then(|| own.note.clone()));
+    let name = if own.name.is_empty() { String::new() } else { format!(", {}", own.name) };
+    format!("{}{name}: {}", own.holder, parts.join(", "))
 }

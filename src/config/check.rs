@@ -115,15 +115,29 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
         | ValidationErrorKind::MaxProperties { .. }
             if is_secret =>
         {
-            format!(
-                "`{key}` must be a reference: {{ file = … }}, {{ env = … }} or {{ credential = … }}; secrets never stand here"
-            )
+            let forms = match key {
+                "bind_password" => "{ file = … }, { env = … }, { credential = … } or { vault = … }",
+                _ => "{ file = … }, { env = … } or { credential = … }",
+            };
+            format!("`{key}` must be a reference: {forms}; secrets never stand here")
+        }
+        _ if key == "logon" => format!("`{key}` must be \"password\" or \"kerberos\""),
+        ValidationErrorKind::FalseSchema if key.starts_with("bind_") => {
+            format!("`{key}` has no place beside logon = \"kerberos\": the ticket says who the rotator is")
         }
         ValidationErrorKind::Pattern { pattern } if pattern.starts_with("^ldaps") => {
             format!("`{key}` must be ldaps://HOST or ldaps://HOST:PORT; a password never goes over plain LDAP")
         }
         ValidationErrorKind::Pattern { pattern } if pattern.starts_with("^https") => {
             format!("`{key}` must begin with https://; a password never goes over plain HTTP")
+        }
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
+            if key == "directory" =>
+        {
+            "`directory` needs either `urls`, or `domain` (with `port`, where it is not 636)".to_owned()
+        }
+        ValidationErrorKind::Pattern { .. } if key.starts_with("vault") => {
+            format!("`{key}` must be a path in the vault: no white space, and no / at its ends")
         }
         _ => format!("`{key}`: {}", error.masked_with("the value")),
     }
@@ -134,6 +148,11 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
     let mut faults = Vec::new();
     let list = |key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).map(str::to_owned);
+    if !cfg!(feature = "kerberos") && value.pointer("/directory/logon").is_some_and(|logon| logon == "kerberos") {
+        let what = "this program is built without Kerberos: build it with `--features kerberos`, or log on with \
+                    `bind_name` and `bind_password`";
+        faults.push(("/directory/logon".to_owned(), what.to_owned()));
+    }
     let mut servers = BTreeSet::new();
     for (index, server) in list("server").iter().enumerate() {
         if let Some(name) = text(server, "name")
@@ -150,6 +169,26 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             {
                 faults.push((format!("/account/{index}/{key}"), format!("a second account has the {key} `{name}`")));
             }
+        }
+    }
+    let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
+    for (index, account) in list("account").iter().enumerate() {
+        let mut fault = |key: &str, what: String| faults.push((format!("/account/{index}{key}"), what));
+        let own = text(account, "kind").as_deref() == Some("self");
+        let used = account.get("servers").and_then(Value::as_array).is_some_and(|servers| !servers.is_empty());
+        match (own, used) {
+            (true, true) => fault("/servers", "no server uses the rotator's own account: leave `servers` out".into()),
+            (false, false) => fault("", "`servers` is missing or empty: name the servers that use the account".into()),
+            _ => {}
+        }
+        if own && text(account, "vault_name").as_deref() != bind_password {
+            let name = text(account, "vault_name").unwrap_or_default();
+            fault(
+                "/kind",
+                format!(
+                    "the rotator's own account is rotated in the vault, so its password must be read from there: `bind_password = {{ vault = \"{name}\" }}` in [directory]"
+                ),
+            );
         }
     }
     for (index, account) in list("account").iter().enumerate() {
@@ -249,6 +288,60 @@ servers = [{ server = "SYNC1" }]
         21: there is no [[server]] `SYNC9`
         ");
         assert!(!told.join("").contains("hunter2"), "a value was shown");
+    }
+
+    #[test]
+    fn domain_controllers_are_listed_or_found_and_never_both() {
+        let urls = "urls = [\"ldaps://dc1.contoso.test\"]";
+        let with = |lines: &str| GOOD.replace(urls, lines);
+        let config = parse(&with("domain = \"contoso.test\"\nport = 6360")).expect("no fault");
+        assert_eq!((config.directory.domain.as_deref(), config.directory.port), (Some("contoso.test"), Some(6360)));
+        assert!(parse(&with("domain = \"contoso.test\"")).is_ok());
+        let both = format!("{urls}\ndomain = \"contoso.test\"");
+        let needless_port = format!("{urls}\nport = 636");
+        for lines in ["", "port = 636", &both, &needless_port] {
+            assert_eq!(
+                faults(&with(lines)),
+                ["4: `directory` needs either `urls`, or `domain` (with `port`, where it is not 636)"],
+                "{lines}"
+            );
+        }
+        for wrong in
+            ["domain = \"\"", "domain = \"con toso\"", "domain = \"a..b\"", "domain = \"contoso.test\"\nport = 0"]
+        {
+            assert_eq!(faults(&with(wrong)).len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_rotators_own_password_may_lie_in_the_vault_and_the_token_may_not() {
+        let in_vault = GOOD.replace("{ file = \"/run/rotator\" }", "{ vault = \"entra/rotator\" }");
+        let password = parse(&in_vault).expect("no fault").directory.bind_password.expect("it is there");
+        assert_eq!(password.vault.as_deref(), Some("entra/rotator"));
+        insta::assert_snapshot!(faults(&in_vault.replace("entra/rotator", "/entra")).join("\n"), @"7: `vault` must be a path in the vault: no white space, and no / at its ends");
+        insta::assert_snapshot!(faults(&in_vault.replace("vault = \"entra", "env = \"A\", vault = \"entra")).join("\n"), @"7: `bind_password` must be a reference: { file = … }, { env = … }, { credential = … } or { vault = … }; secrets never stand here");
+        insta::assert_snapshot!(faults(&in_vault.replace("{ credential = \"token\" }", "{ vault = \"entra/token\" }")).join("\n"), @"11: unknown key `vault`");
+    }
+
+    #[test]
+    fn kerberos_takes_the_place_of_name_and_password() {
+        let named = GOOD.replace("bind_name", "logon = \"kerberos\"\nbind_name");
+        let nameless: String = named.split_inclusive('\n').filter(|line| !line.starts_with("bind_")).collect();
+        let told =
+            |text: &str| parse(text).err().unwrap_or_default().into_iter().map(|(_, what)| what).collect::<Vec<_>>();
+        let built_without = "this program is built without Kerberos";
+        assert_eq!(told(&nameless).iter().any(|what| what.starts_with(built_without)), !cfg!(feature = "kerberos"));
+        let others: Vec<_> = told(&named).into_iter().filter(|what| !what.starts_with(built_without)).collect();
+        insta::assert_snapshot!(others.join("\n"), @r#"
+        `bind_name` has no place beside logon = "kerberos": the ticket says who the rotator is
+        `bind_password` has no place beside logon = "kerberos": the ticket says who the rotator is
+        "#);
+        let unnamed: String = GOOD.split_inclusive('\n').filter(|line| !line.starts_with("bind_")).collect();
+        insta::assert_snapshot!(told(&unnamed).join("\n"), @r"
+        the key `bind_name` is missing here
+        the key `bind_password` is missing here
+        ");
+        insta::assert_snapshot!(told(&GOOD.replace("bind_name", "logon = \"ntlm\"\nbind_name")).join("\n"), @r#"`logon` must be "password" or "kerberos""#);
     }
 
     #[test]

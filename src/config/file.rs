@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::SecretRef;
+use super::{OwnPasswordRef, SecretRef};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -31,20 +31,64 @@ pub struct JournalConfig {
     pub file: PathBuf,
 }
 
-/// Active Directory, over LDAPS.
+/// How the rotator logs on to the directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Logon {
+    /// A simple bind over LDAPS, with `bind_name` and `bind_password`.
+    #[default]
+    Password,
+    /// Kerberos, with the keytab or the managed service account that the process runs with. Needs a program
+    /// that was built with the feature `kerberos`.
+    Kerberos,
+}
+
+/// Active Directory, over LDAPS. Its domain controllers are listed, or found by DNS.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "oneOf" = [
+        { "required": ["urls"], "properties": { "domain": false, "port": false } },
+        { "required": ["domain"], "properties": { "urls": false } },
+    ],
+    "if" = { "required": ["logon"], "properties": { "logon": { "const": "kerberos" } } },
+    "then" = { "properties": { "bind_name": false, "bind_password": false } },
+    "else" = { "required": ["bind_name", "bind_password"] },
+))]
 pub struct DirectoryConfig {
-    /// Domain controllers, `ldaps://HOST` or `ldaps://HOST:PORT`. Plain LDAP is not possible.
+    /// Domain controllers, `ldaps://HOST` or `ldaps://HOST:PORT`, in the order to try; the first one tells the
+    /// domain. Plain LDAP is not possible.
     #[schemars(length(min = 1), inner(regex(pattern = "^ldaps://[^/]+/?$")))]
-    pub urls: Vec<String>,
+    pub urls: Option<Vec<String>>,
+    /// The domain's DNS name, instead of `urls`: its domain controllers are found by DNS, as Windows does.
+    #[schemars(length(max = 253), regex(pattern = "^[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*\\.?$"))]
+    pub domain: Option<String>,
+    /// The port of LDAPS on the domain controllers found by DNS; without it 636.
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
     /// Certificate authority to trust, PEM; without it the machine's trust store.
     pub ca_file: Option<PathBuf>,
-    /// The rotator's own account: distinguished name, user principal name or DOMAIN\user.
-    #[schemars(length(min = 1))]
-    pub bind_name: String,
-    /// Its password, by reference.
-    pub bind_password: SecretRef,
+    /// How the rotator logs on.
+    #[serde(default)]
+    pub logon: Logon,
+    /// The rotator's own account: distinguished name, user principal name or DOMAIN\user. Only with a password.
+    // `with`: TOML has no null, and without it a fault inside would only be told as one of the whole.
+    #[serde(default)]
+    #[schemars(with = "String", skip_serializing_if = "Option::is_none", length(min = 1))]
+    pub bind_name: Option<String>,
+    /// Its password, by reference. Only with a password.
+    #[serde(default)]
+    #[schemars(with = "OwnPasswordRef", skip_serializing_if = "Option::is_none")]
+    pub bind_password: Option<OwnPasswordRef>,
+    /// How long a rotation waits until a connector's domain controller has a reset, in seconds. Nothing is broken
+    /// meanwhile; when it is over, everything is put back.
+    #[serde(default = "default_converge_limit_s")]
+    #[schemars(range(min = 1, max = 14400))]
+    pub converge_limit_s: u32,
+}
+
+fn default_converge_limit_s() -> u32 {
+    900
 }
 
 /// The kinds of vault.
@@ -106,6 +150,9 @@ pub struct ServerConfig {
 pub enum AccountKind {
     /// An AD DS connector account.
     Connector,
+    /// The rotator's own account in the directory: changed as itself, used by no server.
+    #[serde(rename = "self")]
+    Own,
 }
 
 /// How sync is kept out of the way.
@@ -138,8 +185,8 @@ pub struct AccountConfig {
     /// How sync is kept out of the way.
     #[serde(default)]
     pub quiesce: Quiesce,
-    /// The servers that use it.
-    #[schemars(length(min = 1))]
+    /// The servers that use it; none for the rotator's own account.
+    #[serde(default)]
     pub servers: Vec<UseConfig>,
 }
 

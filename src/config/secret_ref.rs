@@ -54,6 +54,30 @@ impl SecretRef {
     }
 }
 
+/// Where the rotator's own password for the directory is found. Exactly one of the four.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub struct OwnPasswordRef {
+    /// A file; one line feed at its end does not count.
+    pub file: Option<PathBuf>,
+    /// The name of an environment variable.
+    pub env: Option<String>,
+    /// The name of a systemd credential (in $CREDENTIALS_DIRECTORY).
+    pub credential: Option<String>,
+    /// Its path in the vault, below the mount. Read anew for each logon: current, or else pending.
+    #[serde(default)]
+    #[schemars(with = "String", skip_serializing_if = "Option::is_none", regex(pattern = "^[^/\\s][^\\s]*[^/\\s]$"))]
+    pub vault: Option<String>,
+}
+
+impl OwnPasswordRef {
+    /// The reference as one that does not need the vault.
+    pub fn outside_the_vault(&self) -> SecretRef {
+        SecretRef { file: self.file.clone(), env: self.env.clone(), credential: self.credential.clone() }
+    }
+}
+
 fn read_file(path: &std::path::Path) -> std::io::Result<String> {
     let length = std::fs::metadata(path)?.len();
     if length > SECRET_BYTES_MAX {

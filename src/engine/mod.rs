@@ -4,6 +4,7 @@
 //! what an action may know; `logon` keeps the lockout's budget; `actions` has one file for each step.
 
 mod actions;
+mod credentials;
 mod drive;
 mod logon;
 mod ports;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use providers::port::{ConnectorKind, Fault, Fingerprint, Meaning, QuiesceMode, ResetRight, Slot, step_scope};
 
-use super::{Ports, logon};
+use super::{Ports, credentials, logon};
 use crate::password::Rules;
 use crate::rotation::{ConnectorUse, Inventory, Limits, Method, OldPassword, Plan, ServerUse, plan};
 
@@ -131,6 +131,8 @@ async fn look_around(
     if !refusals.is_empty() {
         return Err(Refusal::Refused(refusals));
     }
+    let credentials = credentials::own(ports).await;
+    warnings.extend(credentials::warnings(&credentials, ports.clock.now()));
     let inventory = Inventory {
         account: wish.account.clone(),
         vault_name: wish.vault_name.clone(),
@@ -145,6 +147,7 @@ async fn look_around(
         takes_over: if wish.repair { pending.into_iter().collect() } else { Vec::new() },
         length: rules.length,
         forbidden_names: rules.forbidden,
+        credentials,
         limits: wish.limits.clone(),
     };
     let plan = plan(inventory).map_err(|none| Refusal::Refused(vec![none.to_string()]))?;

@@ -7,9 +7,17 @@ pub const LENGTH_DEFAULT: u32 = 64;
 /// the same limit keeps a connector's password usable everywhere.
 pub const LENGTH_MAX: u32 = 126;
 
-/// The shortest name part that AD's complexity rule looks for (Microsoft: "Password must meet complexity
-/// requirements").
+/// The shortest name part that AD's complexity rule looks for. The rule, from Microsoft's "Strong Password
+/// Enforcement and Passfilt.dll" (win32/secmgmt) and "Password must meet complexity requirements": neither the
+/// whole sAMAccountName nor the displayName may stand in the password, whatever the case; the displayName is
+/// split at commas, periods, dashes or hyphens, underscores, spaces, pound signs and tabs, and each part is
+/// looked for; names and parts of fewer than three characters are not.
 const NAME_PART_MIN: usize = 3;
+
+/// Where a displayName is split. Which dashes Microsoft means it does not say: splitting at all of them forbids
+/// more, and never less, since a password is made of ASCII.
+const SEPARATORS: [char; 12] =
+    [',', '.', '-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}', '_', ' ', '\u{a0}', '#', '\t'];
 
 /// What a password for one account must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +52,16 @@ impl Rules {
         if length > LENGTH_MAX {
             return Err(Unfit::TooLong { asked: length });
         }
-        let separators = [' ', ',', '.', '\t', '-', '_', '#'];
-        let forbidden = std::iter::once(sam_account_name)
-            .chain(display_name.split(separators))
-            .filter(|name| name.chars().count() >= NAME_PART_MIN)
-            .map(str::to_lowercase)
-            .collect();
+        let names = [sam_account_name, display_name].into_iter().chain(display_name.split(SEPARATORS));
+        let mut forbidden: Vec<String> = Vec::new();
+        for name in names.filter(|name| name.chars().count() >= NAME_PART_MIN) {
+            // Case is compared by its own rules there: a letter like the long s has only its capital in ASCII.
+            for form in [name.to_lowercase(), name.to_uppercase().to_lowercase()] {
+                if !forbidden.contains(&form) {
+                    forbidden.push(form);
+                }
+            }
+        }
         Ok(Self { length, forbidden })
     }
 
@@ -86,6 +98,19 @@ mod tests {
     #[test]
     fn names_are_split_as_ad_splits_them() {
         let rules = Rules::new(None, &policy(7), "MSOL_1a", "Jo Sync-Konto,ab.Ops_x").expect("rules");
-        assert_eq!(rules.forbidden, ["msol_1a", "sync", "konto", "ops"]);
+        assert_eq!(rules.forbidden, ["msol_1a", "jo sync-konto,ab.ops_x", "sync", "konto", "ops"]);
+    }
+
+    #[test]
+    fn short_names_are_not_looked_for_and_long_ones_in_any_case() {
+        let forbidden = |sam, display| Rules::new(None, &policy(7), sam, display).expect("rules").forbidden;
+        // Microsoft's own example: the initial is ignored.
+        assert_eq!(forbidden("eh", "Erin M. Hagens"), ["erin m. hagens", "erin", "hagens"]);
+        assert_eq!(forbidden("ab", "a-b"), ["a-b"], "the whole name counts, even where no part does");
+        assert_eq!(forbidden("x", "tab\tone#two\u{2013}six"), ["tab\tone#two\u{2013}six", "tab", "one", "two", "six"]);
+        assert_eq!(forbidden("x", "MÜ\u{17f}ync"), ["mü\u{17f}ync", "müsync"]);
+        let rules = Rules::new(None, &policy(7), "Erin", "").expect("rules");
+        let with = |part: &str| format!("Aa1!{part}{}", "x".repeat(60 - part.len()));
+        assert!(rules.are_met_by(&with("eri")) && !rules.are_met_by(&with("eRIN")));
     }
 }

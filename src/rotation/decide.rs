@@ -56,7 +56,11 @@ enum Next {
 fn advance(plan: &Plan, progress: &Progress, index: usize, now: Timestamp) -> Next {
     let (step, mark) = (&progress.route[index], &progress.marks[index]);
     let limits = &plan.inventory.limits;
-    let tries_max = if step.waits_for_the_world() { limits.waits_max } else { limits.tries_max };
+    let tries_max = match step {
+        Step::Converge { .. } => limits.converge_tries_max,
+        _ if step.waits_for_the_world() => limits.waits_max,
+        _ => limits.tries_max,
+    };
     if mark.looks >= limits.looks_max {
         return if mark.touched { Next::Stop(Why::NotSeen { step: step.clone() }) } else { Next::Exhausted };
     }
@@ -92,9 +96,7 @@ fn pause(plan: &Plan, since: Timestamp, failures: u32, now: Timestamp) -> Option
     if failures == 0 {
         return None;
     }
-    let limits = &plan.inventory.limits;
-    let doubled = u64::from(limits.retry_ms) << (failures - 1).min(16);
-    let length = SignedDuration::from_millis(doubled.min(u64::from(limits.retry_max_ms)) as i64);
+    let length = SignedDuration::from_millis(plan.inventory.limits.pause_ms(failures) as i64);
     let until = since.checked_add(length).unwrap_or(since);
     (now < until).then_some(until)
 }

@@ -1,41 +1,16 @@
-//! What a domain controller's answers mean. The leading hex of the diagnostic text goes before the LDAP
-//! code: Windows and Samba give the same reason under different codes (a policy violation is 53 there and
-//! 19 here, and 0000052D on both).
+//! What a domain controller's answers mean: the table in `answer/table.rs`, asked once for each kind of request.
+//!
+//! Every answer means something. To a write, one that the table does not name is `Unclear`; nothing is inferred
+//! from an answer that nobody has seen.
+
+#[cfg(test)]
+mod page;
+mod table;
 
 use ldap3::LdapResult;
 
+use self::table::{Mark, ROWS, Request, Row, UNKNOWN, Verdict};
 use crate::port::{Fault, ResetRight};
-
-/// LDAP result codes that are told apart (RFC 4511).
-pub(super) mod code {
-    pub(crate) const SUCCESS: u32 = 0;
-    pub(crate) const SIZE_LIMIT_EXCEEDED: u32 = 4;
-    pub(crate) const STRONGER_AUTH_REQUIRED: u32 = 8;
-    pub(crate) const REFERRAL: u32 = 10;
-    pub(crate) const CONFIDENTIALITY_REQUIRED: u32 = 13;
-    pub(crate) const CONSTRAINT_VIOLATION: u32 = 19;
-    pub(crate) const NO_SUCH_OBJECT: u32 = 32;
-    pub(crate) const INVALID_DN_SYNTAX: u32 = 34;
-    pub(crate) const INVALID_CREDENTIALS: u32 = 49;
-    pub(crate) const INSUFFICIENT_ACCESS_RIGHTS: u32 = 50;
-    pub(crate) const BUSY: u32 = 51;
-    pub(crate) const UNAVAILABLE: u32 = 52;
-    pub(crate) const UNWILLING_TO_PERFORM: u32 = 53;
-}
-
-/// Win32 error numbers in front of the diagnostic text.
-mod win32 {
-    pub(super) const ACCESS_DENIED: u32 = 0x5;
-    pub(super) const INVALID_PASSWORD: u32 = 0x56;
-    pub(super) const GEN_FAILURE: u32 = 0x1f;
-    pub(super) const PASSWORD_RESTRICTION: u32 = 0x52d;
-    pub(super) const DS_BUSY: u32 = 0x200e;
-    pub(super) const DS_UNAVAILABLE: u32 = 0x200f;
-    pub(super) const DS_NO_SUCH_OBJECT: u32 = 0x2030;
-    pub(super) const DS_UNWILLING_TO_PERFORM: u32 = 0x2035;
-    pub(super) const DS_INSUFF_ACCESS_RIGHTS: u32 = 0x2098;
-    pub(super) const DS_OBJ_NOT_FOUND: u32 = 0x208d;
-}
 
 /// `LDAP 53, 0000052D: …`, on one line and bounded: the text comes from outside.
 pub(super) fn words(result: &LdapResult) -> String {
@@ -45,108 +20,107 @@ pub(super) fn words(result: &LdapResult) -> String {
     if text.is_empty() { format!("LDAP {}", result.rc) } else { format!("LDAP {}, {text}", result.rc) }
 }
 
-/// The Win32 error number that the diagnostic text begins with: eight hex digits and a colon.
-fn win32_error(result: &LdapResult) -> Option<u32> {
-    let (number, _) = result.text.split_once(':')?;
-    let number = number.trim();
-    if number.len() == 8 { u32::from_str_radix(number, 16).ok() } else { None }
+/// The row for an answer to `request`: the one that asks the most of it.
+fn find(request: Request, result: &LdapResult) -> &'static Row {
+    let fits = |row: &&Row| {
+        row.requests.contains(&request)
+            && row.code.is_none_or(|code| code == result.rc)
+            && match row.mark {
+                Mark::AnyText => true,
+                // A success stays one, whatever stands beside it.
+                Mark::Hex(number) => result.rc != SUCCESS && leading_number(&result.text) == Some(number),
+                Mark::Data(number) => data_number(&result.text) == Some(number),
+                Mark::Unnumbered => data_number(&result.text).is_none(),
+            }
+    };
+    ROWS.iter().filter(fits).max_by_key(|row| row.rank()).unwrap_or_else(|| unknown(request))
+}
+
+/// What an answer means that the table does not name. Never found by its code.
+fn unknown(request: Request) -> &'static Row {
+    UNKNOWN.iter().find(|row| row.requests.contains(&request)).unwrap_or(&UNKNOWN[0])
+}
+
+/// LDAP's result code for a request that was done.
+const SUCCESS: u32 = 0;
+
+/// The number that the diagnostic text begins with: eight hex digits and a colon.
+fn leading_number(text: &str) -> Option<u32> {
+    let number = text.split_once(':')?.0.trim();
+    let plain = number.len() == 8 && number.bytes().all(|b| b.is_ascii_hexdigit());
+    if plain { u32::from_str_radix(number, 16).ok() } else { None }
+}
+
+/// `52e` out of `80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v1db1`.
+fn data_number(text: &str) -> Option<u32> {
+    let rest = text.split_once("data ")?.1;
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+    u32::from_str_radix(&rest[..end], 16).ok()
+}
+
+impl Row {
+    /// The fault that this answer is; `None` when it is none.
+    fn fault(&self, doing: impl Fn() -> String, result: &LdapResult) -> Option<Fault> {
+        let cause = || format!("{} ({})", self.sentence, words(result));
+        let fault = match self.verdict {
+            Verdict::Done | Verdict::Held | Verdict::Absent | Verdict::Partial => return None,
+            Verdict::Later => Fault::later(doing(), cause()),
+            Verdict::Unclear => Fault::unclear(doing(), cause()),
+            Verdict::Refused
+            | Verdict::Missing
+            | Verdict::CantTell
+            | Verdict::WrongPassword
+            | Verdict::Locked
+            | Verdict::Barred => Fault::refused(doing(), cause()),
+        };
+        Some(fault.hint(self.next_step))
+    }
 }
 
 /// What the answer to a password reset means.
 pub(super) fn reset(doing: impl Fn() -> String, result: &LdapResult) -> Result<(), Fault> {
-    let said = words(result);
-    let no_right = || {
-        Fault::refused(doing(), format!("access denied ({said})")).hint(
-            "give the rotator's account the right \"Reset password\" on this object, by an explicit entry: hardening \
-             removes inherited ones",
-        )
-    };
-    let policy = || {
-        Fault::refused(doing(), format!("the password violates the domain's password policy ({said})"))
-            .hint("compare the generated length with the policy that holds for the account, fine-grained ones included")
-    };
-    let gone = || {
-        Fault::refused(doing(), format!("there is no such object ({said})"))
-            .hint("find the account again: it was moved or deleted")
-    };
-    let later = || Fault::later(doing(), format!("the domain controller is busy ({said})"));
-    match win32_error(result) {
-        _ if result.rc == code::SUCCESS => return Ok(()),
-        Some(win32::PASSWORD_RESTRICTION) => return Err(policy()),
-        Some(win32::ACCESS_DENIED | win32::DS_INSUFF_ACCESS_RIGHTS) => return Err(no_right()),
-        Some(win32::DS_NO_SUCH_OBJECT | win32::DS_OBJ_NOT_FOUND) => return Err(gone()),
-        Some(win32::DS_BUSY | win32::DS_UNAVAILABLE) => return Err(later()),
-        Some(win32::GEN_FAILURE | win32::DS_UNWILLING_TO_PERFORM) => {
-            return Err(Fault::refused(doing(), format!("the domain controller is unwilling to set it ({said})"))
-                .hint("see that the domain controller's TLS uses at least 128 bits"));
-        }
-        _ => {}
-    }
-    Err(match result.rc {
-        code::INSUFFICIENT_ACCESS_RIGHTS => no_right(),
-        code::NO_SUCH_OBJECT => gone(),
-        code::BUSY | code::UNAVAILABLE => later(),
-        code::CONSTRAINT_VIOLATION => policy(),
-        code::REFERRAL => Fault::refused(doing(), format!("this domain controller does not write ({said})"))
-            .hint("name a writable domain controller of the account's domain"),
-        code::UNWILLING_TO_PERFORM
-        | code::STRONGER_AUTH_REQUIRED
-        | code::CONFIDENTIALITY_REQUIRED
-        | code::INVALID_DN_SYNTAX => Fault::refused(doing(), format!("the domain controller refuses ({said})")),
-        // Time limits, "other", "operations error": nobody promises that nothing was written.
-        _ => Fault::unclear(doing(), format!("an answer that does not say whether it was done ({said})")),
-    })
+    find(Request::Reset, result).fault(doing, result).map_or(Ok(()), Err)
 }
 
-/// What the answer to a change means: as a reset's, but the old password may be wrong, and history and minimum
-/// age count.
+/// What the answer to a password change (the old value deleted, the new one added) means.
 pub(super) fn change(doing: impl Fn() -> String, result: &LdapResult) -> Result<(), Fault> {
-    let said = words(result);
-    match win32_error(result) {
-        Some(win32::INVALID_PASSWORD) if result.rc != code::SUCCESS => {
-            Err(Fault::refused(doing(), format!("the password in use is another one ({said})"))
-                .hint("store the password in use in the vault; nothing was changed"))
-        }
-        Some(win32::PASSWORD_RESTRICTION) if result.rc != code::SUCCESS => {
-            Err(Fault::refused(doing(), format!("the domain's password policy does not allow it ({said})"))
-                .hint("a change obeys history and minimum age as well: wait until the password is old enough"))
-        }
-        _ => reset(doing, result),
-    }
-}
-
-/// What the answer to the probe says about the right to reset.
-pub(super) fn probe(doing: impl Fn() -> String, result: &LdapResult) -> Result<ResetRight, Fault> {
-    let said = words(result);
-    match (win32_error(result), result.rc) {
-        (_, code::SUCCESS) => Err(Fault::broken(doing(), "the domain controller took a value that is no password")
-            .hint("look at the account's password before anything else: this directory does not behave as AD does")),
-        (_, code::INSUFFICIENT_ACCESS_RIGHTS) | (Some(win32::ACCESS_DENIED | win32::DS_INSUFF_ACCESS_RIGHTS), _) => {
-            Ok(ResetRight::Missing)
-        }
-        (Some(win32::DS_UNWILLING_TO_PERFORM | win32::GEN_FAILURE | win32::PASSWORD_RESTRICTION), _) => {
-            Ok(ResetRight::Held)
-        }
-        (_, code::BUSY | code::UNAVAILABLE) => Err(Fault::later(doing(), said)),
-        _ => Ok(ResetRight::Unknown(said)),
-    }
+    find(Request::Change, result).fault(doing, result).map_or(Ok(()), Err)
 }
 
 /// What the answer to a request for replication means. Whatever it is, replication comes by itself too.
 pub(super) fn replication(doing: impl Fn() -> String, result: &LdapResult) -> Result<(), Fault> {
-    let said = words(result);
-    match result.rc {
-        code::SUCCESS => Ok(()),
-        code::INSUFFICIENT_ACCESS_RIGHTS | code::UNWILLING_TO_PERFORM => {
-            Err(Fault::later(doing(), format!("not permitted or not offered here ({said})")).hint(
-                "wait for the ordinary replication, or give the rotator \"Replication synchronization\" on the domain",
-            ))
-        }
-        code::NO_SUCH_OBJECT | code::INVALID_DN_SYNTAX => Err(Fault::refused(
-            doing(),
-            format!("the domain controller does not know the object or the source ({said})"),
-        )),
-        _ => Err(Fault::later(doing(), format!("it was not replicated ({said})"))),
+    find(Request::Replicate, result).fault(doing, result).map_or(Ok(()), Err)
+}
+
+/// Reads the answer to a unicodePwd replaced by a value without quotes.
+pub(super) fn reset_right(result: &LdapResult) -> ResetRight {
+    let row = find(Request::Probe, result);
+    match row.verdict {
+        Verdict::Held => ResetRight::Held,
+        Verdict::Missing => ResetRight::Missing,
+        _ => ResetRight::Unknown(format!("{} ({})", row.sentence, words(result))),
+    }
+}
+
+/// How a search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// All that there is was sent.
+    Whole,
+    /// There is more.
+    Partial,
+    /// There is no such object, or nobody may know of it.
+    Absent,
+}
+
+/// What the last answer to a search means.
+pub(super) fn read(doing: impl Fn() -> String, result: &LdapResult) -> Result<Reading, Fault> {
+    let row = find(Request::Read, result);
+    match (row.verdict, row.fault(doing, result)) {
+        (Verdict::Absent, _) => Ok(Reading::Absent),
+        (Verdict::Partial, _) => Ok(Reading::Partial),
+        (_, None) => Ok(Reading::Whole),
+        (_, Some(fault)) => Err(fault),
     }
 }
 
@@ -158,39 +132,43 @@ pub(super) enum BindAnswer {
     WrongCredentials,
     /// 775.
     Locked,
-    /// Refused for a reason that is not the password: a sentence fragment.
-    Barred(String),
+    /// Refused for a reason that is not the password.
+    Barred(Bar),
     /// The server can't say now.
     Busy(String),
 }
 
-/// Reads the answer to a simple bind; the reason stands as `data XXX` in the text of code 49.
-pub(super) fn bind(result: &LdapResult) -> BindAnswer {
-    let said = words(result);
-    match result.rc {
-        code::SUCCESS => BindAnswer::Accepted,
-        code::BUSY | code::UNAVAILABLE => BindAnswer::Busy(said),
-        code::INVALID_CREDENTIALS => match sub_status(&result.text).as_deref() {
-            Some("52e") | None => BindAnswer::WrongCredentials,
-            Some("525") => BindAnswer::Barred("there is no account of that name (525)".to_owned()),
-            Some("775") => BindAnswer::Locked,
-            Some("533") => BindAnswer::Barred("the account is disabled (533)".to_owned()),
-            Some("701") => BindAnswer::Barred("the account is expired (701)".to_owned()),
-            Some("532") => BindAnswer::Barred("the password is expired (532)".to_owned()),
-            Some("773") => BindAnswer::Barred("the password must be changed at the next logon (773)".to_owned()),
-            Some("530") => BindAnswer::Barred("the account may not log on at this time (530)".to_owned()),
-            Some("531") => BindAnswer::Barred("the account may not log on from this machine (531)".to_owned()),
-            Some(_) => BindAnswer::Barred(format!("the logon is refused for another reason ({said})")),
-        },
-        _ => BindAnswer::Barred(format!("the domain controller refuses the logon ({said})")),
+/// Why an account can't log on, whatever its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bar {
+    /// A sentence fragment.
+    pub(super) cause: String,
+    /// What a person can do about it.
+    pub(super) next_step: &'static str,
+}
+
+impl From<Bar> for String {
+    fn from(bar: Bar) -> Self {
+        bar.cause
     }
 }
 
-/// `52e` out of `80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v1db1`.
-fn sub_status(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("data ")?;
-    let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
-    (!digits.is_empty()).then(|| digits.to_ascii_lowercase())
+/// Reads the answer to a simple bind.
+pub(super) fn bind(result: &LdapResult) -> BindAnswer {
+    let row = find(Request::Bind, result);
+    match row.verdict {
+        Verdict::Done => BindAnswer::Accepted,
+        Verdict::WrongPassword => BindAnswer::WrongCredentials,
+        Verdict::Locked => BindAnswer::Locked,
+        Verdict::Later => BindAnswer::Busy(words(result)),
+        _ => BindAnswer::Barred(Bar {
+            cause: match row.mark {
+                Mark::Data(number) => format!("{} ({number:x})", row.sentence),
+                Mark::Hex(_) | Mark::Unnumbered | Mark::AnyText => format!("{} ({})", row.sentence, words(result)),
+            },
+            next_step: row.next_step,
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -202,8 +180,71 @@ mod tests {
         LdapResult { rc, matched: String::new(), text: text.to_owned(), refs: Vec::new(), ctrls: Vec::new() }
     }
 
-    fn meaning(rc: u32, text: &str) -> Option<Meaning> {
-        reset(|| "setting".to_owned(), &result(rc, text)).err().map(|fault| fault.meaning)
+    type Ask = fn(fn() -> String, &LdapResult) -> Result<(), Fault>;
+
+    fn meaning(ask: Ask, rc: u32, text: &str) -> Option<Meaning> {
+        ask(|| "setting".to_owned(), &result(rc, text)).err().map(|fault| fault.meaning)
+    }
+
+    #[test]
+    fn each_row_is_found_by_its_own_sample() {
+        for row in ROWS {
+            let (code, text) = row.sample;
+            assert!(row.code.is_none_or(|wanted| wanted == code), "{row:?}");
+            for &request in row.requests {
+                let found = find(request, &result(code, text));
+                assert!(std::ptr::eq(found, row), "{request:?}: {row:?} is hidden by {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_do_not_overlap() {
+        for (at, row) in ROWS.iter().enumerate() {
+            for other in &ROWS[at + 1..] {
+                let shared = row.requests.iter().any(|request| other.requests.contains(request));
+                assert!(!(shared && row.mark == other.mark && row.code == other.code), "{row:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_row_says_something_and_where_it_was_seen() {
+        for row in ROWS.iter().chain(UNKNOWN) {
+            assert!(!row.sentence.is_empty() && !row.requests.is_empty(), "{row:?}");
+            assert!(!row.sentence.ends_with('.') && !row.next_step.ends_with('.'), "fragments: {row:?}");
+            let quiet = matches!(
+                row.verdict,
+                Verdict::Done | Verdict::Held | Verdict::Absent | Verdict::Partial | Verdict::CantTell
+            );
+            assert!(quiet || !row.next_step.is_empty(), "a no without a next step: {row:?}");
+        }
+        for row in ROWS {
+            assert!(!row.seen.is_empty(), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn every_request_has_a_meaning_for_whatever_comes() {
+        let texts = ["", ":", "0000052D", "zzzzzzzz: x", "+000052D: x", "FFFFFFFF: ?", "data ", "data fffffffffff, v1"];
+        for rc in (0..130).chain([4711, u32::MAX]) {
+            for text in texts {
+                let answer = result(rc, text);
+                let done = rc == 0;
+                assert_eq!(reset(String::new, &answer).is_ok(), done, "{rc} {text}");
+                assert_eq!(change(String::new, &answer).is_ok(), done, "{rc} {text}");
+                assert_eq!(bind(&answer) == BindAnswer::Accepted, done, "{rc} {text}");
+                assert_ne!(reset_right(&answer), ResetRight::Held, "{rc} {text}");
+                let _ = (replication(String::new, &answer), read(String::new, &answer));
+            }
+        }
+        for rc in [1, 2, 3, 4, 5, 6, 11, 12, 14, 16, 17, 18, 20, 21, 33, 36, 48, 54, 64, 65, 66, 80, 4711] {
+            assert_eq!(meaning(reset, rc, ""), Some(Meaning::Unclear), "{rc}");
+            assert_eq!(meaning(change, rc, ""), Some(Meaning::Unclear), "{rc}");
+        }
+        for rc in [1, 3, 80, 4711] {
+            assert_eq!(read(String::new, &result(rc, "")).expect_err("no data").meaning, Meaning::Later, "{rc}");
+        }
     }
 
     #[test]
@@ -218,26 +259,39 @@ mod tests {
         let denied =
             reset(|| "setting".to_owned(), &result(53, "00000005: SecErr: DSID-031A1256")).expect_err("it is refused");
         assert!(denied.hint.contains("Reset password"), "{denied}");
-        assert_eq!(meaning(1, "0000200E: busy"), Some(Meaning::Later));
+        assert_eq!(meaning(reset, 1, "0000200E: busy"), Some(Meaning::Later));
+        assert_eq!(meaning(reset, 0, "0000052D: a success all the same"), None);
+        let old = change(|| "changing".to_owned(), &result(19, "00000056: whatever")).expect_err("it is refused");
+        assert!(old.meaning == Meaning::Refused && old.cause.contains("old password is wrong"), "{old}");
     }
 
     #[test]
     fn every_code_has_its_meaning() {
-        assert_eq!(meaning(0, ""), None);
-        for rc in [8, 10, 13, 19, 32, 34, 50, 53] {
-            assert_eq!(meaning(rc, ""), Some(Meaning::Refused), "{rc}");
+        assert_eq!(meaning(reset, 0, ""), None);
+        for ask in [reset, change] {
+            for rc in [8, 10, 13, 19, 32, 34, 50, 53] {
+                assert_eq!(meaning(ask, rc, ""), Some(Meaning::Refused), "{rc}");
+            }
+            for rc in [51, 52] {
+                assert_eq!(meaning(ask, rc, ""), Some(Meaning::Later), "{rc}");
+            }
         }
-        for rc in [51, 52] {
-            assert_eq!(meaning(rc, ""), Some(Meaning::Later), "{rc}");
-        }
-        for rc in [1, 3, 80, 4711] {
-            assert_eq!(meaning(rc, ""), Some(Meaning::Unclear), "{rc}");
+    }
+
+    #[test]
+    fn the_probe_tells_the_right_from_its_absence_and_nothing_else() {
+        assert_eq!(reset_right(&result(53, "00002035: setup_io: …")), ResetRight::Held);
+        assert_eq!(reset_right(&result(50, "00002035: …")), ResetRight::Missing, "code 50 is an answer of its own");
+        assert_eq!(reset_right(&result(50, "")), ResetRight::Missing);
+        for (rc, text) in [(0, ""), (53, ""), (53, "0000202B: x"), (1, "00002035: x"), (51, ""), (80, "")] {
+            let answer = reset_right(&result(rc, text));
+            assert!(matches!(&answer, ResetRight::Unknown(why) if why.contains("LDAP")), "{rc} {text}: {answer:?}");
         }
     }
 
     #[test]
     fn a_refused_replication_comes_later() {
-        for rc in [50, 53, 51, 1] {
+        for rc in [50, 53, 51, 1, 10] {
             let fault = replication(|| "asking".to_owned(), &result(rc, "")).expect_err("it is refused");
             assert_eq!(fault.meaning, Meaning::Later, "{rc}");
         }
@@ -252,11 +306,18 @@ mod tests {
         assert_eq!(bind(&result(49, &text("52e"))), BindAnswer::WrongCredentials);
         assert_eq!(bind(&result(49, &text("52E"))), BindAnswer::WrongCredentials);
         assert_eq!(bind(&result(49, &text("775"))), BindAnswer::Locked);
-        for data in ["533", "701", "773", "532", "530", "531", "525", "57"] {
+        for data in ["533", "701", "773", "532", "530", "531", "525", "52f", "568", "569"] {
             match bind(&result(49, &text(data))) {
-                BindAnswer::Barred(cause) => assert!(cause.contains(data), "{cause}"),
+                BindAnswer::Barred(bar) => {
+                    assert!(bar.cause.contains(data) && !bar.next_step.is_empty(), "{bar:?}");
+                }
                 other => panic!("{data}: {other:?}"),
             }
+        }
+        // A number that nobody has named is not a wrong password: nobody may be told to store another one.
+        match bind(&result(49, &text("57"))) {
+            BindAnswer::Barred(bar) => assert!(bar.cause.contains("data 57"), "{bar:?}"),
+            other => panic!("{other:?}"),
         }
         assert_eq!(bind(&result(0, "")), BindAnswer::Accepted);
         assert!(matches!(bind(&result(51, "")), BindAnswer::Busy(_)));

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::answer::{self, BindAnswer, code};
+use super::answer::{self, BindAnswer, Reading};
 use super::certificate::{handshake_fault, plain_words};
 use super::endpoint::Endpoint;
 use super::entry::Entry;
@@ -189,23 +189,13 @@ impl Connection {
         })
         .await
         .map_err(|lost| Fault::later(doing(), lost.cause()))?;
-        let said = answer::words(&result);
-        match result.rc {
-            code::SUCCESS | code::SIZE_LIMIT_EXCEEDED => {}
-            code::NO_SUCH_OBJECT => return Ok(Found::Nothing),
-            code::BUSY | code::UNAVAILABLE => return Err(Fault::later(doing(), said)),
-            code::REFERRAL => {
-                return Err(Fault::refused(doing(), format!("it lies in another domain ({said})"))
-                    .hint("name a domain controller of the account's own domain"));
-            }
-            code::INVALID_DN_SYNTAX => {
-                return Err(Fault::refused(doing(), format!("it is no distinguished name ({said})")));
-            }
-            _ => return Err(Fault::refused(doing(), said)),
+        let reading = answer::read(doing, &result)?;
+        if reading == Reading::Absent {
+            return Ok(Found::Nothing);
         }
         Ok(match (entries.pop(), entries.is_empty()) {
             (None, _) => Found::Nothing,
-            (Some(one), true) if result.rc == code::SUCCESS => Found::One(one),
+            (Some(one), true) if reading == Reading::Whole => Found::One(one),
             (Some(last), _) => {
                 Found::Several(entries.into_iter().map(|e| e.dn).chain(std::iter::once(last.dn)).collect())
             }

@@ -3,7 +3,7 @@ use std::fmt;
 use crate::port::Fault;
 
 /// The port of LDAP over TLS.
-const LDAPS_PORT: u16 = 636;
+pub(super) const LDAPS_PORT: u16 = 636;
 
 /// Where a domain controller listens. The host is also the name that its certificate must carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +38,13 @@ impl Endpoint {
             }
             None => (rest, LDAPS_PORT),
         };
+        Self::new(host, port).ok_or_else(|| broken("there is more or less in it than a host and a port", form))
+    }
+
+    /// `None` when that is no host or no port.
+    pub(super) fn new(host: &str, port: u16) -> Option<Self> {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if host.is_empty() || !host.chars().all(legal) || port == 0 {
-            return Err(broken("there is more or less in it than a host and a port", form));
-        }
-        Ok(Self { host: host.to_owned(), port })
+        (!host.is_empty() && host.chars().all(legal) && port != 0).then(|| Self { host: host.to_owned(), port })
     }
 
     /// Whether this is the host called `name`.

@@ -13,6 +13,17 @@ impl Entry {
         Self { dn: std::mem::take(&mut raw.dn), raw }
     }
 
+    /// One made by hand, for tests of what is read out of entries.
+    #[cfg(test)]
+    pub(super) fn of(attributes: &[(&str, &[&str])]) -> Self {
+        let attrs = attributes
+            .iter()
+            .map(|(name, values)| ((*name).to_owned(), values.iter().map(|&value| value.to_owned()).collect()));
+        let raw =
+            SearchEntry { dn: String::new(), attrs: attrs.collect(), bin_attrs: std::collections::HashMap::new() };
+        Self { dn: "CN=x,DC=contoso,DC=test".to_owned(), raw }
+    }
+
     /// All values of a text attribute; attribute names differ in case between servers.
     pub(super) fn texts(&self, name: &str) -> &[String] {
         self.raw

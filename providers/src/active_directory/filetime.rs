@@ -1,4 +1,4 @@
-//! AD's two ways to write an instant.
+//! AD's ways to write an instant and a span of time.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 /// 100-nanosecond intervals between 1601 and 1970.
 const UNIX_EPOCH_AS_FILETIME: i64 = 116_444_736_000_000_000;
-const INTERVALS_PER_SECOND: i64 = 10_000_000;
+pub(super) const INTERVALS_PER_SECOND: i64 = 10_000_000;
 
 /// `20261121024623.0Z`, as rootDSE gives its clock, in 100-nanosecond intervals since 1601.
 pub(super) fn from_generalized_time(text: &str) -> Option<i64> {
@@ -29,6 +29,12 @@ pub(super) fn to_timestamp(intervals: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond((intervals - UNIX_EPOCH_AS_FILETIME) / 10).ok()
 }
 
+/// A span as policies have it, in 100-nanosecond intervals below zero, in whole seconds, rounded up. `None` for
+/// one above zero, which no policy has.
+pub(super) fn span_seconds(intervals: i64) -> Option<u64> {
+    (intervals <= 0).then(|| intervals.unsigned_abs().div_ceil(INTERVALS_PER_SECOND.unsigned_abs()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +55,15 @@ mod tests {
         for text in ["", "2026", "20261121024623", "20261321024623.0Z", "2026112102462é.0Z", "-0261121024623.0Z"] {
             assert_eq!(from_generalized_time(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_span_is_below_zero() {
+        assert_eq!(span_seconds(-18_000_000_000), Some(1800));
+        assert_eq!(span_seconds(0), Some(0));
+        assert_eq!(span_seconds(-1), Some(1));
+        // "Until an administrator unlocks it."
+        assert_eq!(span_seconds(i64::MIN), Some(922_337_203_686));
+        assert_eq!(span_seconds(18_000_000_000), None);
     }
 }

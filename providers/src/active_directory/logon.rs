@@ -33,7 +33,7 @@ pub async fn logon(url: &str, ca_file: Option<&Path>, bind_name: &str, secret: &
         BindAnswer::Accepted => LogonAnswer::Accepted,
         BindAnswer::WrongCredentials => LogonAnswer::WrongCredentials,
         BindAnswer::Locked => LogonAnswer::Locked,
-        BindAnswer::Barred(cause) => LogonAnswer::Other(cause),
+        BindAnswer::Barred(bar) => LogonAnswer::Other(bar.into()),
         BindAnswer::Busy(cause) => return Err(Fault::later(format!("logging on to {at} as {bind_name}"), cause)),
     })
 }

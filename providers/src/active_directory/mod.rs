@@ -11,14 +11,24 @@ mod account;
 mod answer;
 mod certificate;
 mod connection;
+mod discovery;
+mod distinguished_name;
+mod domain_controllers;
+mod domain_name;
 mod endpoint;
 mod entry;
 mod filetime;
+mod forest;
+mod identity;
+#[cfg_attr(not(feature = "kerberos"), path = "no_kerberos.rs")]
+mod kerberos;
+mod locator;
 mod lockout;
 mod logon;
 mod own_account;
 mod password;
 mod policy;
+mod sid;
 mod topology;
 
 use std::path::PathBuf;
@@ -27,58 +37,43 @@ use async_trait::async_trait;
 
 use self::answer::BindAnswer;
 use self::connection::{Connection, Found, Lost, Octets};
+pub use self::domain_controllers::DomainControllers;
+use self::domain_controllers::Source;
 use self::endpoint::Endpoint;
+use self::identity::Rotator;
+pub use self::identity::{Identity, PasswordSource};
+use self::locator::Locator;
 pub use self::logon::{LogonAnswer, logon};
-use self::topology::RootEntry;
-use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret};
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret};
 use crate::tls;
 
 /// How to reach a domain, and as whom.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Domain controllers as `ldaps://host[:port]`, in the order to try.
-    pub urls: Vec<String>,
+    /// Where its domain controllers are.
+    pub controllers: DomainControllers,
     /// The CA that issued their certificates, in PEM form; `None` = the machine's trust store.
     pub ca_file: Option<PathBuf>,
-    /// The rotator's own account: distinguished name, user principal name or `DOMAIN\user`.
-    pub bind_name: String,
-    /// Its password.
-    pub bind_password: Secret,
+    /// Who the rotator is.
+    pub identity: Identity,
 }
 
 /// A domain, reached over LDAPS.
 #[derive(Debug)]
 pub struct ActiveDirectory {
-    endpoints: Vec<Endpoint>,
+    source: Source,
     ca_file: Option<PathBuf>,
-    bind_name: String,
-    bind_password: Secret,
+    rotator: Rotator,
 }
 
 impl ActiveDirectory {
     /// Checks the settings without connecting. A url that is not `ldaps://`, no url, no CA certificate, no
     /// name or no password is `Broken`.
     pub fn new(settings: Settings) -> Result<Self, Fault> {
-        let doing = "reading the directory's settings";
-        let endpoints = settings.urls.iter().map(|url| Endpoint::parse(url)).collect::<Result<Vec<_>, _>>()?;
-        if endpoints.is_empty() {
-            return Err(
-                Fault::broken(doing, "there is no url").hint("name a domain controller: ldaps://dc1.contoso.test")
-            );
-        }
-        if settings.bind_name.is_empty() || settings.bind_password.expose().is_empty() {
-            // LDAP would take this as a logon of nobody, and accept it.
-            return Err(Fault::broken(doing, "the rotator's own account has no name or no password"));
-        }
+        let source = Source::check(&settings.controllers)?;
+        let rotator = Rotator::new(settings.identity)?;
         tls::client_config(settings.ca_file.as_deref())?;
-        let Settings { ca_file, bind_name, bind_password, .. } = settings;
-        Ok(Self { endpoints, ca_file, bind_name, bind_password })
-    }
-
-    /// Where the domain controller called `host` listens: all are taken to use the port that is configured.
-    fn endpoint(&self, host: &str) -> Endpoint {
-        let port = self.endpoints.iter().find(|at| at.is(host)).unwrap_or(&self.endpoints[0]).port;
-        Endpoint { host: host.to_owned(), port }
+        Ok(Self { source, ca_file: settings.ca_file, rotator })
     }
 
     /// Connects without a logon.
@@ -86,99 +81,56 @@ impl ActiveDirectory {
         Connection::open(at, &tls::client_config(self.ca_file.as_deref())?).await
     }
 
-    /// Connects and logs on as the rotator. A refused logon is `Broken`: it is our own account, and asking
-    /// again would lock it.
+    /// Connects and logs on as the rotator.
     async fn log_on(&self, at: &Endpoint) -> Result<Connection, Fault> {
         let connection = self.connect(at).await?;
-        let doing = || format!("logging on to {at} as the rotator's account {}", self.bind_name);
-        let fault = match connection.bind(&self.bind_name, &self.bind_password).await {
-            Ok(BindAnswer::Accepted) => return Ok(connection),
-            Ok(BindAnswer::WrongCredentials) => Fault::broken(doing(), "wrong name or password (52e)")
-                .hint("store the right password of the rotator's account before the next try: each wrong one counts"),
-            Ok(BindAnswer::Locked) => Fault::broken(doing(), "the account is locked out (775)")
-                .hint("find out who tries wrong passwords, then unlock it"),
-            Ok(BindAnswer::Barred(cause)) => Fault::broken(doing(), cause).hint("repair the rotator's account"),
-            Ok(BindAnswer::Busy(said)) => Fault::later(doing(), said),
-            Err(fault) => fault,
-        };
-        connection.close().await;
-        Err(fault)
-    }
-
-    /// A connection to the PDC emulator, from whichever configured domain controller answers first.
-    async fn work(&self, warnings: &mut Vec<String>) -> Result<(Endpoint, Connection, RootEntry), Fault> {
-        let mut unreachable = None;
-        for at in &self.endpoints {
-            let connection = match self.log_on(at).await {
-                Ok(connection) => connection,
-                Err(fault) if fault.meaning == Meaning::Later => {
-                    unreachable.get_or_insert(fault);
-                    continue;
-                }
-                Err(fault) => return Err(fault),
-            };
-            return self.move_to_pdc(at.clone(), connection, warnings).await;
-        }
-        Err(unreachable.unwrap_or_else(|| Fault::broken("connecting to the directory", "there is no url")))
-    }
-
-    async fn move_to_pdc(
-        &self,
-        at: Endpoint,
-        connection: Connection,
-        warnings: &mut Vec<String>,
-    ) -> Result<(Endpoint, Connection, RootEntry), Fault> {
-        let root = topology::root_entry(&connection, &at).await?;
-        let pdc = topology::pdc_host(&connection, &root.domain).await?;
-        if at.is(&pdc) {
-            return Ok((at, connection, root));
-        }
-        let there = self.endpoint(&pdc);
-        if self.endpoints.iter().any(|at| at.is(&pdc)) || topology::resolves(&there.host, there.port).await {
-            connection.close().await;
-            let connection = self.log_on(&there).await?;
-            let root = topology::root_entry(&connection, &there).await?;
-            return Ok((there, connection, root));
-        }
-        if !root.host.eq_ignore_ascii_case(&pdc) {
-            if self.endpoints.len() > 1 {
+        match self.rotator.log_on(&connection, at).await {
+            Ok(()) => Ok(connection),
+            Err(fault) => {
                 connection.close().await;
-                return Err(Fault::later(
-                    "connecting to the PDC emulator",
-                    format!("the name {pdc} can't be resolved"),
-                )
-                .hint("repair the name resolution, or name the PDC emulator among the urls"));
+                Err(fault)
             }
-            warnings.push(format!(
-                "the PDC emulator {pdc} can't be resolved, so the work is done at {}: other domain controllers may \
-                 refuse the new password until it is replicated",
-                at.host
-            ));
         }
-        Ok((at, connection, root))
     }
 }
 
 #[async_trait]
 impl Directory for ActiveDirectory {
     fn describe(&self) -> String {
-        let hosts: Vec<String> = self.endpoints.iter().map(Endpoint::url).collect();
-        format!("Active Directory at {}, as {}", hosts.join(", "), self.bind_name)
+        format!("Active Directory at {}, as {}", self.source.describe(), self.rotator.name())
     }
 
     async fn account(&self, locator: &str) -> Result<AccountFacts, Fault> {
-        let mut warnings = Vec::new();
-        let (at, connection, root) = self.work(&mut warnings).await?;
-        let facts = account::find(&connection, &root, &at.host, locator).await;
-        connection.close().await;
-        facts.map(|mut facts| {
-            facts.warnings.splice(0..0, warnings);
-            facts
+        let named = Locator::parse(locator)?;
+        let here = self.work(&named).await?;
+        let mut found = account::find(&here, &named).await;
+        let mut searched = here.root.domain_name.to_string();
+        if let Ok(None) = found {
+            // A principal name may be of another domain of the forest, and then often ends with that one's name.
+            let other = forest::of_principal(&here.connection, &here.root, &named).await;
+            here.connection.close().await;
+            if let Some(domain) = other? {
+                let here = self.work_in(&domain).await?;
+                found = account::find(&here, &named).await;
+                searched = format!("{searched} and {}", domain.name);
+                here.connection.close().await;
+            }
+        } else {
+            here.connection.close().await;
+        }
+        found?.ok_or_else(|| {
+            Fault::refused(
+                format!("finding the account {locator:?} in {searched}"),
+                "there is none, or the rotator's account may not see it",
+            )
+            .hint(
+                r"name it by sAMAccountName, user principal name or distinguished name; in another domain of the forest as DOMAIN\name",
+            )
         })
     }
 
     async fn fingerprint(&self, dn: &str, dc: &str) -> Result<Fingerprint, Fault> {
-        let at = self.endpoint(dc);
+        let at = self.endpoint(dn, dc).await?;
         let connection = self.log_on(&at).await?;
         let fingerprint = fingerprint(&connection, &at, dn).await;
         connection.close().await;
@@ -186,33 +138,33 @@ impl Directory for ActiveDirectory {
     }
 
     async fn set_password(&self, dn: &str, dc: &str, secret: &Secret) -> Result<(), Fault> {
-        self.reset(dn, &self.endpoint(dc), secret).await
+        self.reset(dn, &self.endpoint(dn, dc).await?, secret).await
     }
 
     async fn change_password(&self, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
-        self.change(dn, &self.endpoint(dc), old, new).await
+        self.change(dn, &self.endpoint(dn, dc).await?, old, new).await
     }
 
     async fn reset_right(&self, dn: &str, dc: &str) -> Result<ResetRight, Fault> {
-        self.probe(dn, &self.endpoint(dc)).await
+        self.probe(dn, &self.endpoint(dn, dc).await?).await
     }
 
     async fn lockout(&self, dn: &str, dc: &str) -> Result<Lockout, Fault> {
-        let at = self.endpoint(dc);
+        let at = self.endpoint(dn, dc).await?;
         let connection = self.log_on(&at).await?;
         let lockout = lockout::of(&connection, &at, dn).await;
         connection.close().await;
         lockout
     }
 
-    async fn working_dc(&self, _dn: &str) -> Result<String, Fault> {
-        let (at, connection, _) = self.work(&mut Vec::new()).await?;
-        connection.close().await;
-        Ok(at.host)
+    async fn working_dc(&self, dn: &str) -> Result<String, Fault> {
+        let here = self.work(&Locator::Dn(dn)).await?;
+        here.connection.close().await;
+        Ok(here.at.host)
     }
 
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
-        let at = self.endpoint(dc);
+        let at = self.endpoint(dn, dc).await?;
         let doing = || format!("logging on to {} as {dn}", at.host);
         let connection = self.connect(&at).await?;
         let answer = connection.bind(dn, secret).await;
@@ -231,7 +183,8 @@ impl Directory for ActiveDirectory {
         if from.eq_ignore_ascii_case(to) {
             return Ok(());
         }
-        let (from, to) = (self.endpoint(from), self.endpoint(to));
+        // The source is asked without a logon, so nothing is lost at a wrong one.
+        let (from, to) = (self.named(from)?, self.endpoint(dn, to).await?);
         let doing = || format!("replicating {dn} from {} to {}", from.host, to.host);
         let source = self.connect(&from).await?;
         let source_root = topology::root_entry(&source, &from).await;
@@ -244,7 +197,9 @@ impl Directory for ActiveDirectory {
             target.close().await;
             return Ok(());
         }
-        let order = Octets::of(&format!("{}:{dn}", source_root.dsa));
+        // The first colon ends the source's name, and a second one would begin an option.
+        let (source, object) = (source_root.dsa, distinguished_name::without_colons(dn));
+        let order = Octets::of(&format!("{source}:{object}"));
         match target.replace("", "replicateSingleObject", order).await {
             Ok(result) => {
                 target.close().await;
@@ -256,9 +211,9 @@ impl Directory for ActiveDirectory {
     }
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
-        let (_, connection, _) = self.work(&mut Vec::new()).await?;
-        let credential = own_account::credential(&connection, &self.bind_name, "password").await;
-        connection.close().await;
+        let here = self.read_anywhere().await?;
+        let credential = own_account::credential(&here.connection, self.rotator.credential()).await;
+        here.connection.close().await;
         credential
     }
 }
@@ -290,20 +245,30 @@ async fn fingerprint(connection: &Connection, at: &Endpoint, dn: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Meaning;
 
     fn settings(urls: &[&str]) -> Settings {
         Settings {
-            urls: urls.iter().map(|&url| url.to_owned()).collect(),
+            controllers: DomainControllers::Listed(urls.iter().map(|&url| url.to_owned()).collect()),
             ca_file: Some(PathBuf::from("/nonexistent/ca.pem")),
-            bind_name: "rotator@contoso.test".to_owned(),
-            bind_password: Secret::new("p4ss-in-the-clear"),
+            identity: Identity::password("rotator@contoso.test", Secret::new("p4ss-in-the-clear")),
         }
     }
 
     #[test]
     fn unusable_settings_are_ours_and_show_no_password() {
-        let without_password = Settings { bind_password: Secret::new(""), ..settings(&["ldaps://dc1"]) };
-        for bad in [settings(&[]), settings(&["ldap://dc1"]), settings(&["ldaps://dc1"]), without_password] {
+        let as_whom = |name: &str, password: &str| Settings {
+            ca_file: None,
+            identity: Identity::password(name, Secret::new(password)),
+            ..settings(&["ldaps://dc1"])
+        };
+        for bad in [
+            settings(&[]),
+            settings(&["ldap://dc1"]),
+            settings(&["ldaps://dc1"]),
+            as_whom("r", ""),
+            as_whom("", "p4ss"),
+        ] {
             assert!(!format!("{bad:?}").contains("p4ss"));
             let fault = ActiveDirectory::new(bad).expect_err("it is refused");
             assert_eq!(fault.meaning, Meaning::Broken, "{fault}");

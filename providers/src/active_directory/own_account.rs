@@ -15,21 +15,18 @@ const NEVER: i64 = i64::MAX;
 
 const ATTRIBUTES: &[&str] = &["objectClass", "pwdLastSet", "msDS-UserPasswordExpiryTimeComputed"];
 
-/// Reads the age of the credential that `connection` was logged on with. `name` and `kind` are what our own
-/// settings say; the directory may know better.
-pub(super) async fn credential(connection: &Connection, name: &str, kind: &str) -> Result<OwnCredential, Fault> {
-    let unknown = OwnCredential {
-        holder: "directory".to_owned(),
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        set_at: None,
-        expires_at: None,
-        note: "its age is not known: the account can't be read".to_owned(),
-    };
+/// Completes what our own settings say about the credential that `connection` was logged on with.
+pub(super) async fn credential(connection: &Connection, ours: OwnCredential) -> Result<OwnCredential, Fault> {
     Ok(match find(connection).await? {
-        Some(account) => describe(&account, unknown),
-        None => unknown,
+        Some(account) => describe(&account, ours),
+        None => noted(ours, "its age is not known: the account can't be read"),
     })
+}
+
+fn noted(credential: OwnCredential, note: &str) -> OwnCredential {
+    let notes = [credential.note.as_str(), note];
+    let note = notes.into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("; ");
+    OwnCredential { note, ..credential }
 }
 
 /// The account that this connection is logged on as.
@@ -49,7 +46,7 @@ fn is_of(entry: &Entry, class: &str) -> bool {
     entry.texts("objectClass").iter().any(|own| own.eq_ignore_ascii_case(class))
 }
 
-fn describe(account: &Entry, unknown: OwnCredential) -> OwnCredential {
+fn describe(account: &Entry, ours: OwnCredential) -> OwnCredential {
     let set_at = account.number("pwdLastSet").and_then(filetime::to_timestamp);
     let expiry = account.number("msDS-UserPasswordExpiryTimeComputed");
     let managed = ["msDS-GroupManagedServiceAccount", "msDS-ManagedServiceAccount", "computer"]
@@ -62,16 +59,11 @@ fn describe(account: &Entry, unknown: OwnCredential) -> OwnCredential {
         (None, Some(_), Some(NEVER)) => "it never expires",
         (None, Some(_), Some(_)) => "",
     };
-    OwnCredential {
-        name: account.dn.clone(),
-        set_at,
-        expires_at: match managed {
-            Some(_) => None,
-            None => expiry.filter(|&at| at != NEVER).and_then(filetime::to_timestamp),
-        },
-        note: note.to_owned(),
-        ..unknown
-    }
+    let expires_at = match managed {
+        Some(_) => None,
+        None => expiry.filter(|&at| at != NEVER).and_then(filetime::to_timestamp),
+    };
+    noted(OwnCredential { name: account.dn.clone(), set_at, expires_at, ..ours }, note)
 }
 
 /// A security identifier as text: `S-1-5-21-…`; `None` when the bytes are none.

@@ -65,7 +65,12 @@ impl ActiveDirectory {
         let answer = connection.replace(dn, ATTRIBUTE, Octets::of(NO_PASSWORD)).await;
         connection.close().await;
         match answer {
-            Ok(result) => answer::probe(doing, &result),
+            Ok(result) if result.rc == 0 => {
+                Err(Fault::broken(doing(), "the domain controller took a value that is no password").hint(
+                    "look at the account's password before anything else: this directory does not behave as AD does",
+                ))
+            }
+            Ok(result) => Ok(answer::reset_right(&result)),
             // Whether it arrived or not, it changed nothing.
             Err(lost) => Err(Fault::later(doing(), lost.cause())),
         }
@@ -80,7 +85,7 @@ async fn log_on_as(connection: &Connection, dn: &str, secret: &Secret, doing: St
             .hint("store the password in use in the vault; nothing was changed")),
         Locked => Err(Fault::refused(doing, "the account is locked out (775)")
             .hint("find out who tries wrong passwords, then unlock it")),
-        Barred(cause) => Err(Fault::refused(doing, cause).hint("repair the account; nothing was changed")),
+        Barred(bar) => Err(Fault::refused(doing, bar.cause).hint(bar.next_step)),
         Busy(said) => Err(Fault::later(doing, said)),
     }
 }

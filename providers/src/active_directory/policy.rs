@@ -9,6 +9,7 @@ const COMPLEX: i64 = 0x1;
 /// Long enough for any policy that can be set, short enough for any consumer.
 const LENGTH_WHEN_UNREADABLE: u32 = 64;
 
+/// The names that the domain and a fine-grained policy have for the same: length, complexity.
 const DOMAIN: &[&str] = &["minPwdLength", "pwdProperties"];
 const FINE_GRAINED: &[&str] = &["msDS-MinimumPasswordLength", "msDS-PasswordComplexityEnabled"];
 
@@ -38,12 +39,13 @@ pub(super) async fn of(
         return Ok(policy);
     }
     warnings.push(format!(
-        "the domain's password policy can't be read: until then {LENGTH_WHEN_UNREADABLE} characters are used"
+        "the domain's password policy can't be read: let the rotator's account read the domain head, until then \
+         {LENGTH_WHEN_UNREADABLE} characters are used"
     ));
     Ok(unreadable("domain, which can't be read".to_owned()))
 }
 
-/// `None` when the length can't be read. `names` are length and complexity.
+/// `None` when the length can't be read.
 fn read(entry: &Entry, names: &[&str], source: &str) -> Option<PasswordPolicy> {
     let complexity = match entry.text(names[1]) {
         Some("FALSE") => false,

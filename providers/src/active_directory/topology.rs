@@ -3,7 +3,10 @@
 use tokio::time::timeout;
 
 use super::connection::{Connection, Found, RESOLVE_LIMIT};
+use super::distinguished_name::parent;
+use super::domain_name::DomainName;
 use super::endpoint::Endpoint;
+use super::entry::Entry;
 use super::filetime;
 use crate::port::Fault;
 
@@ -11,42 +14,68 @@ use crate::port::Fault;
 pub(super) struct RootEntry {
     /// The domain's head: `DC=contoso,DC=test`.
     pub(super) domain: String,
+    /// The domain's DNS name.
+    pub(super) domain_name: DomainName,
+    /// The forest's configuration partition.
+    pub(super) configuration: String,
     /// Its own full host name.
     pub(super) host: String,
     /// The distinguished name of its NTDS settings object, by which replication knows it.
     pub(super) dsa: String,
+    /// A read-only domain controller: it never writes, and may know fewer secrets than it should.
+    pub(super) read_only: bool,
     /// Its clock, in 100-nanosecond intervals since 1601.
     pub(super) time: i64,
 }
 
-const ROOT_ENTRY: &[&str] = &["defaultNamingContext", "dnsHostName", "dsServiceName", "currentTime"];
+const ROOT_ENTRY: &[&str] = &[
+    "defaultNamingContext",
+    "configurationNamingContext",
+    "dnsHostName",
+    "dsServiceName",
+    "supportedCapabilities",
+    "currentTime",
+];
+/// LDAP_CAP_ACTIVE_DIRECTORY_PARTIAL_SECRETS_OID: only read-only domain controllers have it.
+const PARTIAL_SECRETS: &str = "1.2.840.113556.1.4.1920";
 
 /// Reads the root entry.
 pub(super) async fn root_entry(connection: &Connection, at: &Endpoint) -> Result<RootEntry, Fault> {
     let doing = || format!("reading the root entry of {at}");
     let hint = "see that the url names an Active Directory domain controller";
-    let Found::One(entry) = connection.read("", ROOT_ENTRY).await? else {
-        return Err(Fault::broken(doing(), "there is none").hint(hint));
-    };
-    let text = |name: &str| {
-        entry
-            .text(name)
-            .map(str::to_owned)
-            .ok_or_else(|| Fault::broken(doing(), format!("it has no {name}")).hint(hint))
-    };
+    match connection.read("", ROOT_ENTRY).await? {
+        Found::One(entry) => understood(&entry).map_err(|cause| Fault::broken(doing(), cause).hint(hint)),
+        Found::Nothing | Found::Several(_) => Err(Fault::broken(doing(), "there is none").hint(hint)),
+    }
+}
+
+fn understood(entry: &Entry) -> Result<RootEntry, String> {
+    let text = |name: &str| entry.text(name).map(str::to_owned).ok_or_else(|| format!("it has no {name}"));
     let clock = text("currentTime")?;
-    let time = filetime::from_generalized_time(&clock)
-        .ok_or_else(|| Fault::broken(doing(), format!("its clock can't be read: {clock:?}")))?;
+    let time = filetime::from_generalized_time(&clock).ok_or_else(|| format!("its clock can't be read: {clock:?}"))?;
+    let domain = text("defaultNamingContext")?;
+    let domain_name = DomainName::of_dn(&domain).ok_or_else(|| format!("its domain has no DNS name: {domain:?}"))?;
     Ok(RootEntry {
-        domain: text("defaultNamingContext")?,
+        domain,
+        domain_name,
+        configuration: text("configurationNamingContext")?,
         host: text("dnsHostName")?,
         dsa: text("dsServiceName")?,
+        read_only: entry.texts("supportedCapabilities").iter().any(|capability| capability == PARTIAL_SECRETS),
         time,
     })
 }
 
-/// The host name of the domain's PDC emulator.
-pub(super) async fn pdc_host(connection: &Connection, domain: &str) -> Result<String, Fault> {
+/// Who holds a role.
+pub(super) struct RoleOwner {
+    /// Its full host name.
+    pub(super) host: String,
+    /// Its NTDS settings object.
+    pub(super) dsa: String,
+}
+
+/// The domain's PDC emulator, as this domain controller knows it.
+pub(super) async fn pdc_emulator(connection: &Connection, domain: &str) -> Result<RoleOwner, Fault> {
     let doing = || format!("finding the PDC emulator of {domain}");
     let hint = "let the rotator's account read the domain head and the configuration partition";
     let missing = |what: &str| Fault::broken(doing(), format!("{what} can't be read")).hint(hint);
@@ -59,7 +88,8 @@ pub(super) async fn pdc_host(connection: &Connection, domain: &str) -> Result<St
         return Err(Fault::broken(doing(), format!("the role is held by {dsa}, which is not there"))
             .hint("seize the PDC role to a domain controller that runs"));
     };
-    server.text("dNSHostName").map(str::to_owned).ok_or_else(|| missing("the server's dNSHostName"))
+    let host = server.text("dNSHostName").ok_or_else(|| missing("the server's dNSHostName"))?;
+    Ok(RoleOwner { host: host.to_owned(), dsa: dsa.to_owned() })
 }
 
 /// Whether the name has an address, as seen from here and now.
@@ -68,28 +98,37 @@ pub(super) async fn resolves(host: &str, port: u16) -> bool {
     found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.next().is_some()))
 }
 
-/// The distinguished name without its first part; commas behind a backslash don't count.
-fn parent(dn: &str) -> Option<&str> {
-    let mut escaped = false;
-    for (at, c) in dn.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            ',' => return Some(&dn[at + 1..]),
-            _ => {}
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn root(more: &[(&str, &[&str])]) -> Result<RootEntry, String> {
+        let mut attributes: Vec<(&str, &[&str])> = vec![
+            ("configurationNamingContext", &["CN=Configuration,DC=contoso,DC=test"]),
+            ("dnsHostName", &["dc1.contoso.test"]),
+            ("dsServiceName", &["CN=NTDS Settings,CN=DC1"]),
+            ("currentTime", &["20261121024623.0Z"]),
+        ];
+        attributes.extend(more);
+        understood(&Entry::of(&attributes))
+    }
+
     #[test]
-    fn the_parent_begins_after_the_first_real_comma() {
-        assert_eq!(parent("CN=NTDS Settings,CN=DC1,DC=x"), Some("CN=DC1,DC=x"));
-        assert_eq!(parent(r"CN=a\, b\\,DC=x"), Some("DC=x"));
-        assert_eq!(parent("DC=x"), None);
+    fn a_read_only_domain_controller_is_told_by_its_capabilities() {
+        let domain: (&str, &[&str]) = ("defaultNamingContext", &["DC=contoso,DC=test"]);
+        let active_directory = "1.2.840.113556.1.4.800";
+        for (capabilities, read_only) in
+            [(&[active_directory][..], false), (&[active_directory, PARTIAL_SECRETS][..], true), (&[][..], false)]
+        {
+            let root = root(&[domain, ("supportedCapabilities", capabilities)]).expect("it is whole");
+            assert_eq!((root.read_only, root.domain_name.to_string().as_str()), (read_only, "contoso.test"));
+        }
+    }
+
+    #[test]
+    fn a_root_entry_of_something_else_is_not_understood() {
+        let cause = |more: &[(&str, &[&str])]| root(more).err().expect("it is refused");
+        assert!(cause(&[]).contains("defaultNamingContext"));
+        assert!(cause(&[("defaultNamingContext", &["O=contoso"])]).contains("no DNS name"));
     }
 }

@@ -108,8 +108,8 @@ impl LabServer {
             Logon::Ldaps { url, ca_file, bind_name } => Ok(Run::Ask { url, ca_file, bind_name, secret }),
             Logon::Model => Ok(Run::Ended(match bind(books, &user, dc.as_deref(), &secret, time)? {
                 BindAnswer::Accepted => SUCCESS,
-                BindAnswer::Wrong | BindAnswer::Locked | BindAnswer::Disabled => NO_START_CREDENTIALS,
                 BindAnswer::NoAnswer => NO_START_CONNECTION,
+                _ => NO_START_CREDENTIALS,
             })),
         }
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::cipher::random_password;
 use super::clock::filetime;
-use super::domain::BindAnswer;
+use super::domain::{BindAnswer, ChangeRefusal};
 use super::lab_handle::{Lab, Request};
 use super::store::Books;
 use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret};
@@ -54,8 +54,14 @@ impl LabDirectory {
         if account.disabled {
             refusals.push("the account is disabled".to_owned());
         }
-        if account.locked_until.is_some_and(|until| now < until) {
+        if account.is_locked(now) {
             refusals.push("the account is locked".to_owned());
+        }
+        if account.expires_at.is_some_and(|at| at <= now) {
+            refusals.push("the account is expired".to_owned());
+        }
+        if account.must_change {
+            refusals.push("the account must change its password at the next logon, which no service can do".to_owned());
         }
         Ok(AccountFacts {
             dn: account.dn.clone(),
@@ -65,7 +71,7 @@ impl LabDirectory {
             dc: domain.controllers[domain.pdc_index()].host.clone(),
             refusals,
             warnings: Vec::new(),
-            policy: domain.policy_facts(),
+            policy: domain.policy_facts(account),
         })
     }
 
@@ -105,11 +111,15 @@ impl LabDirectory {
         let (was, digest) =
             (books.world.labels.digest(&target.account, old), books.world.labels.digest(&target.account, new));
         let domain = books.world.domain(&doing)?;
-        if let Some(violation) = domain.change_violation(target.at, &target.account, &was, &digest, new.expose()) {
-            return Err(Fault::refused(&doing, violation).hint("nothing was changed"));
+        if let Err(refusal) = domain.change(target.at, &target.account, (&was, &digest), new.expose(), now) {
+            let cause = match refusal {
+                ChangeRefusal::WrongOld => "00000056, the old password is not the one in use".to_owned(),
+                ChangeRefusal::Locked => "00000775, the account is locked".to_owned(),
+                ChangeRefusal::Restricted(restriction) => format!("0000052D, {restriction}"),
+            };
+            return Err(Fault::refused(&doing, cause).hint("nothing was changed"));
         }
-        let digest = books.world.labels.see(&target.account, new);
-        books.world.domain(&doing)?.set(target.at, &target.account, &digest, now);
+        books.world.labels.see(&target.account, new);
         books.world.count("directory-writes");
         Ok(())
     }
@@ -128,6 +138,9 @@ impl LabDirectory {
                 .hint("find out who tries wrong passwords, then unlock it or wait until it unlocks by itself")),
             BindAnswer::Disabled => Err(Fault::refused(&doing, "the account is disabled (data 533)")
                 .hint("enable the account, or take it out of the configuration")),
+            BindAnswer::AccountExpired => Err(Fault::refused(&doing, "the account is expired (data 701)")),
+            BindAnswer::MustChange => Err(Fault::refused(&doing, "the password must be changed first (data 773)")),
+            BindAnswer::PasswordExpired => Err(Fault::refused(&doing, "the password is expired (data 532)")),
             BindAnswer::NoAnswer => Err(Fault::later(&doing, "no domain controller answers")),
         }
     }

@@ -1,9 +1,10 @@
 //! The model of Active Directory: one domain, its controllers and its accounts. No input or output here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::clock::MINUTE;
 use crate::port::{Lockout, PasswordPolicy};
 
@@ -13,6 +14,9 @@ const OLD_PASSWORD_ALLOWED_MINUTES: i64 = 60;
 const LENGTH_MAX: usize = 256;
 /// How many digests a controller keeps, as AD's longest history does.
 const HISTORY_MAX: usize = 24;
+/// The three numbers that make the model domain's security identifier.
+pub(super) const DOMAIN_ID: [u32; 3] = [1_111_111_111, 2_222_222_222, 3_333_333_333];
+const FIRST_RELATIVE_ID: u32 = 1104;
 /// 100-nanosecond intervals in one millisecond.
 const MILLISECOND: i64 = 10_000;
 
@@ -23,9 +27,14 @@ pub(super) struct Domain {
     pub(super) policy: Policy,
     pub(super) accounts: Vec<Account>,
     pub(super) controllers: Vec<Controller>,
+    #[serde(default)]
+    pub(super) fine_grained: Vec<FineGrained>,
+    /// The DNS name of a second domain of the forest, which this one refers to.
+    #[serde(default)]
+    pub(super) child: Option<String>,
 }
 
-/// The domain's password policy.
+/// A password policy: the domain's, or a fine-grained one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Policy {
     pub(super) length_min: u32,
@@ -34,17 +43,22 @@ pub(super) struct Policy {
     pub(super) lockout_threshold: u32,
     /// How long an account stays locked, and how long a wrong password counts.
     pub(super) lockout_minutes: u32,
+    /// How many passwords a change may not go back to; a reset may.
+    #[serde(default)]
+    pub(super) history_length: u32,
+    /// How old a password must be before it is changed; a reset does not ask.
+    #[serde(default)]
+    pub(super) minimum_age_minutes: u32,
+    /// How old a password may become, for accounts whose password expires; 0 = any age.
+    #[serde(default)]
+    pub(super) maximum_age_minutes: u32,
 }
 
-/// An account, as far as it is the same on every controller.
+/// A policy for some accounts only (a password settings object).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Account {
+pub(super) struct FineGrained {
     pub(super) name: String,
-    pub(super) dn: String,
-    pub(super) display_name: String,
-    pub(super) disabled: bool,
-    /// A lockout is replicated urgently, so the model has one for the whole domain.
-    pub(super) locked_until: Option<i64>,
+    pub(super) policy: Policy,
 }
 
 /// A domain controller with its own copy of every account's password data.
@@ -90,11 +104,35 @@ pub(super) enum BindAnswer {
     Locked,
     /// `data 533`
     Disabled,
+    /// `data 701`
+    AccountExpired,
+    /// `data 773`
+    MustChange,
+    /// `data 532`
+    PasswordExpired,
     /// No such controller.
     NoAnswer,
 }
 
+/// Why a change of a password, from old to new, is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ChangeRefusal {
+    /// The old password is wrong.
+    WrongOld,
+    /// The account is locked out.
+    Locked,
+    /// Policy, history or minimum age: which.
+    Restricted(String),
+}
+
 impl Domain {
+    /// The policy that holds for an account.
+    pub(super) fn policy_of(&self, account: &Account) -> &Policy {
+        let fine = account.fine_grained.as_ref();
+        let fine = fine.and_then(|name| self.fine_grained.iter().find(|policy| policy.name == *name));
+        fine.map_or(&self.policy, |fine| &fine.policy)
+    }
+
     pub(super) fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.name.eq_ignore_ascii_case(name))
     }
@@ -138,10 +176,11 @@ impl Domain {
     /// Why AD would refuse this password, in its own words; `None` when it would take it.
     pub(super) fn violation(&self, account: &Account, password: &str) -> Option<String> {
         let length = password.encode_utf16().count();
-        if length < self.policy.length_min as usize || length > LENGTH_MAX {
-            return Some(format!("{length} characters, allowed are {} to {LENGTH_MAX}", self.policy.length_min));
+        let policy = self.policy_of(account);
+        if length < policy.length_min as usize || length > LENGTH_MAX {
+            return Some(format!("{length} characters, allowed are {} to {LENGTH_MAX}", policy.length_min));
         }
-        if !self.policy.complexity {
+        if !policy.complexity {
             return None;
         }
         if character_classes(password) < 3 {
@@ -155,40 +194,27 @@ impl Domain {
         contained.then(|| "it contains a part of the account's name".to_owned())
     }
 
-    /// Why AD would refuse this change, in its own words: unlike a reset, a change shows the password in use and
-    /// obeys the history.
-    pub(super) fn change_violation(
-        &self,
-        at: usize,
-        name: &str,
-        old: &str,
-        new: &str,
-        password: &str,
-    ) -> Option<String> {
-        let history = &self.controllers[at].replicas.get(name)?.history;
-        if history.first().is_none_or(|current| current != old) {
-            return Some("00000056, the old password is not the one in use".to_owned());
-        }
-        if history.iter().any(|used| used == new) {
-            return Some("0000052D, the password was used before".to_owned());
-        }
-        self.violation(self.account(name)?, password).map(|violation| format!("0000052D, {violation}"))
-    }
-
     /// How near the account is to being locked on one controller.
     pub(super) fn lockout(&self, at: usize, name: &str, now: i64) -> Lockout {
-        let window = i64::from(self.policy.lockout_minutes) * MINUTE;
+        let account = self.account(name);
+        let policy = account.map_or(&self.policy, |account| self.policy_of(account));
+        let window = i64::from(policy.lockout_minutes) * MINUTE;
         let replica = self.controllers[at].replicas.get(name);
         let wrong = replica.map(|replica| if now - replica.wrong_at > window { 0 } else { replica.wrong_count });
-        let locked = self.account(name).is_some_and(|account| account.locked_until.is_some_and(|until| now < until));
-        Lockout { threshold: Some(self.policy.lockout_threshold), wrong, locked }
+        let locked = account.is_some_and(|account| account.is_locked(now));
+        Lockout { threshold: Some(policy.lockout_threshold), wrong, locked }
     }
 
-    /// A security identifier for the account: the model's domain, and the account's place in it.
-    pub(super) fn sid(&self, account: &Account) -> String {
-        const FIRST_RELATIVE_ID: usize = 1104;
+    /// The account's relative identifier: its place in the model.
+    pub(super) fn relative_id(&self, account: &Account) -> u32 {
         let place = self.accounts.iter().position(|other| other.name == account.name).unwrap_or_default();
-        format!("S-1-5-21-1111111111-2222222222-3333333333-{}", FIRST_RELATIVE_ID + place)
+        FIRST_RELATIVE_ID.saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// The account's security identifier, as text.
+    pub(super) fn sid(&self, account: &Account) -> String {
+        let [a, b, c] = DOMAIN_ID;
+        format!("S-1-5-21-{a}-{b}-{c}-{}", self.relative_id(account))
     }
 
     /// Sets the password on one controller; the others learn of it after their lag. Repeating it with the
@@ -203,6 +229,9 @@ impl Domain {
         replica.history.truncate(HISTORY_MAX);
         let (key_version, password_last_set) = (replica.key_version, replica.password_last_set);
         let history = replica.history.clone();
+        if let Some(account) = self.accounts.iter_mut().find(|account| account.name == name) {
+            account.must_change = false;
+        }
         for (index, controller) in self.controllers.iter_mut().enumerate() {
             if index != at {
                 controller.inbound.push(Change {
@@ -231,6 +260,43 @@ impl Domain {
         self.controllers[to].receive(change);
     }
 
+    /// A change of the password from old to new on one controller, by whoever knows the old one. The old password is the
+    /// current one there: no grace, and the PDC emulator is not asked.
+    pub(super) fn change(
+        &mut self,
+        at: usize,
+        name: &str,
+        (old, new): (&str, &str),
+        password: &str,
+        now: i64,
+    ) -> Result<(), ChangeRefusal> {
+        self.catch_up(now);
+        let Some(account) = self.account(name) else { return Err(ChangeRefusal::WrongOld) };
+        if account.is_locked(now) {
+            return Err(ChangeRefusal::Locked);
+        }
+        let policy = self.policy_of(account).clone();
+        let (must_change, violation) = (account.must_change, self.violation(account, password));
+        let Some(replica) = self.controllers[at].replicas.get(name) else { return Err(ChangeRefusal::WrongOld) };
+        if replica.history.first().is_none_or(|current| current != old) {
+            self.count_wrong(&[at, self.pdc_index()], name, old, now);
+            return Err(ChangeRefusal::WrongOld);
+        }
+        let age = now - replica.password_last_set;
+        let restriction = if !must_change && age < i64::from(policy.minimum_age_minutes) * MINUTE {
+            Some("the password is younger than the minimum age".to_owned())
+        } else if replica.history.iter().take(policy.history_length as usize).any(|past| past == new) {
+            Some("the password was used before".to_owned())
+        } else {
+            violation
+        };
+        if let Some(restriction) = restriction {
+            return Err(ChangeRefusal::Restricted(restriction));
+        }
+        self.set(at, name, new, now);
+        Ok(())
+    }
+
     /// A simple bind. A controller that would refuse asks the PDC emulator first; a wrong password counts
     /// on both, except the two previous ones.
     pub(super) fn bind(&mut self, at: usize, name: &str, digest: &str, now: i64) -> BindAnswer {
@@ -238,43 +304,70 @@ impl Domain {
         let Some(account) = self.accounts.iter_mut().find(|account| account.name == name) else {
             return BindAnswer::Wrong;
         };
-        if account.disabled {
-            return BindAnswer::Disabled;
-        }
-        if account.locked_until.is_some_and(|until| now < until) {
+        if account.is_locked(now) {
             return BindAnswer::Locked;
         }
         account.locked_until = None;
-        let asked = [at, self.controllers.iter().position(|controller| controller.pdc).unwrap_or(0)];
-        let accepted = asked.iter().any(|&index| self.controllers[index].knows(name, digest, now));
-        let excused = asked.iter().any(|&index| self.controllers[index].excuses(name, digest));
-        let window = i64::from(self.policy.lockout_minutes) * MINUTE;
-        let mut count_most = 0;
-        for index in asked.iter().take(if asked[0] == asked[1] { 1 } else { 2 }) {
-            let Some(replica) = self.controllers[*index].replicas.get_mut(name) else { continue };
-            if accepted {
+        let account = account.clone();
+        let asked = [at, self.pdc_index()];
+        if !asked.iter().any(|&index| self.controllers[index].knows(name, digest, now)) {
+            self.count_wrong(&asked, name, digest, now);
+            return BindAnswer::Wrong;
+        }
+        // The rest is told only to those who know the password.
+        let replica = self.controllers[at].replicas.get(name);
+        if let Some(barred) = account.barred(replica, self.policy_of(&account), now) {
+            return barred;
+        }
+        for index in asked {
+            if let Some(replica) = self.controllers[index].replicas.get_mut(name) {
                 replica.wrong_count = 0;
-            } else if !excused {
-                replica.wrong_count = if now - replica.wrong_at > window { 1 } else { replica.wrong_count + 1 };
-                replica.wrong_at = now;
             }
+        }
+        BindAnswer::Accepted
+    }
+
+    /// A wrong password counts on the controllers that were asked, unless it is one of the two previous ones; too many
+    /// lock the account.
+    fn count_wrong(&mut self, asked: &[usize], name: &str, digest: &str, now: i64) {
+        if asked.iter().any(|&index| self.controllers[index].excuses(name, digest)) {
+            return;
+        }
+        let Some(policy) = self.account(name).map(|account| self.policy_of(account).clone()) else { return };
+        let window = i64::from(policy.lockout_minutes) * MINUTE;
+        let mut count_most = 0;
+        let asked: BTreeSet<usize> = asked.iter().copied().collect();
+        for index in asked {
+            let Some(replica) = self.controllers[index].replicas.get_mut(name) else { continue };
+            replica.wrong_count = if now - replica.wrong_at > window { 1 } else { replica.wrong_count + 1 };
+            replica.wrong_at = now;
             count_most = count_most.max(replica.wrong_count);
         }
-        if accepted {
-            return BindAnswer::Accepted;
+        if policy.lockout_threshold > 0
+            && count_most >= policy.lockout_threshold
+            && let Some(account) = self.accounts.iter_mut().find(|account| account.name == name)
+        {
+            account.locked_until = Some(now.saturating_add(window));
         }
-        if self.policy.lockout_threshold > 0 && count_most >= self.policy.lockout_threshold {
-            account.locked_until = Some(now + window);
+    }
+
+    /// How an account is unlocked by hand.
+    pub(super) fn unlock(&mut self, name: &str) {
+        if let Some(account) = self.accounts.iter_mut().find(|account| account.name == name) {
+            account.locked_until = None;
         }
-        BindAnswer::Wrong
+        for replica in self.controllers.iter_mut().filter_map(|controller| controller.replicas.get_mut(name)) {
+            replica.wrong_count = 0;
+        }
     }
 
     /// The policy as the port words it.
-    pub(super) fn policy_facts(&self) -> PasswordPolicy {
+    pub(super) fn policy_facts(&self, account: &Account) -> PasswordPolicy {
+        let policy = self.policy_of(account);
         PasswordPolicy {
-            length_min: self.policy.length_min,
-            complexity: self.policy.complexity,
-            source: "domain".to_owned(),
+            length_min: policy.length_min,
+            complexity: policy.complexity,
+            source: account.fine_grained.clone().unwrap_or_else(|| "domain".to_owned()),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::mishap::{self, Mishap};
 use super::store::{Books, Store};
 use crate::port::{Fault, Slot};
 
@@ -75,6 +76,11 @@ impl FaultList {
         self.faults.iter().find(|fault| fault.name == name)
     }
 
+    /// The names of all that wait, in the order in which they were added.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.faults.iter().map(|fault| fault.name.clone()).collect()
+    }
+
     /// Whether the fault strikes now. Each strike counts.
     pub(super) fn strikes(&mut self, name: &str) -> bool {
         let Some(at) = self.faults.iter().position(|fault| fault.name == name) else { return false };
@@ -94,7 +100,8 @@ pub fn known() -> Vec<(String, Option<u32>, &'static str)> {
     let named = NAMED.iter().map(|(name, times, does)| ((*name).to_owned(), *times, *does));
     let at_step = AT_STEP.iter().map(|(prefix, does)| (format!("{prefix}:STEP"), Some(1), *does));
     let at_append = AT_APPEND.iter().map(|(prefix, does)| (format!("{prefix}:N"), Some(1), *does));
-    named.chain(at_step).chain(at_append).collect()
+    let on_the_wire = mishap::FORMS.iter().map(|(form, times, does)| ((*form).to_owned(), *times, *does));
+    named.chain(at_step).chain(at_append).chain(on_the_wire).collect()
 }
 
 /// Arms a fault, `times` or its default number of times. The same fault again replaces the first.
@@ -143,6 +150,9 @@ pub fn clear(dir: &Path) -> Result<(), Fault> {
 fn default_times(name: &str) -> Option<Option<u32>> {
     if let Some((_, times, _)) = NAMED.iter().find(|(known, ..)| *known == name) {
         return Some(*times);
+    }
+    if let Some(mishap) = Mishap::parse(name) {
+        return Some(if mishap.hides() { None } else { Some(1) });
     }
     let (prefix, target) = name.split_once(':')?;
     let at_step = AT_STEP.iter().any(|(known, _)| *known == prefix) && !target.is_empty();

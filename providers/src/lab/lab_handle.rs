@@ -288,7 +288,12 @@ impl Lab {
         }
     }
 
-    fn log(&self, books: &Books, (holder, operation, step): (&str, &str, &str), answer: &str) -> Result<(), Fault> {
+    pub(super) fn log(
+        &self,
+        books: &Books,
+        (holder, operation, step): (&str, &str, &str),
+        answer: &str,
+    ) -> Result<(), Fault> {
         self.inner.store.log(&RequestLine { time: books.now, holder, operation, step, answer })
     }
 }

@@ -11,11 +11,15 @@
 //! the whole folder, so that several processes may act on one world. The only clock is the one in
 //! [`LabSetting`].
 //!
-//! - `domain`, `engine`, `vault_books`, `world`: the model itself, without input or output
+//! - `domain`, `account`, `engine`, `vault_books`, `world`: the model itself, without input or output
 //! - `directory`, `connect_server`, `vault`: the model behind the ports
+//! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order
+//! - `person`, `administrator`: those who interfere
 //! - `lab_handle`, `store`: the way of a request, the folder and its lock
 //! - `labels`, `show`: which password is which, and who holds it
 
+mod account;
+mod administrator;
 mod cipher;
 mod clock;
 mod connect_server;
@@ -25,6 +29,9 @@ mod engine;
 pub mod faults;
 mod lab_handle;
 mod labels;
+#[cfg(feature = "lab-ldaps")]
+pub mod ldaps;
+mod mishap;
 mod person;
 mod plan;
 mod show;
@@ -35,7 +42,9 @@ mod vault;
 mod vault_books;
 mod world;
 
+pub use account::Rights;
+pub use administrator::Mark;
 pub use lab_handle::{Lab, LabSetting};
 pub use person::set_password;
-pub use plan::{Logon, WorldPlan};
+pub use plan::{AccountPlan, FineGrainedPlan, Logon, WorldPlan};
 pub use show::show;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::account::{Account, Rights};
 use super::cipher::{random_hex, random_password, seal};
-use super::domain::{Account, Controller, Domain, Policy, Replica};
+use super::domain::{Controller, Domain, FineGrained, Policy, Replica};
 use super::engine::{Connector, Server, Service, new_key_set};
 use super::labels::Labels;
 use super::vault_books::VaultBooks;
@@ -16,6 +17,10 @@ use crate::port::{ConnectorKind, Fault, Secret};
 /// The identifier that every Entra connector has.
 const ENTRA_CONNECTOR_ID: &str = "b891884f-051e-4a83-95af-2544101c9083";
 const FIRST_PASSWORD_LENGTH: usize = 64;
+/// AD's default: 42 days.
+const MAXIMUM_AGE_MINUTES: u32 = 42 * 24 * 60;
+/// Relative id of the group Domain Admins.
+const DOMAIN_ADMINS: u32 = 512;
 const STAGING_SERVERS_MAX: u32 = 20;
 
 /// Where a model server binds when its engine imports.
@@ -35,6 +40,37 @@ pub enum Logon {
     },
 }
 
+impl Logon {
+    /// The real domain controller that the server's connectors bind to.
+    fn host(&self) -> Option<String> {
+        let Self::Ldaps { url, .. } = self else { return None };
+        let place = url.rsplit("://").next().unwrap_or(url).trim_end_matches('/');
+        Some(place.split(':').next().unwrap_or(place).to_owned())
+    }
+}
+
+/// An account of the model domain besides the connector account.
+#[derive(Clone, Debug)]
+pub struct AccountPlan {
+    /// sAMAccountName.
+    pub name: String,
+    /// Its password.
+    pub password: Secret,
+    /// What it may do to others.
+    pub rights: Rights,
+}
+
+/// A fine-grained policy that holds for the connector account.
+#[derive(Clone, Debug)]
+pub struct FineGrainedPlan {
+    /// Its name.
+    pub name: String,
+    /// Shortest password.
+    pub length_min: u32,
+    /// Wrong passwords before the account locks; 0 = never.
+    pub lockout_threshold: u32,
+}
+
 /// What a new world is to look like. Start from [`WorldPlan::default_world`] and change what matters.
 #[derive(Clone, Debug)]
 pub struct WorldPlan {
@@ -48,12 +84,25 @@ pub struct WorldPlan {
     pub engine_user: String,
     /// One domain controller instead of two.
     pub single_dc: bool,
+    /// Names of the domain controllers, the PDC emulator first: host names, or loopback addresses where nothing
+    /// resolves names. Empty = `dc1`, `dc2` in the forest.
+    pub controller_hosts: Vec<String>,
     /// How long a change needs to reach the other domain controller.
     pub lag_ms: u32,
     /// Shortest password of the domain.
     pub length_min: u32,
     /// Wrong passwords before the account locks; 0 = never.
     pub lockout_threshold: u32,
+    /// How many passwords a change (not a reset) may not go back to.
+    pub history_length: u32,
+    /// How old a password must be before it may be changed (not reset).
+    pub minimum_age_minutes: u32,
+    /// A fine-grained policy for the connector account.
+    pub fine_grained: Option<FineGrainedPlan>,
+    /// More accounts of the domain: the rotator's own, an administrator's.
+    pub more_accounts: Vec<AccountPlan>,
+    /// The first label of a second domain of the forest, which has no controllers here: it is referred to.
+    pub child_domain: Option<String>,
     /// Name of the server that exports.
     pub active_server: String,
     /// How many staging servers stand beside it, named `SYNC2`, `SYNC3` …
@@ -81,9 +130,15 @@ impl WorldPlan {
             display_name: String::new(),
             engine_user: "MSOL_1a2b3c4d5e6f".to_owned(),
             single_dc: false,
+            controller_hosts: Vec::new(),
             lag_ms: 200,
             length_min: 7,
             lockout_threshold: 10,
+            history_length: 24,
+            minimum_age_minutes: 0,
+            fine_grained: None,
+            more_accounts: Vec::new(),
+            child_domain: None,
             active_server: "SYNC1".to_owned(),
             staging_servers: 0,
             build: "2.6.92.0".to_owned(),
@@ -110,9 +165,9 @@ impl WorldPlan {
             }
         };
         let mut labels = Labels::new();
-        let digest = labels.see(&self.account, &first);
+        labels.see(&self.account, &first);
         let mut vault = VaultBooks::default();
-        let domain = (self.logon == Logon::Model).then(|| self.domain(&digest));
+        let domain = if self.logon == Logon::Model { Some(self.domain(&mut labels, &first)?) } else { None };
         if domain.is_some() {
             vault.adopt(&self.account, &first)?;
         }
@@ -136,40 +191,62 @@ impl WorldPlan {
         Ok((world, vault))
     }
 
-    fn domain(&self, digest: &str) -> Domain {
+    fn domain(&self, labels: &mut Labels, first: &Secret) -> Result<Domain, Fault> {
         let components = self.forest.split('.').map(|label| format!("DC={label}")).collect::<Vec<_>>().join(",");
-        let replica = Replica {
-            key_version: FIRST_KEY_VERSION,
-            password_last_set: 0,
-            history: vec![digest.to_owned()],
-            wrong_count: 0,
-            wrong_at: 0,
+        let policy = Policy {
+            length_min: self.length_min,
+            complexity: true,
+            lockout_threshold: self.lockout_threshold,
+            lockout_minutes: 15,
+            history_length: self.history_length,
+            minimum_age_minutes: self.minimum_age_minutes,
+            maximum_age_minutes: MAXIMUM_AGE_MINUTES,
         };
-        let count = if self.single_dc { 1 } else { 2 };
-        let controllers = (1..=count).map(|number| Controller {
-            host: format!("dc{number}.{}", self.forest),
-            pdc: number == 1,
+        let fine_grained = self.fine_grained.iter().map(|plan| FineGrained {
+            name: plan.name.clone(),
+            policy: Policy { length_min: plan.length_min, lockout_threshold: plan.lockout_threshold, ..policy.clone() },
+        });
+        let connector = Account {
+            fine_grained: self.fine_grained.as_ref().map(|plan| plan.name.clone()),
+            ..Account::new(
+                &self.account,
+                format!("CN={},OU=Entra Connect,{components}", self.account),
+                &self.display_name,
+            )
+        };
+        let mut accounts = vec![connector];
+        let mut replicas = BTreeMap::from([(self.account.clone(), first_replica(labels.see(&self.account, first)))]);
+        for more in &self.more_accounts {
+            if accounts.iter().any(|known| known.name.eq_ignore_ascii_case(&more.name)) {
+                return Err(Fault::refused("making a lab", format!("two accounts would be named {}", more.name))
+                    .hint("give each account a name of its own"));
+            }
+            let dn = format!("CN={},CN=Users,{components}", more.name);
+            let groups = if more.rights.administrator { vec![DOMAIN_ADMINS] } else { Vec::new() };
+            accounts.push(Account { rights: more.rights.clone(), groups, ..Account::new(&more.name, dn, "") });
+            replicas.insert(more.name.clone(), first_replica(labels.see(&more.name, &more.password)));
+        }
+        let hosts = if self.controller_hosts.is_empty() {
+            let count = if self.single_dc { 1 } else { 2 };
+            (1..=count).map(|number| format!("dc{number}.{}", self.forest)).collect()
+        } else {
+            self.controller_hosts.clone()
+        };
+        let controllers = hosts.into_iter().enumerate().map(|(at, host)| Controller {
+            host,
+            pdc: at == 0,
             lag_ms: self.lag_ms,
-            replicas: BTreeMap::from([(self.account.clone(), replica.clone())]),
+            replicas: replicas.clone(),
             inbound: Vec::new(),
         });
-        Domain {
+        Ok(Domain {
             forest: self.forest.clone(),
-            policy: Policy {
-                length_min: self.length_min,
-                complexity: true,
-                lockout_threshold: self.lockout_threshold,
-                lockout_minutes: 15,
-            },
-            accounts: vec![Account {
-                name: self.account.clone(),
-                dn: format!("CN={},OU=Entra Connect,{components}", self.account),
-                display_name: self.display_name.clone(),
-                disabled: false,
-                locked_until: None,
-            }],
             controllers: controllers.collect(),
-        }
+            fine_grained: fine_grained.collect(),
+            child: self.child_domain.as_ref().map(|label| format!("{label}.{}", self.forest)),
+            policy,
+            accounts,
+        })
     }
 
     fn server(&self, number: u32, domain: Option<&Domain>, first: &Secret) -> Result<Server, Fault> {
@@ -220,7 +297,7 @@ impl WorldPlan {
             self.forest.clone(),
         );
         server.connectors.push(Connector {
-            dc: self.connector_dc.clone().or(last_dc),
+            dc: self.connector_dc.clone().or_else(|| self.logon.host()).or(last_dc),
             stored: Some(sealed.clone()),
             cached: Some(sealed),
             ..ad
@@ -234,6 +311,10 @@ impl WorldPlan {
         ));
         Ok(server)
     }
+}
+
+fn first_replica(digest: String) -> Replica {
+    Replica { key_version: FIRST_KEY_VERSION, password_last_set: 0, history: vec![digest], wrong_count: 0, wrong_at: 0 }
 }
 
 fn random_guid() -> String {

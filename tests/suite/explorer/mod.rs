@@ -38,7 +38,15 @@ fn case(name: &'static str, old: OldPassword, quiesce: QuiesceMode, servers: Vec
         takes_over: Vec::new(),
         length: 64,
         forbidden_names: Vec::new(),
-        limits: Limits { tries_max: 3, waits_max: 3, looks_max: 3, retry_ms: 1, retry_max_ms: 1 },
+        credentials: Vec::new(),
+        limits: Limits {
+            tries_max: 3,
+            waits_max: 3,
+            converge_tries_max: 3,
+            looks_max: 3,
+            retry_ms: 1,
+            retry_max_ms: 1,
+        },
     };
     let plan = plan(inventory).expect("a plan");
     let world = World::new(&plan, repair);

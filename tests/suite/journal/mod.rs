@@ -26,6 +26,7 @@ fn begun() -> Event {
         takes_over: Vec::new(),
         length: 64,
         forbidden_names: vec!["msol".into()],
+        credentials: Vec::new(),
         limits: Limits::default(),
     };
     Event::Begun {

@@ -3,6 +3,7 @@
 mod backup;
 mod crash;
 mod faults;
+mod lockout;
 mod plain;
 mod program;
 mod storm;

@@ -1,0 +1,460 @@
+//! Adapters with a defect each, around any good one, and the checks that must catch them by name.
+//!
+//! Each defect is one that an adapter written in good faith may have. The suite is worth what it catches: a run
+//! against one of these must fail in exactly [`Defect::caught_by`], as far as the bench can show it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::bench::Account;
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret};
+
+macro_rules! defects {
+    ($($(#[$doc:meta])* $name:ident: [$($check:literal),* $(,)?],)*) => {
+        /// What is wrong with an adapter.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Defect {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Defect {
+            /// Every defect.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The checks that fail on an adapter with this defect, and no others.
+            pub fn caught_by(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$name => &[$($check),*],)*
+                }
+            }
+        }
+    };
+}
+
+defects! {
+    /// A reset is reported as done without anything being written.
+    ReportsASetWithoutWriting: [
+        "set_done_is_live",
+        "set_is_one_set",
+        "set_takes_every_character",
+        "set_again_is_a_set_of_its_own",
+        "set_back_to_the_previous_password_is_a_set",
+        "set_against_policy_is_refused_with_its_code",
+        "set_without_right_is_refused",
+        "set_of_nobody_is_refused",
+        "set_with_its_reply_lost_is_unclear",
+        "set_happens_at_the_controller_named",
+        "change_obeys_minimum_age",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+        "no_secret_is_shown",
+    ],
+    /// A reset goes to another account.
+    WritesAnotherAccount: [
+        "set_done_is_live",
+        "set_is_one_set",
+        "set_touches_nobody_else",
+        "set_takes_every_character",
+        "set_again_is_a_set_of_its_own",
+        "set_back_to_the_previous_password_is_a_set",
+        "set_without_right_is_refused",
+        "set_of_nobody_is_refused",
+        "set_with_its_reply_lost_is_unclear",
+        "set_happens_at_the_controller_named",
+        "change_obeys_minimum_age",
+        "no_secret_is_shown",
+    ],
+    /// A reset goes to the account, and to another one.
+    WritesOneAccountMore: ["set_touches_nobody_else"],
+    /// The domain controller that the journal knows is not asked: all work is done at the PDC emulator.
+    IgnoresTheController: [
+        "fingerprint_is_of_the_controller_asked",
+        "set_happens_at_the_controller_named",
+        "change_happens_at_the_controller_named",
+        "lockout_is_of_the_controller_asked",
+        "accepts_asks_the_controller_named",
+        "replicate_done_is_there",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+    ],
+    /// Metadata is read at the PDC emulator and labelled with the domain controller that was asked.
+    ReadsAnotherController: [
+        "fingerprint_is_of_the_controller_asked",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+    ],
+    /// A reset is left out when a bind with the new password succeeds already.
+    CallsABindAProof: [
+        "set_is_one_set",
+        "set_again_is_a_set_of_its_own",
+        "set_back_to_the_previous_password_is_a_set",
+    ],
+    /// A replication is called done when a bind at the target succeeds, which the target asks the PDC emulator about.
+    CallsReplicationDone: [
+        "replicate_done_is_there",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+    ],
+    /// A refusal for the policy, 0000052D, is taken for success.
+    SwallowsThePolicy: ["set_against_policy_is_refused_with_its_code", "no_secret_is_shown"],
+    /// A refusal for the policy loses its code, so that nobody may choose another candidate.
+    LosesTheCodeOfThePolicy: ["set_against_policy_is_refused_with_its_code"],
+    /// A reset that was done is done again.
+    SetsTwice: [
+        "set_is_one_set",
+        "set_again_is_a_set_of_its_own",
+        "set_back_to_the_previous_password_is_a_set",
+        "set_happens_at_the_controller_named",
+        "change_obeys_minimum_age",
+    ],
+    /// A reset whose reply was lost is done again at once.
+    SetsAgainWhenTheReplyIsLost: ["set_with_its_reply_lost_is_unclear"],
+    /// A lost reply is taken for success.
+    TakesALostReplyForSuccess: ["set_with_its_reply_lost_is_unclear"],
+    /// A lost reply is said to have changed nothing.
+    CallsALostReplyLater: ["set_with_its_reply_lost_is_unclear"],
+    /// A missing right is said to be worth another try.
+    CallsAMissingRightLater: ["set_without_right_is_refused"],
+    /// What does not exist is said to be worth another try.
+    CallsNobodyLater: [
+        "account_unknown_is_refused",
+        "account_ambiguous_is_refused",
+        "fingerprint_of_nobody_is_refused",
+        "set_of_nobody_is_refused",
+        "no_secret_is_shown",
+    ],
+    /// The characters that a filter or a document would escape are escaped in the password.
+    EscapesThePassword: ["set_takes_every_character"],
+    /// An account is found by its sAMAccountName only.
+    KnowsOneFormOfName: ["account_is_found_by_each_of_its_names"],
+    /// The first of several accounts is taken.
+    TakesTheFirstOfSeveral: ["account_ambiguous_is_refused"],
+    /// The policy of the installation is given out as the account's.
+    InventsThePolicy: ["account_facts_are_the_directorys"],
+    /// Every account may be rotated.
+    SeesNoReasonToRefuse: ["account_barred_says_why"],
+    /// Metadata is read once and remembered.
+    RemembersMetadata: [
+        "fingerprint_is_the_truth",
+        "fingerprint_moves_by_one_with_each_set",
+        "fingerprint_has_the_controllers_clock",
+        "fingerprint_is_of_the_controller_asked",
+        "fingerprint_of_nobody_is_refused",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+    ],
+    /// A clock is given out that is not the domain controller's.
+    TellsAnotherTime: ["fingerprint_has_the_controllers_clock"],
+    /// A change is made as a reset: the old password, history and minimum age do not matter.
+    ChangesByReset: [
+        "change_needs_no_right",
+        "change_with_a_wrong_old_password_is_refused",
+        "change_obeys_history",
+        "change_obeys_minimum_age",
+        "no_secret_is_shown",
+    ],
+    /// A change is reported as done without anything being written.
+    ReportsAChangeWithoutWriting: [
+        "change_done_is_live",
+        "change_needs_no_right",
+        "change_with_a_wrong_old_password_is_refused",
+        "change_against_policy_is_refused",
+        "change_obeys_history",
+        "change_obeys_minimum_age",
+        "change_happens_at_the_controller_named",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+        "no_secret_is_shown",
+    ],
+    /// A change whose old password is wrong shows it once more.
+    RetriesAWrongOldPassword: ["change_with_a_wrong_old_password_is_refused"],
+    /// The right is asked for by a reset.
+    AsksForTheRightByASet: [
+        "reset_right_held_is_said_and_nothing_changes",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+    ],
+    /// The right is always said to be held.
+    AssumesTheRight: [
+        "reset_right_missing_is_said_and_nothing_changes",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+    ],
+    /// No wrong password is ever said to count, and no account to be locked.
+    CountsNoWrongPassword: [
+        "lockout_counts_as_the_controller_does",
+        "lockout_is_of_the_controller_asked",
+        "lockout_says_locked",
+    ],
+    /// A refused logon is tried once more.
+    RetriesARefusedLogon: [
+        "accepts_not_a_wrong_password_and_tries_once",
+        "accepts_asks_the_controller_named",
+    ],
+    /// Every logon is said to be accepted.
+    AcceptsEverything: [
+        "accepts_not_a_wrong_password_and_tries_once",
+        "accepts_of_a_locked_account_is_refused",
+        "accepts_asks_the_controller_named",
+        "controller_unknown_is_later",
+        "controller_silent_is_later_and_soon",
+    ],
+    /// No logon is accepted.
+    AcceptsNothing: ["accepts_the_current_password"],
+    /// A wrong password is a fault and no answer.
+    CallsAWrongPasswordAFault: [
+        "accepts_not_a_wrong_password_and_tries_once",
+        "accepts_asks_the_controller_named",
+        "no_secret_is_shown",
+    ],
+    /// A locked account is said to have another password.
+    CallsALockedAccountWrong: ["accepts_of_a_locked_account_is_refused"],
+    /// A replication to the same domain controller is refused.
+    RefusesToReplicateToItself: ["replicate_to_itself_is_done"],
+    /// The working domain controller is asked for once and remembered.
+    RemembersTheRole: ["working_dc_follows_the_role"],
+    /// The working domain controller is not the one that the account's facts name.
+    WorksElsewhere: ["working_dc_is_the_accounts", "working_dc_follows_the_role"],
+    /// Nobody knows whose credential it works with.
+    HidesItsCredential: ["own_credential_is_named"],
+    /// Reading the lockout tries a password.
+    ReadsByTrying: [
+        "lockout_counts_as_the_controller_does",
+        "lockout_is_of_the_controller_asked",
+        "reading_changes_nothing",
+    ],
+    /// A domain controller that does not answer is waited for without end.
+    WaitsForEver: ["controller_unknown_is_later", "controller_silent_is_later_and_soon"],
+    /// The password stands in the error.
+    ShowsThePassword: ["no_secret_is_shown"],
+}
+
+/// An adapter with a defect.
+pub struct Broken {
+    inner: Arc<dyn Directory>,
+    defect: Defect,
+    other: Account,
+    remembered: Mutex<Remembered>,
+}
+
+#[derive(Default)]
+struct Remembered {
+    print: Option<Fingerprint>,
+    role: Option<String>,
+}
+
+impl Broken {
+    /// Breaks `inner`. `other` is who is written by mistake.
+    pub fn new(inner: Arc<dyn Directory>, defect: Defect, other: Account) -> Self {
+        Self { inner, defect, other, remembered: Mutex::default() }
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a call really goes.
+    async fn at(&self, dn: &str, dc: &str) -> Result<String, Fault> {
+        match self.defect {
+            Defect::IgnoresTheController => self.inner.working_dc(dn).await,
+            _ => Ok(dc.to_owned()),
+        }
+    }
+
+    /// The fault as this adapter words it, or the wait that it never ends.
+    async fn worded<T>(&self, answer: Result<T, Fault>, secret: Option<&Secret>) -> Result<T, Fault> {
+        let Err(mut fault) = answer else { return answer };
+        let text = fault.to_string();
+        let about_nobody = ["no such", "several", "no account", "names more than one", "ambiguous"];
+        match self.defect {
+            Defect::WaitsForEver if fault.meaning == Meaning::Later => std::future::pending().await,
+            Defect::CallsNobodyLater if fault.meaning == Meaning::Refused => {
+                if about_nobody.iter().any(|words| text.contains(words)) {
+                    fault.meaning = Meaning::Later;
+                }
+            }
+            Defect::ShowsThePassword => {
+                if let Some(secret) = secret {
+                    fault.cause = format!("{} ({})", fault.cause, secret.expose());
+                }
+            }
+            _ => {}
+        }
+        Err(fault)
+    }
+
+    async fn set(&self, dn: &str, dc: &str, secret: &Secret) -> Result<(), Fault> {
+        let answer = self.inner.set_password(dn, dc, secret).await;
+        let policy = |fault: &Fault| fault.cause.contains("0000052D");
+        match (self.defect, answer) {
+            (Defect::WritesOneAccountMore, Ok(())) => self.inner.set_password(&self.other.dn, dc, secret).await,
+            (Defect::SetsTwice, Ok(())) => self.inner.set_password(dn, dc, secret).await,
+            (Defect::SwallowsThePolicy, Err(fault)) if policy(&fault) => Ok(()),
+            (Defect::LosesTheCodeOfThePolicy, Err(fault)) if policy(&fault) => {
+                Err(Fault { cause: "the directory said no".to_owned(), ..fault })
+            }
+            (Defect::SetsAgainWhenTheReplyIsLost, Err(fault)) if fault.meaning == Meaning::Unclear => {
+                self.inner.set_password(dn, dc, secret).await
+            }
+            (Defect::TakesALostReplyForSuccess, Err(fault)) if fault.meaning == Meaning::Unclear => Ok(()),
+            (Defect::CallsALostReplyLater, Err(fault)) if fault.meaning == Meaning::Unclear => {
+                Err(Fault { meaning: Meaning::Later, ..fault })
+            }
+            (Defect::CallsAMissingRightLater, Err(fault)) if fault.to_string().contains("access denied") => {
+                Err(Fault { meaning: Meaning::Later, ..fault })
+            }
+            (_, answer) => answer,
+        }
+    }
+}
+
+/// A password that no bench knows.
+fn made_up() -> Secret {
+    Secret::new("Made-up-by-a-broken-adapter-1")
+}
+
+#[async_trait]
+impl Directory for Broken {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    async fn account(&self, locator: &str) -> Result<AccountFacts, Fault> {
+        let mut answer = self.inner.account(locator).await;
+        match (self.defect, &mut answer) {
+            (Defect::KnowsOneFormOfName, Ok(facts)) if !facts.sam_account_name.eq_ignore_ascii_case(locator) => {
+                answer = Err(Fault::refused(format!("finding {locator}"), "no account has this name"));
+            }
+            (Defect::TakesTheFirstOfSeveral, Err(fault)) if locator.contains('@') && !fault.cause.is_empty() => {
+                answer = self.inner.account(&self.other.sam_account_name).await;
+            }
+            (Defect::InventsThePolicy, Ok(facts)) => facts.policy.length_min += 1,
+            (Defect::SeesNoReasonToRefuse, Ok(facts)) => facts.refusals.clear(),
+            _ => {}
+        }
+        self.worded(answer, None).await
+    }
+
+    async fn fingerprint(&self, dn: &str, dc: &str) -> Result<Fingerprint, Fault> {
+        if self.defect == Defect::RemembersMetadata
+            && let Some(print) = self.remembered().print.clone()
+        {
+            return Ok(Fingerprint { dc: dc.to_owned(), ..print });
+        }
+        let at = match self.defect {
+            Defect::ReadsAnotherController => self.inner.working_dc(dn).await?,
+            _ => self.at(dn, dc).await?,
+        };
+        let mut answer = self.inner.fingerprint(dn, &at).await;
+        match (self.defect, &mut answer) {
+            (Defect::IgnoresTheController | Defect::ReadsAnotherController, Ok(print)) => print.dc = dc.to_owned(),
+            (Defect::TellsAnotherTime, Ok(print)) => print.dc_time = 0,
+            (Defect::RemembersMetadata, Ok(print)) => self.remembered().print = Some(print.clone()),
+            _ => {}
+        }
+        self.worded(answer, None).await
+    }
+
+    async fn set_password(&self, dn: &str, dc: &str, secret: &Secret) -> Result<(), Fault> {
+        let at = self.at(dn, dc).await?;
+        match self.defect {
+            Defect::ReportsASetWithoutWriting => return Ok(()),
+            Defect::CallsABindAProof if self.inner.accepts(dn, &at, secret).await == Ok(true) => return Ok(()),
+            _ => {}
+        }
+        let dn = if self.defect == Defect::WritesAnotherAccount { &self.other.dn } else { dn };
+        let escaped = Secret::new(secret.expose().replace('&', "&amp;"));
+        let secret = if self.defect == Defect::EscapesThePassword { &escaped } else { secret };
+        let answer = self.set(dn, &at, secret).await;
+        self.worded(answer, Some(secret)).await
+    }
+
+    async fn change_password(&self, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
+        let at = self.at(dn, dc).await?;
+        let answer = match self.defect {
+            Defect::ReportsAChangeWithoutWriting => Ok(()),
+            Defect::ChangesByReset => self.inner.set_password(dn, &at, new).await,
+            _ => self.inner.change_password(dn, &at, old, new).await,
+        };
+        let again = self.defect == Defect::RetriesAWrongOldPassword && answer.is_err();
+        let answer = if again { self.inner.change_password(dn, &at, old, new).await } else { answer };
+        self.worded(answer, Some(new)).await
+    }
+
+    async fn reset_right(&self, dn: &str, dc: &str) -> Result<ResetRight, Fault> {
+        let at = self.at(dn, dc).await?;
+        let answer = match self.defect {
+            Defect::AssumesTheRight => Ok(ResetRight::Held),
+            Defect::AsksForTheRightByASet => Ok(match self.inner.set_password(dn, &at, &made_up()).await {
+                Ok(()) => ResetRight::Held,
+                Err(_) => ResetRight::Missing,
+            }),
+            _ => self.inner.reset_right(dn, &at).await,
+        };
+        self.worded(answer, None).await
+    }
+
+    async fn lockout(&self, dn: &str, dc: &str) -> Result<Lockout, Fault> {
+        let at = self.at(dn, dc).await?;
+        if self.defect == Defect::ReadsByTrying {
+            self.inner.accepts(dn, &at, &made_up()).await?;
+        }
+        let mut answer = self.inner.lockout(dn, &at).await;
+        if let (Defect::CountsNoWrongPassword, Ok(lockout)) = (self.defect, &mut answer) {
+            (lockout.wrong, lockout.locked) = (Some(0), false);
+        }
+        self.worded(answer, None).await
+    }
+
+    async fn working_dc(&self, dn: &str) -> Result<String, Fault> {
+        match self.defect {
+            Defect::WorksElsewhere => return Ok("elsewhere.contoso.test".to_owned()),
+            Defect::RemembersTheRole => {
+                if let Some(role) = self.remembered().role.clone() {
+                    return Ok(role);
+                }
+            }
+            _ => {}
+        }
+        let role = self.inner.working_dc(dn).await?;
+        self.remembered().role = Some(role.clone());
+        Ok(role)
+    }
+
+    async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
+        let at = self.at(dn, dc).await?;
+        let answer = match (self.defect, self.inner.accepts(dn, &at, secret).await) {
+            (Defect::AcceptsEverything, _) => Ok(true),
+            (Defect::AcceptsNothing, Ok(_)) => Ok(false),
+            (Defect::RetriesARefusedLogon, Ok(false)) => self.inner.accepts(dn, &at, secret).await,
+            (Defect::CallsAWrongPasswordAFault, Ok(false)) => {
+                Err(Fault::refused(format!("logging on as {dn}"), "the password is wrong"))
+            }
+            (Defect::CallsALockedAccountWrong, Err(fault)) if fault.meaning == Meaning::Refused => Ok(false),
+            (_, answer) => answer,
+        };
+        self.worded(answer, Some(secret)).await
+    }
+
+    async fn replicate(&self, dn: &str, from: &str, to: &str) -> Result<(), Fault> {
+        let (from, to) = (self.at(dn, from).await?, self.at(dn, to).await?);
+        let same = from.eq_ignore_ascii_case(&to);
+        let answer = match self.defect {
+            Defect::CallsReplicationDone => Ok(()),
+            Defect::RefusesToReplicateToItself if same => {
+                Err(Fault::refused(format!("replicating {dn}"), "source and target are the same"))
+            }
+            _ => self.inner.replicate(dn, &from, &to).await,
+        };
+        self.worded(answer, None).await
+    }
+
+    async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        let mut own = self.inner.own_credential().await?;
+        if self.defect == Defect::HidesItsCredential {
+            own.name.clear();
+        }
+        Ok(own)
+    }
+}

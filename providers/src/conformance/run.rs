@@ -1,0 +1,74 @@
+//! Runs the checks one after the other, each in a task of its own and in bounded time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::bench::{Bench, Stop};
+use super::checks::{ALL, Check, NO_SECRET};
+use super::report::{Outcome, Report};
+use super::watch::{Heard, Watched};
+use crate::port::Directory;
+
+/// Calls that a check may make one after the other, each of which may use up its time.
+const SLOW_CALLS_MAX: u32 = 4;
+
+/// The names of all checks, in their order.
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|check| check.name).collect()
+}
+
+/// Holds `directory` to every promise of the port.
+pub async fn run(directory: Arc<dyn Directory>, bench: Arc<dyn Bench>) -> Report {
+    run_some(directory, bench, |_| true).await
+}
+
+/// The same, with the checks whose name is `wanted`.
+pub async fn run_some(directory: Arc<dyn Directory>, bench: Arc<dyn Bench>, wanted: impl Fn(&str) -> bool) -> Report {
+    let heard = Arc::new(Heard::default());
+    for secret in bench.own_secrets() {
+        heard.secret(&secret);
+    }
+    let watched: Arc<dyn Directory> = Arc::new(Watched { inner: directory, heard: Arc::clone(&heard) });
+    let mut report = Report::default();
+    for check in ALL.iter().filter(|check| wanted(check.name)) {
+        let mut outcome = one(check, &watched, &bench).await;
+        if check.name == NO_SECRET && outcome == Outcome::Passed {
+            for text in bench.shown() {
+                heard.word("the adapter itself", text);
+            }
+            // It comes last: what all the others heard counts too.
+            if let Some(leak) = heard.leak() {
+                outcome = Outcome::Failed(leak);
+            }
+        }
+        report.lines.push((check.name, outcome));
+    }
+    report
+}
+
+async fn one(check: &'static Check, directory: &Arc<dyn Directory>, bench: &Arc<dyn Bench>) -> Outcome {
+    let limit: Duration = bench.call_limit() * SLOW_CALLS_MAX;
+    let (directory, bench) = (Arc::clone(directory), Arc::clone(bench));
+    let mut task = tokio::spawn(async move {
+        if let Err(Stop::Failed(why) | Stop::NotApplicable(why)) = bench.settle().await {
+            return Err(Stop::Failed(format!("the bench does not settle: {why}")));
+        }
+        (check.run)(&*directory, &*bench).await
+    });
+    match timeout(limit, &mut task).await {
+        Ok(Ok(verdict)) => verdict.into(),
+        Ok(Err(error)) if error.is_panic() => {
+            let payload = error.into_panic();
+            let words = payload.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without words");
+            Outcome::Failed(format!("a panic: {words}"))
+        }
+        Ok(Err(error)) => Outcome::Failed(format!("it did not end by itself: {error}")),
+        Err(_) => {
+            task.abort();
+            Outcome::Failed(format!("it did not end within {} s", limit.as_secs()))
+        }
+    }
+}
