@@ -1,13 +1,11 @@
 //! Which domain controller is which.
 
-use tokio::time::timeout;
-
-use super::connection::{Connection, Found, RESOLVE_LIMIT};
+use super::connection::{Connection, Found};
 use super::distinguished_name::parent;
 use super::domain_name::DomainName;
 use super::endpoint::Endpoint;
 use super::entry::Entry;
-use super::filetime;
+use super::{filetime, resolve};
 use crate::port::Fault;
 
 /// What a domain controller says about itself.
@@ -94,8 +92,7 @@ pub(super) async fn pdc_emulator(connection: &Connection, domain: &str) -> Resul
 
 /// Whether the name has an address, as seen from here and now.
 pub(super) async fn resolves(host: &str, port: u16) -> bool {
-    let found = timeout(RESOLVE_LIMIT, tokio::net::lookup_host((host, port))).await;
-    found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.next().is_some()))
+    resolve::addresses(host, port).await.is_ok()
 }
 
 #[cfg(test)]
