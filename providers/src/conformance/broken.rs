@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::bench::Account;
-use crate::port::{
-    AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret,
-};
+use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret};
 
 macro_rules! defects {
     ($($(#[$doc:meta])* $name:ident: [$($check:literal),* $(,)?],)*) => {

@@ -25,11 +25,7 @@ pub async fn run(directory: Arc<dyn Directory>, bench: Arc<dyn Bench>) -> Report
 }
 
 /// The same, with the checks whose name is `wanted`.
-pub async fn run_some(
-    directory: Arc<dyn Directory>,
-    bench: Arc<dyn Bench>,
-    wanted: impl Fn(&str) -> bool,
-) -> Report {
+pub async fn run_some(directory: Arc<dyn Directory>, bench: Arc<dyn Bench>, wanted: impl Fn(&str) -> bool) -> Report {
     let heard = Arc::new(Heard::default());
     for secret in bench.own_secrets() {
         heard.secret(&secret);

@@ -3,12 +3,15 @@
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use base64_text::encode;
-use jiff::SignedDuration;
-use providers::lab::ldaps::Options;
-use providers::lab::{FineGrainedPlan, Mark, WorldPlan};
+use jiff::{SignedDuration, Timestamp};
+use providers::lab::ldaps::{Options, serve};
+use providers::lab::{FineGrainedPlan, Lab, LabSetting, Mark, WorldPlan};
 use providers::port::{Directory, Secret};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bench::{ACCOUNT, Bench, DC1, DC2, DN, FIRST, ROTATOR_PASSWORD, plan};
 
@@ -353,6 +356,28 @@ async fn a_fine_grained_policy_shows_its_values_to_those_who_may_read_them() {
     says(&modify(&bench, SOMEBODY, &unlock).await, 50, &["00002098"]);
     says(&modify(&bench, ADMINISTRATOR, &unlock).await, 0, &[]);
     says(&search(&bench, (DN, FIRST), &["-s", "base", "-b", ""]).await, 0, &[]);
+}
+
+#[tokio::test]
+async fn a_controller_may_have_a_name_and_speaks_nothing_but_tls() {
+    let named = WorldPlan { controller_hosts: vec!["localhost".to_owned()], ..plan() };
+    let bench = Bench::with(&named, &Options::default()).await;
+    let root = client_at(&bench, "localhost", "ldapsearch", ROTATOR, &["-LLL", "-s", "base", "-b", ""], "").await;
+    says(&root, 0, &["dnsHostName: localhost"]);
+    let mut plain = tokio::net::TcpStream::connect(("localhost", bench.serving.port())).await.unwrap();
+    // A search of the root entry, in clear.
+    let request = b"\x30\x25\x02\x01\x01\x63\x20\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\x87\x0bobjectClass\x30\x00";
+    plain.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(15), plain.read_to_end(&mut answer)).await.expect("it hangs");
+    assert_ne!(answer.first(), Some(&0x30), "LDAP in clear: {answer:?}");
+    let elsewhere = WorldPlan { controller_hosts: vec!["192.0.2.1".to_owned()], ..plan() };
+    let dir = tempfile::tempdir().unwrap();
+    Lab::create(dir.path(), &elsewhere).unwrap();
+    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}) };
+    let lab = Lab::open(dir.path(), setting).unwrap();
+    let fault = serve(&lab, &Options::default()).await.expect_err("it is not this machine alone");
+    assert!(fault.cause.contains("192.0.2.1"), "{fault}");
 }
 
 #[tokio::test]

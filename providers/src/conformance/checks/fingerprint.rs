@@ -59,8 +59,7 @@ pub(super) async fn fingerprint_is_of_the_controller_asked(directory: &dyn Direc
     bench.person_sets(&dn, &home, &bench.fresh()).await?;
     bench.person_sets(&dn, &home, &bench.fresh()).await?;
     bench.person_sets(&dn, &other, &bench.fresh()).await?;
-    let (one, two) =
-        (is_truth(directory, bench, &dn, &home).await?, is_truth(directory, bench, &dn, &other).await?);
+    let (one, two) = (is_truth(directory, bench, &dn, &home).await?, is_truth(directory, bench, &dn, &other).await?);
     ensure!(!one.same_set(&two), "the bench does not hold replication: {one:?} {two:?}");
     Ok(())
 }
