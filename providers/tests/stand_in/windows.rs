@@ -386,7 +386,7 @@ async fn a_controller_may_have_a_name_and_speaks_nothing_but_tls() {
     let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}) };
     let lab = Lab::open(dir.path(), setting).unwrap();
     let fault = serve(&lab, &Options::default()).await.expect_err("it is not this machine alone");
-    assert!(fault.cause.contains("192.0.2.1"), "{fault}");
+    assert!(fault.cause.contains("192.0.2.1, which is not this machine alone"), "{fault}");
 }
 
 #[tokio::test]
