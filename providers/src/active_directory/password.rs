@@ -70,7 +70,7 @@ impl ActiveDirectory {
                     "look at the account's password before anything else: this directory does not behave as AD does",
                 ))
             }
-            Ok(result) => Ok(answer::reset_right(&result)),
+            Ok(result) => answer::probe(doing, &result),
             // Whether it arrived or not, it changed nothing.
             Err(lost) => Err(Fault::later(doing(), lost.cause())),
         }

@@ -11,7 +11,7 @@ SITE = "Default-First-Site-Name"
 def ldif(dn, attributes):
     """One LDIF record; values are encoded, the words of a change record must stay plain."""
     def line(name, value):
-        if name in ("changetype", "replace", "add"):
+        if name in ("changetype", "replace", "add", "delete"):
             return f"{name}: {value}\n"
         return f"{name}:: {base64.b64encode(value if isinstance(value, bytes) else value.encode()).decode()}\n"
     return line("dn", dn) + "".join(line(name, value) for name, value in attributes.items()) + "\n"
