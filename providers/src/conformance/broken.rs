@@ -301,10 +301,10 @@ impl Broken {
         let about_nobody = ["no such", "several", "no account", "accounts have this name", "more than one"];
         match self.defect {
             Defect::WaitsForEver if fault.meaning == Meaning::Later => std::future::pending().await,
-            Defect::CallsNobodyLater if fault.meaning == Meaning::Refused => {
-                if about_nobody.iter().any(|words| text.contains(words)) {
-                    fault.meaning = Meaning::Later;
-                }
+            Defect::CallsNobodyLater
+                if fault.meaning == Meaning::Refused && about_nobody.iter().any(|words| text.contains(words)) =>
+            {
+                fault.meaning = Meaning::Later;
             }
             Defect::ShowsThePassword => {
                 if let Some(secret) = secret {
