@@ -36,6 +36,14 @@ impl Entry {
         Self { dn, attributes: attributes.collect() }
     }
 
+    /// One made by hand, for tests of what is read out of entries.
+    #[cfg(test)]
+    pub(super) fn of(attributes: &[(&str, &[&str])]) -> Self {
+        let values = |values: &[&str]| values.iter().map(|value| value.as_bytes().to_vec()).collect();
+        let attributes = attributes.iter().map(|(name, of)| ((*name).to_owned(), values(of))).collect();
+        Self::new("CN=x,DC=contoso,DC=test".to_owned(), attributes)
+    }
+
     /// Attribute names differ in case between servers.
     fn values(&self, name: &str) -> Option<&Values> {
         self.attributes.iter().find(|own| own.name.eq_ignore_ascii_case(name)).map(|own| &own.values)

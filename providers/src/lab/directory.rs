@@ -79,6 +79,10 @@ impl LabDirectory {
         let doing = format!("setting the password of {dn} on {dc}");
         let now = filetime(books.now);
         let target = target(books, dn, dc, &doing)?;
+        if books.faults.strikes("no-reset-right") {
+            return Err(Fault::refused(&doing, "access denied: the right to reset this password is missing")
+                .hint("give the rotator's account the right \"Reset password\" on this object"));
+        }
         let refuses = step == "directory" && books.faults.strikes("directory-refuses");
         let domain = books.world.domain(&doing)?;
         let account = domain.account(&target.account);
