@@ -40,7 +40,8 @@ def escaped(value):
 def values(folder, sam, name):
     """The values of one attribute of one account; `dn` is one too."""
     found = []
-    for line in ldb("ldbsearch", folder, f"(sAMAccountName={escaped(sam)})", name).stdout.replace("\n ", "").splitlines():
+    text = ldb("ldbsearch", folder, f"(sAMAccountName={escaped(sam)})", name).stdout
+    for line in text.replace("\n ", "").splitlines():
         if line.startswith(f"{name}:: "):
             found.append(base64.b64decode(line.split(":: ", 1)[1]).decode(errors="replace"))
         elif line.startswith(f"{name}: "):

@@ -48,7 +48,8 @@ ACCOUNTS = {
     "hostile-spaces": (user("\\20 both ends \\20"), {}),
     "hostile-hash": (user("\\23 hash first"), {}),
     "hostile-signs": (user('a\\, b \\+ c \\" d # e \\\\ f \\< g \\> h \\; i \\= j / k * l'), {}),
-    "hostile-umlaut": (user("J\u00fcrgen M\u00fc\u00dfig \u65e5\u672c"), {"displayName": "J\u00fcrgen M\u00fc\u00dfig"}),
+    "hostile-umlaut": (user("J\u00fcrgen M\u00fc\u00dfig \u65e5\u672c"),
+                       {"displayName": "J\u00fcrgen M\u00fc\u00dfig"}),
     # Logon names that a filter has to escape, or that are not ASCII.
     "sync (1) & co!": (user("hostile-logon"), {}),
     "j\u00fcrgen": (user("umlaut-logon"), {"userPrincipalName": "j\u00fcrgen@contoso.test"}),
