@@ -11,6 +11,8 @@ mod account;
 mod answer;
 mod ber;
 mod certificate;
+#[cfg(feature = "kerberos")]
+mod channel_binding;
 mod connection;
 mod deadline;
 mod discovery;
