@@ -6,6 +6,9 @@ Gives the rotator's account the least rights in Active Directory, takes them bac
 Writes one access control entry for each right, explicitly on one object:
 
   Reset Password            on each account that is rotated
+  read the account (optional, -ReadAccount)
+                            on each account that is rotated: needed where Authenticated Users were taken out of the
+                            group Pre-Windows 2000 Compatible Access, and the account was not hardened
   Replication Synchronization (optional, -ReplicationSynchronize)
                             on the domain's head: the new password may be sent to another domain controller at once
   read the fine-grained password policies (optional, -ReadPasswordSettings)
@@ -37,6 +40,9 @@ its security identifier (S-1-5-21-...).
 .PARAMETER Account
 The accounts to be rotated: distinguished names or sAMAccountNames, all in one domain.
 
+.PARAMETER ReadAccount
+Handles reading all ordinary properties of each account as well. What is marked confidential stays closed.
+
 .PARAMETER ReplicationSynchronize
 Handles Replication Synchronization on the domain's head as well.
 
@@ -48,10 +54,11 @@ A domain controller of the accounts' domain, best the one with the PDC emulator 
 Without it Windows chooses one of your own domain.
 
 .PARAMETER Remove
-Takes back exactly these entries and nothing else.
+Takes back exactly these entries and nothing else: Reset Password on the accounts named, and what the switches name.
 
 .PARAMETER Check
-Changes nothing; says for each object: granted, missing, inherited only, refused, or more than needed.
+Changes nothing; says for each object: granted, missing, inherited only, refused, or more than needed. Give the same
+switches as when you granted: what they do not name is more than needed.
 
 .EXAMPLE
 .\Set-RotatorDelegation.ps1 -RotatorAccount 'CONTOSO\rotator$' -Account MSOL_1a2b3c4d5e6f, svc-adsync -Server dc1.contoso.com -WhatIf
@@ -87,6 +94,9 @@ param(
     [ValidateNotNullOrEmpty()]
     [string[]]
     $Account,
+
+    [switch]
+    $ReadAccount,
 
     [switch]
     $ReplicationSynchronize,
@@ -242,8 +252,9 @@ function Test-Covers {
 }
 
 # How one right stands on one object, as far as entries tell that name the rotator itself and hold on this object.
+# Expected are all the entries that were asked for there.
 function Get-State {
-    param([string] $Name, $Wanted)
+    param([string] $Name, $Wanted, [string[]] $Expected)
     $entry = Open-Permissions -Name $Name
     $who = $Wanted.IdentityReference.Value
     $wantedText = Format-Rule -Rule $Wanted
@@ -251,7 +262,7 @@ function Get-State {
     $inherited = @(Get-Rules -Entry $entry -Inherited $true | Where-Object { $_.IdentityReference.Value -eq $who })
     $inherited = @($inherited | Where-Object { $_.PropagationFlags -notmatch 'InheritOnly' })
     $exact = @($own | Where-Object { (Format-Rule -Rule $_) -eq $wantedText })
-    $others = @($own | Where-Object { (Format-Rule -Rule $_) -ne $wantedText })
+    $others = @($own | Where-Object { $Expected -notcontains (Format-Rule -Rule $_) })
     $refusing = @(@($own) + @($inherited) | Where-Object { $_.AccessControlType -eq 'Deny' })
     $covering = @($inherited | Where-Object { ($_.AccessControlType -eq 'Allow') -and (Test-Covers -Rule $_ -Wanted $Wanted) })
     $surplus = $others
@@ -273,7 +284,7 @@ function Get-State {
         }
     }
     elseif ($exact.Count -gt 0) {
-        $detail = 'Nothing else names the rotator here.'
+        $detail = 'Nothing that is not asked for names the rotator here.'
     }
     elseif ($covering.Count -gt 0) {
         $state = 'inherited only'
@@ -318,8 +329,8 @@ function Edit-Object {
 
 # One right on one object: looks, asks, acts, and says what is now.
 function Invoke-Right {
-    param([string] $Name, [string] $Right, $Rule)
-    $found = Get-State -Name $Name -Wanted $Rule
+    param([string] $Name, [string] $Right, $Rule, [string[]] $Expected)
+    $found = Get-State -Name $Name -Wanted $Rule -Expected $Expected
     $state = $found.State
     $detail = $found.Detail
     if (-not $Check) {
@@ -333,7 +344,7 @@ function Invoke-Right {
         }
         elseif ($PSCmdlet.ShouldProcess($Name, $action)) {
             Edit-Object -Name $Name -Rule $Rule -Taking $taking
-            $now = Get-State -Name $Name -Wanted $Rule
+            $now = Get-State -Name $Name -Wanted $Rule -Expected $Expected
             $state = $now.State
             $detail = $now.Detail
         }
@@ -354,17 +365,25 @@ try {
     $names = @($Account | ForEach-Object { Resolve-Account -Name $_ -Domain $domain })
 
     $resetPassword = Read-Rule -File 'reset-password.sddl' -Sid $sid
+    $read = Read-Rule -File 'read-account.sddl' -Sid $sid
+    $expected = @(Format-Rule -Rule $resetPassword)
+    if ($ReadAccount) {
+        $expected += Format-Rule -Rule $read
+    }
     foreach ($name in $names) {
-        $results += Invoke-Right -Name $name -Right 'Reset Password' -Rule $resetPassword
+        $results += Invoke-Right -Name $name -Right 'Reset Password' -Rule $resetPassword -Expected $expected
+        if ($ReadAccount) {
+            $results += Invoke-Right -Name $name -Right 'Read the account' -Rule $read -Expected $expected
+        }
     }
     if ($ReplicationSynchronize) {
         $rule = Read-Rule -File 'replication-synchronize.sddl' -Sid $sid
-        $results += Invoke-Right -Name $domain -Right 'Replication Synchronization' -Rule $rule
+        $results += Invoke-Right -Name $domain -Right 'Replication Synchronization' -Rule $rule -Expected (Format-Rule -Rule $rule)
     }
     if ($ReadPasswordSettings) {
         $rule = Read-Rule -File 'read-pso.sddl' -Sid $sid
         $container = 'CN=Password Settings Container,CN=System,' + $domain
-        $results += Invoke-Right -Name $container -Right 'Read password settings' -Rule $rule
+        $results += Invoke-Right -Name $container -Right 'Read password settings' -Rule $rule -Expected (Format-Rule -Rule $rule)
     }
     if ($Check -and (@($results | Where-Object { $_.State -ne 'granted' }).Count -gt 0)) {
         $exitCode = 1

@@ -157,12 +157,34 @@ impl Connection {
         let request = Request::Bind { name, password: secret.expose() };
         let result = self
             .ask(BIND_LIMIT, request, |answer| match answer {
-                Answer::Bound(result) => Ok(result),
+                Answer::Bound { result, .. } => Ok(result),
                 _ => Err(MISPLACED),
             })
             .await
             .map_err(|failed| failed.harmless(doing()))?;
         Ok(answer::bind(&result))
+    }
+
+    /// One message of a SASL logon, and what the server has to say to it. Nothing is to be asked in between.
+    #[cfg(feature = "kerberos")]
+    pub(super) async fn sasl(
+        &self,
+        mechanism: &str,
+        token: Option<&[u8]>,
+        doing: &str,
+    ) -> Result<(LdapResult, Vec<u8>), Fault> {
+        self.ask(BIND_LIMIT, Request::Sasl { mechanism, token }, |answer| match answer {
+            Answer::Bound { result, token } => Ok((result, token)),
+            _ => Err(MISPLACED),
+        })
+        .await
+        .map_err(|failed| failed.harmless(doing.to_owned()))
+    }
+
+    /// The server's certificate, in DER form; `None` when the connection has ended.
+    #[cfg(feature = "kerberos")]
+    pub(super) async fn certificate(&self) -> Option<Vec<u8>> {
+        self.wire.lock().await.as_ref()?.wire.certificate()
     }
 
     /// The object called `dn` itself.

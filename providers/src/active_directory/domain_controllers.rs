@@ -131,6 +131,14 @@ impl ActiveDirectory {
 
     /// The PDC emulator of another domain of the forest.
     pub(super) async fn work_in(&self, domain: &Domain) -> Result<Controller, Fault> {
+        let name = self.rotator.name();
+        if name.contains('=') && DomainName::of_dn(name).as_ref() != Some(&domain.name) {
+            return Err(Fault::broken(
+                format!("going to the domain {}", domain.name),
+                format!("its domain controllers don't know the rotator's account by the distinguished name {name}"),
+            )
+            .hint(r"name the rotator's account as DOMAIN\user or by its user principal name"));
+        }
         let (here, survey) = self.reach(Some(domain), None).await?;
         self.move_to_pdc(here, survey.pdc).await
     }

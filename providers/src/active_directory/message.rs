@@ -26,6 +26,11 @@ mod tag {
     pub(super) const INTERMEDIATE_RESPONSE: u8 = 0x79;
     /// A simple bind's password.
     pub(super) const SIMPLE: u8 = 0x80;
+    /// What one side of a SASL logon has for the other: a client, with the mechanism before it, and a server.
+    #[cfg(feature = "kerberos")]
+    pub(super) const SASL: u8 = 0xa3;
+    #[cfg(feature = "kerberos")]
+    pub(super) const SASL_ANSWER: u8 = 0x87;
 }
 
 /// What a search looks at.
@@ -49,6 +54,12 @@ pub(super) enum Request<'a> {
     Bind {
         name: &'a str,
         password: &'a str,
+    },
+    /// One message of a logon that takes several.
+    #[cfg(feature = "kerberos")]
+    Sasl {
+        mechanism: &'a str,
+        token: Option<&'a [u8]>,
     },
     Search {
         base: &'a str,
@@ -83,6 +94,14 @@ impl<'a> Request<'a> {
                     Bytes(tag::SIMPLE, password.as_bytes().into()),
                 ],
             ),
+            #[cfg(feature = "kerberos")]
+            Self::Sasl { mechanism, token } => {
+                let mut parts = vec![Element::octets(mechanism)];
+                parts.extend(token.map(Element::octets));
+                // No name: the token says who it is.
+                let parts = vec![Element::number(INTEGER, VERSION), Element::octets(""), Group(tag::SASL, parts)];
+                Group(tag::BIND_REQUEST, parts)
+            }
             Self::Search { base, scope, filter, attributes, entries_max, seconds_max } => Group(
                 tag::SEARCH_REQUEST,
                 vec![
@@ -119,8 +138,13 @@ impl<'a> Request<'a> {
 /// What a server sends.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// The end of a bind.
-    Bound(LdapResult),
+    /// The end of a bind, or of one message of it.
+    Bound {
+        result: LdapResult,
+        /// What the server has for the client; empty when that is nothing.
+        #[cfg(feature = "kerberos")]
+        token: Vec<u8>,
+    },
     /// The end of a modify.
     Modified(LdapResult),
     /// One object of a search.
@@ -153,7 +177,11 @@ pub(super) fn read(bytes: &[u8]) -> Option<(u32, Answer)> {
     // farewell, against the standard.
     let mut content = Reader(content);
     let answer = match operation {
-        tag::BIND_RESPONSE => Answer::Bound(result(&mut content)?),
+        tag::BIND_RESPONSE => Answer::Bound {
+            result: result(&mut content)?,
+            #[cfg(feature = "kerberos")]
+            token: token(content),
+        },
         tag::MODIFY_RESPONSE => Answer::Modified(result(&mut content)?),
         tag::SEARCH_DONE => Answer::Searched(result(&mut content)?),
         tag::SEARCH_ENTRY => Answer::Entry(entry(content)?),
@@ -172,6 +200,17 @@ fn result(content: &mut Reader<'_>) -> Option<LdapResult> {
     // Both are there for people; a server that writes them in another encoding still means its code.
     let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Some(LdapResult { rc, matched: words(matched), text: words(text), refs: Vec::new(), ctrls: Vec::new() })
+}
+
+/// The server's part of a SASL logon, behind the result and whatever referrals there are.
+#[cfg(feature = "kerberos")]
+fn token(mut content: Reader<'_>) -> Vec<u8> {
+    while let Some((tag, token)) = content.next() {
+        if tag == tag::SASL_ANSWER {
+            return token.to_vec();
+        }
+    }
+    Vec::new()
 }
 
 fn entry(mut content: Reader<'_>) -> Option<Entry> {

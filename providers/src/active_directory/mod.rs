@@ -11,6 +11,8 @@ mod account;
 mod answer;
 mod ber;
 mod certificate;
+#[cfg(feature = "kerberos")]
+mod channel_binding;
 mod connection;
 mod deadline;
 mod discovery;
@@ -256,8 +258,10 @@ async fn fingerprint(connection: &Connection, at: &Endpoint, dn: &str) -> Result
     };
     let number = |name: &str| {
         entry.number(name).ok_or_else(|| {
-            Fault::broken(doing(), format!("{name} can't be read"))
-                .hint("let the rotator's account read it: without it a set can't be proven")
+            Fault::refused(doing(), format!("{name} can't be read")).hint(
+                "let the rotator's account read it (deploy/active-directory/read-account.sddl): without it a set can't be \
+                 proven",
+            )
         })
     };
     Ok(Fingerprint {

@@ -99,6 +99,12 @@ impl Wire {
         Ok(Self { tls, received: Vec::new(), read: 0, handed_over: false })
     }
 
+    /// The server's certificate, in DER form.
+    #[cfg(feature = "kerberos")]
+    pub(super) fn certificate(&self) -> Option<Vec<u8>> {
+        self.tls.get_ref().1.peer_certificates()?.first().map(|certificate| certificate.to_vec())
+    }
+
     /// Whether the server is still there, as far as that is known here. What it says unasked is read.
     pub(super) async fn still_there(&mut self) -> Result<(), Trouble> {
         self.handed_over = false;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::conformance::{Able, Account, Bench, Rules, Stop, Truth, unable};
-use providers::lab::{Lab, LabSetting, WorldPlan, faults};
+use providers::lab::{AccountPlan, Lab, LabSetting, Rights, WorldPlan, faults};
 use providers::port::{Directory, Fault, Secret};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -20,6 +20,8 @@ const SUBJECT: &str = "MSOL_1a2b3c4d5e6f";
 const DISPLAY_NAME: &str = "On-Premises Sync";
 const BYSTANDER: &str = "bystander";
 const UNRELATED: &str = "unrelated";
+pub(crate) const ROTATOR: &str = "rotator";
+pub(crate) const ROTATOR_PASSWORD: &str = "Rotator-Password-7-in-the-lab";
 const DISABLED: &str = "barred";
 /// The second one's logon name is the first one's principal name.
 const TWINS: [&str; 2] = ["twin", "twin@contoso.test"];
@@ -56,32 +58,43 @@ fn trouble(fault: Fault) -> Stop {
 }
 
 impl LabBench {
-    pub(crate) fn new(single_dc: bool) -> Self {
+    /// A lab with domain controllers of these names.
+    pub(crate) fn new(controllers: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let plan = WorldPlan {
             account: SUBJECT.to_owned(),
             display_name: DISPLAY_NAME.to_owned(),
             lockout_threshold: THRESHOLD,
             lag_ms: LAG_MS,
-            single_dc,
+            single_dc: controllers.len() == 1,
+            controller_hosts: controllers.iter().map(|&host| host.to_owned()).collect(),
+            more_accounts: vec![AccountPlan {
+                name: ROTATOR.to_owned(),
+                password: Secret::new(ROTATOR_PASSWORD),
+                rights: Rights::rotator(&[SUBJECT, BYSTANDER]),
+            }],
             ..WorldPlan::default_world()
         };
         Lab::create(dir.path(), &plan).expect("a new lab");
         let hand = open(&dir).directory();
-        let bench = Self { dir, hand, controllers: Vec::new(), number: AtomicU32::new(0) };
+        let controllers = controllers.iter().map(|&host| host.to_owned()).collect();
+        let bench = Self { dir, hand, controllers, number: AtomicU32::new(0) };
         bench.edit(|world| {
             for name in [BYSTANDER, UNRELATED, DISABLED, TWINS[0], TWINS[1]] {
                 add_account(world, name);
             }
         });
-        let hosts = bench.world()["domain"]["controllers"].as_array().expect("controllers").clone();
-        let controllers = hosts.iter().map(|controller| text(&controller["host"])).collect();
-        Self { controllers, ..bench }
+        bench
+    }
+
+    /// A handle on this lab, as another process would have one.
+    pub(crate) fn lab(&self) -> Lab {
+        open(&self.dir)
     }
 
     /// The adapter to try.
     pub(crate) fn directory(&self) -> Arc<dyn Directory> {
-        open(&self.dir).directory()
+        self.lab().directory()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -135,7 +148,7 @@ impl LabBench {
         replica
     }
 
-    fn arm(&self, fault: &str, times: Option<u32>) -> Able<()> {
+    pub(crate) fn arm(&self, fault: &str, times: Option<u32>) -> Able<()> {
         faults::add(self.dir.path(), fault, times).map_err(trouble)
     }
 }

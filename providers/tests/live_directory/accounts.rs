@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use providers::active_directory::ActiveDirectory;
+use providers::active_directory::{ActiveDirectory, Identity, Settings};
 use providers::port::{Directory, Lockout, Meaning, Secret};
 
 use crate::checks::{Check, checks, fault};
@@ -70,12 +70,18 @@ async fn account_of_another_domain_is_told_by_that_domain(world: Arc<World>) {
         (r"FABRIKAM\svc", "FABRIKAM"),
         (r"fabrikam.test\svc", "fabrikam.test"),
         ("CN=svc,DC=fabrikam,DC=test", "fabrikam.test"),
+        // A partition of the forest, and no domain.
+        ("CN=svc,DC=DomainDnsZones,DC=contoso,DC=test", "domaindnszones.contoso.test"),
     ];
     for (locator, domain) in strangers {
         let fault = fault(&world, directory.account(locator).await, Meaning::Refused);
         assert!(fault.doing.contains(domain) && fault.cause.contains("no such domain"), "{fault}");
     }
     assert_eq!(directory.working_dc("CN=svc,DC=fabrikam,DC=test").await.expect_err("no").meaning, Meaning::Refused);
+    // A distinguished name is known in its own domain only, so here the rotator goes by its principal name.
+    let identity = Identity::password("rotator@contoso.test", world.password("rotator"));
+    let settings = Settings { identity, ..world.settings("rotator", &[&format!("ldaps://{HOST}")]) };
+    let directory = ActiveDirectory::new(settings).expect("the settings are good");
     // Of the forest, but nobody here knows a domain controller of it: no referral is followed.
     world.add_domain_to_forest("CHILD", "child.contoso.test");
     for locator in [r"CHILD\svc", "svc@child.contoso.test"] {

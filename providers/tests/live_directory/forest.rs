@@ -27,6 +27,7 @@ const DN: &str = "CN=MSOL_in_the_child,OU=Entra Connect,DC=fabrikam,DC=fabrikam,
 pub(crate) fn all() -> Vec<(&'static str, Check)> {
     checks! {
         forest_account_of_another_domain_is_worked_on_there
+        forest_rotator_named_by_its_dn_stays_in_its_domain
         forest_failover_never_changes_the_domain
         forest_referral_is_not_followed
     }
@@ -51,10 +52,14 @@ impl Forest {
 
     /// The rotator of the parent domain. What it knows of the child is in `urls` or nowhere.
     fn at(&self, urls: &[&str]) -> ActiveDirectory {
+        self.as_whom(r"FABRIKAM\rotator", urls)
+    }
+
+    fn as_whom(&self, name: &str, urls: &[&str]) -> ActiveDirectory {
         ActiveDirectory::new(Settings {
             controllers: DomainControllers::Listed(urls.iter().map(|&url| url.to_owned()).collect()),
             ca_file: Some(self.ca_file.clone()),
-            identity: Identity::password(r"FABRIKAM\rotator", Secret::new(ROTATOR_PASSWORD)),
+            identity: Identity::password(name, Secret::new(ROTATOR_PASSWORD)),
         })
         .expect("the settings are good")
     }
@@ -103,6 +108,16 @@ async fn forest_account_of_another_domain_is_worked_on_there(_: Arc<World>) {
     assert_eq!(after.key_version, before.key_version + 1);
     // A sAMAccountName alone is of the first url's domain.
     assert_eq!(directory.account(ACCOUNT).await.expect_err("not here").meaning, Meaning::Refused);
+}
+
+async fn forest_rotator_named_by_its_dn_stays_in_its_domain(world: Arc<World>) {
+    let forest = Forest::new().await;
+    let [parent, child] = forest.urls();
+    let directory = forest.as_whom("CN=rotator,CN=Users,DC=fabrikam,DC=test", &[&parent, &child]);
+    assert!(directory.account("MSOL_in_the_parent").await.is_ok());
+    // There it would look like a wrong password, which it is not.
+    let fault = fault(&world, directory.account(DN).await, Meaning::Broken);
+    assert!(fault.cause.contains("distinguished name") && fault.hint.contains(r"DOMAIN\user"), "{fault}");
 }
 
 async fn forest_failover_never_changes_the_domain(world: Arc<World>) {

@@ -10,6 +10,8 @@ mod checks;
 mod controllers;
 mod forest;
 mod identity;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod proxy;
 mod world;
 
@@ -33,6 +35,8 @@ fn all(bed: Bed) -> Vec<(&'static str, Check)> {
     match bed {
         Bed::One => {
             let calm = identity::all().into_iter().chain(accounts::all()).chain(forest::all());
+            #[cfg(feature = "kerberos")]
+            let calm = calm.chain(kerberos::all());
             calm.chain(checks::all()).collect()
         }
         Bed::Pair => controllers::all(),
@@ -47,6 +51,10 @@ fn wanted(bed: Bed) -> Vec<(&'static str, Check)> {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "kerberos")]
+    if let Some(code) = kerberos::errand() {
+        return code;
+    }
     if let Some(folder) = std::env::var_os(FOLDER) {
         let bed = if std::env::var_os(BED).is_some_and(|bed| bed == PAIR) { Bed::Pair } else { Bed::One };
         return inside(PathBuf::from(folder), bed);

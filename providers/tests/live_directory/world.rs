@@ -69,7 +69,7 @@ impl World {
         assert!(done.status.success(), "{done:?}");
     }
 
-    fn run(&self, verb: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, verb: &str, arguments: &[&str]) -> Output {
         Command::new(script()).arg(verb).arg(&self.folder).args(arguments).output().expect("the script runs")
     }
 
@@ -138,7 +138,7 @@ impl World {
         value.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
     }
 
-    fn ldb(&self, command: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn ldb(&self, command: &str, arguments: &[&str]) -> Output {
         let server = if self.bed == Bed::One { self.folder.clone() } else { self.path("dc1") };
         let output = Command::new(command)
             .arg("-H")

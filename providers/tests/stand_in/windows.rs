@@ -2,13 +2,17 @@
 //! on in error, somebody else's client does not.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use base64_text::encode;
-use jiff::SignedDuration;
-use providers::lab::ldaps::Options;
-use providers::lab::{FineGrainedPlan, Mark, WorldPlan};
+use jiff::{SignedDuration, Timestamp};
+use providers::lab::ldaps::{Options, serve};
+use providers::lab::{FineGrainedPlan, Lab, LabSetting, Mark, WorldPlan};
 use providers::port::{Directory, Secret};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bench::{ACCOUNT, Bench, DC1, DC2, DN, FIRST, ROTATOR_PASSWORD, plan};
 
@@ -58,7 +62,7 @@ async fn client_at(
 ) -> Said {
     let url = format!("ldaps://{dc}:{}", bench.serving.port());
     let word = bench.dir.path().join(format!("password-{}", rest.len()));
-    std::fs::write(&word, password).unwrap();
+    write_secret(&word, password);
     let mut command = Command::new(program);
     command.env("LDAPTLS_CACERT", bench.serving.ca_file()).env("LDAPTLS_REQCERT", "demand");
     command.args(["-x", "-H", &url, "-o", "nettimeout=5"]);
@@ -74,16 +78,24 @@ async fn client_at(
                 "{program} does not start ({error}): it is in the package ldap-utils, which tests/install puts there"
             )
         });
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("it ends")
     })
     .await
-    .unwrap();
+    .expect("the thread ends");
     Said {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code().expect("no signal"),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
+        err: String::from_utf8(output.stderr).expect("UTF-8"),
     }
+}
+
+/// A password in a file for its owner alone: these programs warn of any other.
+fn write_secret(file: &Path, password: &str) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.create(true).truncate(true).write(true).mode(0o600).open(file);
+    opened.and_then(|mut opened| opened.write_all(password.as_bytes())).expect("it is written");
 }
 
 async fn search(bench: &Bench, who: (&str, &str), rest: &[&str]) -> Said {
@@ -353,6 +365,28 @@ async fn a_fine_grained_policy_shows_its_values_to_those_who_may_read_them() {
     says(&modify(&bench, SOMEBODY, &unlock).await, 50, &["00002098"]);
     says(&modify(&bench, ADMINISTRATOR, &unlock).await, 0, &[]);
     says(&search(&bench, (DN, FIRST), &["-s", "base", "-b", ""]).await, 0, &[]);
+}
+
+#[tokio::test]
+async fn a_controller_may_have_a_name_and_speaks_nothing_but_tls() {
+    let named = WorldPlan { controller_hosts: vec!["localhost".to_owned()], ..plan() };
+    let bench = Bench::with(&named, &Options::default()).await;
+    // By the adapter: OpenLDAP puts the machine's own name in the place of this one.
+    assert_eq!(bench.facts().await.dc, "localhost");
+    let mut plain = tokio::net::TcpStream::connect(("localhost", bench.serving.port())).await.unwrap();
+    // A search of the root entry, in clear.
+    let request = b"\x30\x25\x02\x01\x01\x63\x20\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00\x87\x0bobjectClass\x30\x00";
+    plain.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(15), plain.read_to_end(&mut answer)).await.expect("it hangs");
+    assert_ne!(answer.first(), Some(&0x30), "LDAP in clear: {answer:?}");
+    let elsewhere = WorldPlan { controller_hosts: vec!["192.0.2.1".to_owned()], ..plan() };
+    let dir = tempfile::tempdir().unwrap();
+    Lab::create(dir.path(), &elsewhere).unwrap();
+    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}) };
+    let lab = Lab::open(dir.path(), setting).unwrap();
+    let fault = serve(&lab, &Options::default()).await.expect_err("it is not this machine alone");
+    assert!(fault.cause.contains("192.0.2.1, which is not this machine alone"), "{fault}");
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ tls enabled = yes
 tls cafile = {folder}/tls/ca.pem
 tls certfile = {folder}/tls/leaf.pem
 tls keyfile = {folder}/tls/leaf.key
+ldap server require strong auth = allow_sasl_over_tls
 max log size = 0
 """
 

@@ -49,7 +49,9 @@ fn answers_are_read() {
     // Words in no encoding that we know: the code counts all the same.
     let mut latin = message(5, tag::BIND_RESPONSE, result_parts(49, "x"));
     *latin.last_mut().expect("it has bytes") = 0xe4;
-    assert!(matches!(read(&latin), Some((5, Answer::Bound(result))) if result.rc == 49 && !result.text.is_empty()));
+    assert!(
+        matches!(read(&latin), Some((5, Answer::Bound { result, .. })) if result.rc == 49 && !result.text.is_empty())
+    );
 }
 
 #[test]
@@ -118,5 +120,22 @@ fn no_change_of_a_valid_answer_is_more_than_unreadable() {
                 let _ = (length(&changed), read(&changed));
             }
         }
+    }
+}
+
+#[cfg(feature = "kerberos")]
+#[test]
+fn a_logon_of_several_messages_is_as_the_standard_has_it() {
+    let first = Request::Sasl { mechanism: "GSSAPI", token: Some(b"t") }.encode(7).to_vec();
+    assert_eq!(first, b"\x30\x17\x02\x01\x07\x60\x12\x02\x01\x03\x04\x00\xa3\x0b\x04\x06GSSAPI\x04\x01t");
+    let next = Request::Sasl { mechanism: "GSSAPI", token: None }.encode(7).to_vec();
+    assert_eq!(next, b"\x30\x14\x02\x01\x07\x60\x0f\x02\x01\x03\x04\x00\xa3\x08\x04\x06GSSAPI");
+    let mut parts = result_parts(14, "");
+    let silent = message(7, tag::BIND_RESPONSE, result_parts(14, ""));
+    parts.push(Element::Group(0xa3, vec![Element::octets("ldap://elsewhere")]));
+    parts.push(Element::Bytes(tag::SASL_ANSWER, b"answer".as_slice().into()));
+    for (message, wanted) in [(message(7, tag::BIND_RESPONSE, parts), &b"answer"[..]), (silent, b"")] {
+        let Some((7, Answer::Bound { result, token })) = read(&message) else { panic!("it is one") };
+        assert_eq!((result.rc, token.as_slice()), (14, wanted));
     }
 }

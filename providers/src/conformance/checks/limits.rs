@@ -2,7 +2,7 @@
 
 use tokio::time::timeout;
 
-use super::{Start, Verdict, done, ensure, fault, nobody, start};
+use super::{Start, Verdict, done, ensure, fault, no_controller, nobody, start};
 use crate::conformance::bench::{Bench, Stop};
 use crate::port::{Directory, Fault, Meaning};
 
@@ -25,8 +25,7 @@ pub(super) async fn reading_changes_nothing(directory: &dyn Directory, bench: &d
 /// changed, there or elsewhere.
 pub(super) async fn controller_unknown_is_later(directory: &dyn Directory, bench: &dyn Bench) -> Verdict {
     let start = start(bench).await?;
-    let unknown = start.dc.split_once('.').map_or("nosuch".to_owned(), |(_, domain)| format!("nosuch.{domain}"));
-    is_later(directory, bench, &start, &unknown).await
+    is_later(directory, bench, &start, &no_controller(bench)).await
 }
 
 /// A domain controller that takes the connection and says nothing is `Later`, for every call that names it, in bounded

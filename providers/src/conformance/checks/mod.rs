@@ -168,7 +168,18 @@ async fn separated(bench: &dyn Bench) -> Able<(String, String)> {
 
 /// A distinguished name in the subject's domain that nobody has.
 fn nobody(bench: &dyn Bench) -> String {
-    let dn = bench.subject().dn;
-    let domain = dn.find(",DC=").map_or("", |at| &dn[at..]);
+    let domain: String = domain(bench).map(|label| format!(",DC={label}")).collect();
     format!("CN=nobody-has-this-name{domain}")
+}
+
+/// A host name in the subject's domain that no domain controller has.
+fn no_controller(bench: &dyn Bench) -> String {
+    let domain: String = domain(bench).map(|label| format!(".{label}")).collect();
+    format!("no-domain-controller{domain}")
+}
+
+fn domain(bench: &dyn Bench) -> impl Iterator<Item = String> {
+    let dn = bench.subject().dn;
+    let labels: Vec<String> = dn.split(",DC=").skip(1).map(str::to_owned).collect();
+    labels.into_iter()
 }
