@@ -195,7 +195,7 @@ impl Directory for ActiveDirectory {
                 BindAnswer::Locked => Err(Fault::refused(doing(), "the account is locked out (775)")
                     .hint("find out who tries wrong passwords, then unlock it")),
                 BindAnswer::Barred(bar) => Err(Fault::refused(doing(), bar.cause).hint(bar.next_step)),
-                BindAnswer::Busy(said) => Err(Fault::later(doing(), said)),
+                BindAnswer::Busy(bar) => Err(Fault::later(doing(), bar.cause).hint(bar.next_step)),
             }
         })
         .await
