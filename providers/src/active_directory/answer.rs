@@ -137,10 +137,10 @@ pub(super) enum BindAnswer {
     /// Refused for a reason that is not the password.
     Barred(Bar),
     /// The server can't say now.
-    Busy(String),
+    Busy(Bar),
 }
 
-/// Why an account can't log on, whatever its password.
+/// Why an account can't log on, whatever its password, or not now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bar {
     /// A sentence fragment.
@@ -158,18 +158,19 @@ impl From<Bar> for String {
 /// Reads the answer to a simple bind.
 pub(super) fn bind(result: &LdapResult) -> BindAnswer {
     let row = find(Request::Bind, result);
+    let bar = || Bar {
+        cause: match row.mark {
+            Mark::Data(number) => format!("{} ({number:x})", row.sentence),
+            Mark::Hex(_) | Mark::Unnumbered | Mark::AnyText => format!("{} ({})", row.sentence, words(result)),
+        },
+        next_step: row.next_step,
+    };
     match row.verdict {
         Verdict::Done => BindAnswer::Accepted,
         Verdict::WrongPassword => BindAnswer::WrongCredentials,
         Verdict::Locked => BindAnswer::Locked,
-        Verdict::Later => BindAnswer::Busy(words(result)),
-        _ => BindAnswer::Barred(Bar {
-            cause: match row.mark {
-                Mark::Data(number) => format!("{} ({number:x})", row.sentence),
-                Mark::Hex(_) | Mark::Unnumbered | Mark::AnyText => format!("{} ({})", row.sentence, words(result)),
-            },
-            next_step: row.next_step,
-        }),
+        Verdict::Later => BindAnswer::Busy(bar()),
+        _ => BindAnswer::Barred(bar()),
     }
 }
 

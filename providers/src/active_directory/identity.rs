@@ -262,7 +262,7 @@ async fn bind(connection: &Connection, doing: &str, name: &str, secret: &Secret)
         BindAnswer::Locked => Err(Fault::broken(doing, "the account is locked out (775)")
             .hint("find out who tries wrong passwords, then unlock it")),
         BindAnswer::Barred(bar) => Err(Fault::broken(doing, bar.cause).hint(bar.next_step)),
-        BindAnswer::Busy(said) => Err(Fault::later(doing, said)),
+        BindAnswer::Busy(bar) => Err(Fault::later(doing, bar.cause).hint(bar.next_step)),
     }
 }
 

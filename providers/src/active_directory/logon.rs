@@ -39,6 +39,9 @@ pub async fn logon(url: &str, ca_file: Option<&Path>, bind_name: &str, secret: &
         BindAnswer::WrongCredentials => LogonAnswer::WrongCredentials,
         BindAnswer::Locked => LogonAnswer::Locked,
         BindAnswer::Barred(bar) => LogonAnswer::Other(bar.into()),
-        BindAnswer::Busy(cause) => return Err(Fault::later(format!("logging on to {at} as {bind_name}"), cause)),
+        BindAnswer::Busy(bar) => {
+            let doing = format!("logging on to {at} as {bind_name}");
+            return Err(Fault::later(doing, bar.cause).hint(bar.next_step));
+        }
     })
 }

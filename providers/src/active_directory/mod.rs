@@ -195,7 +195,7 @@ impl Directory for ActiveDirectory {
                 BindAnswer::Locked => Err(Fault::refused(doing(), "the account is locked out (775)")
                     .hint("find out who tries wrong passwords, then unlock it")),
                 BindAnswer::Barred(bar) => Err(Fault::refused(doing(), bar.cause).hint(bar.next_step)),
-                BindAnswer::Busy(said) => Err(Fault::later(doing(), said)),
+                BindAnswer::Busy(bar) => Err(Fault::later(doing(), bar.cause).hint(bar.next_step)),
             }
         })
         .await
@@ -258,8 +258,10 @@ async fn fingerprint(connection: &Connection, at: &Endpoint, dn: &str) -> Result
     };
     let number = |name: &str| {
         entry.number(name).ok_or_else(|| {
-            Fault::broken(doing(), format!("{name} can't be read"))
-                .hint("let the rotator's account read it: without it a set can't be proven")
+            Fault::refused(doing(), format!("{name} can't be read")).hint(
+                "let the rotator's account read it (deploy/active-directory/read-account.sddl): without it a set can't be \
+                 proven",
+            )
         })
     };
     Ok(Fingerprint {

@@ -86,7 +86,7 @@ async fn log_on_as(connection: &Connection, dn: &str, secret: &Secret, doing: St
         Locked => Err(Fault::refused(doing, "the account is locked out (775)")
             .hint("find out who tries wrong passwords, then unlock it")),
         Barred(bar) => Err(Fault::refused(doing, bar.cause).hint(bar.next_step)),
-        Busy(said) => Err(Fault::later(doing, said)),
+        Busy(bar) => Err(Fault::later(doing, bar.cause).hint(bar.next_step)),
     }
 }
 

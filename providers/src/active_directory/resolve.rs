@@ -56,12 +56,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn names_and_addresses() {
+    async fn names_and_addresses_in_bounded_time() {
         let given = addresses("127.0.0.9", 636).await.expect("it is one already");
         assert_eq!(given, [SocketAddr::from(([127, 0, 0, 9], 636))]);
         let local = addresses("localhost", 636).await.expect("every machine has it");
         assert!(local.iter().all(|address| address.ip().is_loopback() && address.port() == 636), "{local:?}");
         let none = addresses("no-such-host.invalid", 636).await.expect_err("nobody has it");
         assert!(none.starts_with("the name"), "{none}");
+
+        // All places taken, as by a resolver that never answers.
+        let all = LOOKUPS.acquire_many(u32::try_from(LOOKUPS_MAX).expect("a few")).await.expect("it is never closed");
+        let begun = std::time::Instant::now();
+        let none = addresses("localhost", 636).await.expect_err("nobody looks it up");
+        assert_eq!(none, "the name is not resolved within 5 s");
+        assert!(begun.elapsed() < RESOLVE_LIMIT + Duration::from_secs(3), "{:?}", begun.elapsed());
+        drop(all);
+        assert!(addresses("localhost", 636).await.is_ok());
     }
 }

@@ -181,14 +181,17 @@ impl Wire {
     }
 }
 
+/// What an error of the stream says about the other side.
 fn cut(error: io::Error) -> Trouble {
-    if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
-        return Trouble::Nonsense(error.to_string());
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match (tls, error.kind()) {
+        (Some(rustls::Error::AlertReceived(alert)), _) => Trouble::Cut(format!("the server ended TLS: {alert:?}")),
+        (Some(broken), _) => Trouble::Nonsense(format!("TLS is broken: {broken}")),
+        (None, io::ErrorKind::UnexpectedEof) => Trouble::Cut("the server closed the connection".to_owned()),
+        // Ours, or rustls' own bounds.
+        (None, io::ErrorKind::Other | io::ErrorKind::InvalidData) => Trouble::Nonsense(error.to_string()),
+        (None, _) => Trouble::Cut(format!("the connection was cut: {error}")),
     }
-    Trouble::Cut(match error.kind() {
-        io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
-        _ => format!("the connection was cut: {error}"),
-    })
 }
 
 fn unasked(answer: &Answer) -> Trouble {

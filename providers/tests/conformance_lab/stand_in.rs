@@ -172,7 +172,7 @@ async fn the_adapter_keeps_every_promise_and_broken_ones_are_caught() {
     drop(bench);
 
     let mut wrong = Vec::new();
-    for &defect in Defect::ALL {
+    for &defect in Defect::WRITING.iter().chain(&[Defect::WaitsForEver]) {
         let bench = Arc::new(WireBench::new(TWO).await);
         let broken = Arc::new(Broken::new(bench.adapter(), defect, bench.bystander()));
         // It takes its quarter of a minute each time: once is enough.
