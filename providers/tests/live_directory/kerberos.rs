@@ -229,7 +229,9 @@ async fn kerberos_with_a_silent_kdc_is_later_in_bounded_time(world: Arc<World>) 
         }
     });
     let begun = Instant::now();
-    Setting::with_kdc(&world, &world.keytab("rotator"), port).fails(&world, 1, Meaning::Later);
+    let faults = Setting::with_kdc(&world, &world.keytab("rotator"), port).fails(&world, 1, Meaning::Later);
+    // Ours, not libkrb5's own: that comes later, and how much later is a matter of krb5.conf.
+    assert!(faults[0].cause.contains("no answer within"), "{}", faults[0]);
     println!("      after {:?}", begun.elapsed());
     assert!(begun.elapsed() < SILENCE_LIMIT, "{:?}", begun.elapsed());
 }
