@@ -23,7 +23,12 @@ class Watch(wire.Watch):
 
     def log(self, line):
         number, protocol, rest = line.split(" ", 2) if line.count(" ") > 1 else (line, "", "")
-        super().log(f"{number} {protocol} {self.name}{rest}" if protocol == "ldap" else line)
+        line = f"{number} {protocol} {self.name}{rest}" if protocol == "ldap" else line
+        super().log(line)
+        if protocol in ("ldap", "http") and self.options.words and self.options.words in line:
+            self.options.nth -= 1
+            if self.options.nth == 0:
+                self.options.at = int(number)
 
     def is_moment(self, number, moment):
         return number == self.options.at and self.options.moment == moment
@@ -45,7 +50,7 @@ class Crossing:
         folder.mkdir()
         self.counter, self.log, self.pid_file = folder / "counter", folder / "log", folder / "pid"
         self.options = argparse.Namespace(counter=str(self.counter), log=str(self.log), pid_file=str(self.pid_file),
-                                          kill_at=None, cut_at=None, at=None, moment=None, act=None)
+                                          kill_at=None, cut_at=None, at=None, moment=None, act=None, words=None, nth=0)
         self.doors = [
             *((wire.ldap, Watch(self.options, f"{at} " if len(world.dcs) > 1 else ""), DCS[at], DC_DOOR, host(at), LDAPS,
                dc / "tls", "leaf", dc / "tls/ca.pem") for at, dc in world.dcs.items()),
@@ -83,14 +88,16 @@ class Crossing:
 
         return await asyncio.start_server(connection, address, port, ssl=inward, limit=wire.HEAD_BYTES_MAX)
 
-    def order(self, number=None, moment=None, cut=False, act=None):
-        """Numbers begin at 1 again. At request `number` the process in the pid file is ended; with `cut` only the
-        connection; with `act` neither: that function is called, then the request goes on."""
+    def order(self, number=None, moment=None, cut=False, act=None, words=None, nth=1):
+        """Numbers begin at 1 again. At request `number`, or at the `nth` one that has these words, the process in the
+        pid file is ended; with `cut` only the connection; with `act` neither: that function is called, then the
+        request goes on."""
         for file in (self.counter, self.pid_file, self.log):
             file.unlink(missing_ok=True)
+        self.options.words, self.options.nth = words, nth
         self.options.at, self.options.moment, self.options.act = number, moment, act
-        self.options.kill_at = None if cut else number
-        self.options.cut_at = number if cut else None
+        # Which of the two is set says what is broken.
+        self.options.kill_at, self.options.cut_at = (None, True) if cut else (True, None)
 
     def watched(self, process):
         fresh = self.pid_file.with_suffix(".new")
@@ -99,6 +106,10 @@ class Crossing:
 
     def lines(self):
         return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def struck(self):
+        """Whether the moment came."""
+        return any(line.split(" ")[1] in ("killed", "cut", "act") for line in self.lines())
 
     def requests(self):
         """What was asked, without the numbers: "ldap modify CN=…"."""

@@ -301,6 +301,30 @@ servers = [{{ server = "{SERVER}" }}]
                 raise RuntimeError(f"the domain controllers still differ after {ARRIVE_LIMIT_S} s: {self.sets()}")
             time.sleep(0.1)
 
+    # --- two domain controllers ----------------------------------------------------------------------------
+
+    def replication(self, word, *names):
+        """Each of them (without names: all) takes changes from the other one, or no longer."""
+        for name in names or self.dcs:
+            samba.pair.replication(self.pair, name, word)
+
+    def heal(self):
+        """Replication goes on, and every domain controller has everything."""
+        self.replication("on")
+        # What the second one got may change what the first one has.
+        for name in self.dcs:
+            samba.pair.pull(self.pair, name)
+        self.arrive()
+
+    def pdc_role(self, name, how="transfer"):
+        samba.pair.pdc_role(self.pair, name, how)
+
+    def stop_dc(self, name):
+        samba.stop(self.dcs[name])
+
+    def start_dc(self, name):
+        samba.launch(self.dcs[name])
+
     def fresh(self, journal=True):
         """One new password everywhere, a new model server, an empty journal. Returns the password."""
         password = new_password()
