@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import ssl
 import threading
+import time
 from pathlib import Path
 
 from checks import DCS
@@ -11,21 +12,29 @@ from fixture import LDAPS, VAULT, VAULT_ADDRESS, VAULT_PORT, host, load
 
 wire = load("wire-proxy")
 DC_DOOR, VAULT_DOOR = 6360, 8201
-START_LIMIT_S = 10
+START_LIMIT_S, NOTE_LIMIT_S = 10, 2
 
 
 class Watch(wire.Watch):
     """Numbers the requests at one door; all doors share the counter, the log and the orders."""
 
-    def __init__(self, options, name=""):
+    def __init__(self, options, name="", record=None):
         super().__init__(options)
-        self.name = name
+        self.name, self.record = name, record
+
+    def request(self, talk, identity, operation, raw, place):
+        if self.record:
+            self.record.request(self.name.strip(), (id(talk), identity), operation, raw, place)
+
+    def reply(self, talk, identity, raw, place):
+        if self.record:
+            self.record.reply((id(talk), identity), raw, place)
 
     def log(self, line):
         number, protocol, rest = line.split(" ", 2) if line.count(" ") > 1 else (line, "", "")
         line = f"{number} {protocol} {self.name}{rest}" if protocol == "ldap" else line
         super().log(line)
-        if protocol in ("ldap", "http") and self.options.words and self.options.words in line:
+        if protocol in ("ldap", "http") and self.options.words and line.endswith(self.options.words):
             self.options.nth -= 1
             if self.options.nth == 0:
                 self.options.at = int(number)
@@ -34,25 +43,27 @@ class Watch(wire.Watch):
         return number == self.options.at and self.options.moment == moment
 
     async def strike(self, number):
-        """Without an order to break, something is done at this moment and the request goes on."""
-        if self.options.act is None:
-            return await super().strike(number)
+        """Something is done at this moment first, where that is ordered."""
         act, self.options.act = self.options.act, None
-        super().log(f"{number} act {self.options.moment}")
-        await asyncio.get_running_loop().run_in_executor(None, act)
+        if act:
+            super().log(f"{number} act {self.options.moment}")
+            await asyncio.get_running_loop().run_in_executor(None, act)
+        if self.options.kill_at or self.options.cut_at:
+            await super().strike(number)
 
 
 class Crossing:
-    """Listens beside directory and vault; `order` says at which request something happens, and what."""
+    """Listens beside directory and vault; `order` says at which request something happens, and what. What a record
+    (of passwords.py) is given, it keeps."""
 
-    def __init__(self, world):
+    def __init__(self, world, record=None):
         folder = world.folder / "wire"
         folder.mkdir()
         self.counter, self.log, self.pid_file = folder / "counter", folder / "log", folder / "pid"
         self.options = argparse.Namespace(counter=str(self.counter), log=str(self.log), pid_file=str(self.pid_file),
                                           kill_at=None, cut_at=None, at=None, moment=None, act=None, words=None, nth=0)
         self.doors = [
-            *((wire.ldap, Watch(self.options, f"{at} " if len(world.dcs) > 1 else ""), DCS[at], DC_DOOR, host(at), LDAPS,
+            *((wire.ldap, Watch(self.options, f"{at} " if len(world.dcs) > 1 else "", record), DCS[at], DC_DOOR, host(at), LDAPS,
                dc / "tls", "leaf", dc / "tls/ca.pem") for at, dc in world.dcs.items()),
             (wire.http, Watch(self.options), VAULT_ADDRESS, VAULT_DOOR, VAULT, VAULT_PORT, world.vault.tls, "server",
              world.vault.tls / "ca.pem"),
@@ -88,16 +99,17 @@ class Crossing:
 
         return await asyncio.start_server(connection, address, port, ssl=inward, limit=wire.HEAD_BYTES_MAX)
 
-    def order(self, number=None, moment=None, cut=False, act=None, words=None, nth=1):
-        """Numbers begin at 1 again. At request `number`, or at the `nth` one that has these words, the process in the
-        pid file is ended; with `cut` only the connection; with `act` neither: that function is called, then the
-        request goes on."""
+    def order(self, number=None, moment=None, act=None, words=None, nth=1, cut=False, kill=None):
+        """Numbers begin at 1 again. At request `number`, or at the `nth` one whose line in the log ends with these
+        words, `act` is called, if given. Then the connection is cut with `cut`, or the process in the pid file is
+        ended with `kill`; with an act and neither of them the request goes on."""
         for file in (self.counter, self.pid_file, self.log):
             file.unlink(missing_ok=True)
+        kill = not (act or cut) if kill is None else kill
         self.options.words, self.options.nth = words, nth
         self.options.at, self.options.moment, self.options.act = number, moment, act
         # Which of the two is set says what is broken.
-        self.options.kill_at, self.options.cut_at = (None, True) if cut else (True, None)
+        self.options.kill_at, self.options.cut_at = kill, cut
 
     def watched(self, process):
         fresh = self.pid_file.with_suffix(".new")
@@ -108,8 +120,13 @@ class Crossing:
         return self.log.read_text().splitlines() if self.log.exists() else []
 
     def struck(self):
-        """Whether the moment came."""
-        return any(line.split(" ")[1] in ("killed", "cut", "act") for line in self.lines())
+        """Whether the moment came. The process that is ended is gone a little before it is noted."""
+        deadline = time.monotonic() + NOTE_LIMIT_S
+        while not (noted := any(line.split(" ")[1] in ("killed", "cut", "act") for line in self.lines())):
+            if self.options.at is None or time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
+        return noted
 
     def requests(self):
         """What was asked, without the numbers: "ldap modify CN=…"."""
