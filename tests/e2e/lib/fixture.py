@@ -41,6 +41,13 @@ def load(name):
 samba, openbao = load("samba"), load("openbao")
 
 
+def refuse_the_one_before():
+    """From the next start on, domain controllers accept no password but the last one."""
+    server = sys.modules["contoso.server"]
+    usual = server.configuration
+    server.configuration = lambda *arguments: usual(*arguments) + "old password allowed period = 0\n"
+
+
 class Done:
     """A process that ended."""
 
@@ -63,10 +70,14 @@ def new_password():
 
 
 class Fixture:
-    """`pair` = two domain controllers that replicate; the model server then logs on at dc2, resets happen at dc1."""
+    """`pair` = two domain controllers that replicate; the model server then logs on at dc2, resets happen at dc1.
+    Without `grace` they refuse the password before at once, as they else do only an hour after a set."""
 
-    def __init__(self, folder, pair=False):
+    def __init__(self, folder, pair=False, grace=True):
         self.folder = folder
+        self.grace = grace
+        if not grace:
+            refuse_the_one_before()
         self.lab = folder / "lab"
         self.journal = folder / "state" / "journal.db"
         self.vault = openbao.Instance(folder / "vault")
@@ -222,21 +233,21 @@ servers = [{{ server = "{SERVER}" }}]
         finally:
             connection.close()
 
-    def fresh_secret(self, password):
+    def fresh_secret(self, password, name=SECRET):
         """The account's entries as on the first day: one current password and no history."""
         for slot in ("", "-pending", "-previous"):
-            status, _ = self.call("DELETE", f"secret/metadata/{SECRET}{slot}")
+            status, _ = self.call("DELETE", f"secret/metadata/{name}{slot}")
             if status not in (204, 404):
                 raise RuntimeError(f"the vault answered {status}")
-        status, _ = self.call("POST", f"secret/data/{SECRET}", {"data": {"password": password}})
+        status, _ = self.call("POST", f"secret/data/{name}", {"data": {"password": password}})
         if status != 200:
             raise RuntimeError(f"the vault answered {status}")
 
-    def slots(self):
+    def slots(self, name=SECRET):
         """The passwords of all three slots, read as root."""
         found = {}
         for slot in ("current", "pending", "previous"):
-            path = SECRET if slot == "current" else f"{SECRET}-{slot}"
+            path = name if slot == "current" else f"{name}-{slot}"
             status, reply = self.call("GET", f"secret/data/{path}")
             data = ((reply or {}).get("data") or {}).get("data") if status in (200, 404) else {"password": f"?{status}"}
             found[slot] = (data or {}).get("password")
@@ -297,12 +308,12 @@ servers = [{{ server = "{SERVER}" }}]
             self.arrive()
         return code
 
-    def arrive(self):
+    def arrive(self, sam=SAM):
         """Waits until the domain controllers show the same set."""
         deadline = time.monotonic() + ARRIVE_LIMIT_S
-        while not self.one_set():
+        while not self.one_set(sam):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the domain controllers still differ after {ARRIVE_LIMIT_S} s: {self.sets()}")
+                raise RuntimeError(f"the domain controllers still differ after {ARRIVE_LIMIT_S} s: {self.sets(sam)}")
             time.sleep(0.1)
 
     # --- two domain controllers ----------------------------------------------------------------------------
