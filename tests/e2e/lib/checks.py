@@ -55,13 +55,12 @@ class Checks:
         return 1 if self.failed or not self.passed else 0
 
 
-def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False, names=NETWORK):
+def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False):
     """Runs `body(checks, part, folder)` for each part inside networks of its own, two side by side, and exits.
 
     Everything in there, servers too, ends with it: a process tree and a tmpfs that nobody else sees. The parts named
     in `unprivileged` run as nobody, in a user namespace; a machine that forbids that skips them by name. Started by
-    somebody who is not root, all parts run like that, as him. `pair` = some part has two domain controllers; `names` is
-    what `samba within` is told.
+    somebody who is not root, all parts run like that, as him. `pair` = some part has two domain controllers.
     """
     if sys.argv[1:2] == [INSIDE]:
         sys.exit(inside(body, sys.argv[2]))
@@ -99,7 +98,7 @@ def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False, names=N
                 part = waiting.get_nowait()
             except queue.Empty:
                 return
-            child = start(script, part, part in unprivileged, names)
+            child = start(script, part, part in unprivileged)
             running.append((part, child))
             show(child, part)
             child.wait()
@@ -183,12 +182,12 @@ def template(kind):
     return os.environ.get(variable) or str(ROOT / f"target/testbed/samba{kind}-template")
 
 
-def start(script, part, as_nobody, names):
+def start(script, part, as_nobody):
     """The parts end with this process, however it ends."""
     prctl = ctypes.CDLL(None).prctl
     # Another user may not have what runs this, if it is root's own.
     python = ["env", "python3"] if as_nobody else [sys.executable]
-    command = [TESTBED / "samba", "within", *names, "--", *python, Path(script).resolve(), INSIDE, part]
+    command = [TESTBED / "samba", "within", *NETWORK, "--", *python, Path(script).resolve(), INSIDE, part]
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"} if as_nobody else {}
     named = {"ENTRA_ROTATOR": str(program().resolve()), "ENTRA_ROTATOR_SAMBA_TEMPLATE": template(""),
              "ENTRA_ROTATOR_SAMBA_PAIR_TEMPLATE": template("-pair"), "OPENBAO_HOME": str(bao_home()),
