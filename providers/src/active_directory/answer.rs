@@ -5,11 +5,13 @@
 
 #[cfg(test)]
 mod page;
+mod row;
 mod table;
 
 use ldap3::LdapResult;
 
-use self::table::{Mark, ROWS, Request, Row, UNKNOWN, Verdict};
+use self::row::{Mark, Request, Row, Verdict};
+use self::table::{ROWS, UNKNOWN};
 use crate::port::{Fault, ResetRight};
 
 /// `LDAP 53, 0000052D: …`, on one line and bounded: the text comes from outside.

@@ -285,6 +285,10 @@ impl Connection {
         mut step: impl FnMut(Answer) -> Step<T>,
     ) -> Result<T, Failed> {
         let limit = deadline::within(limit);
+        if limit.is_zero() {
+            let over = Trouble::Cut("the time for this call is over".to_owned());
+            return Err(Failed { sent: false, trouble: Some(over), limit });
+        }
         let mut slot = self.wire.lock().await;
         let Some(mut line) = slot.take() else {
             let ended = Trouble::Cut("the connection had ended".to_owned());

@@ -1,9 +1,11 @@
 """One fixture: a directory, a vault, a model Connect server that logs on to that directory, and the program."""
 
+import contextlib
 import hashlib
 import http.client
 import importlib.machinery
 import importlib.util
+import io
 import json
 import os
 import secrets
@@ -11,17 +13,20 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from checks import ROOT, TESTBED
+from checks import DCS, ROOT, TESTBED
 
 PROGRAM = os.environ.get("ENTRA_ROTATOR") or str(ROOT / "target/debug/entra-rotator")
-DC, DC_ADDRESS = "dc1.contoso.test", "127.0.0.2"
+DC, DC_ADDRESS = "dc1.contoso.test", DCS["dc1"]
+LDAPS = 636
 VAULT, VAULT_ADDRESS, VAULT_PORT = "vault.contoso.test", "127.0.0.3", 8200
 SERVER, CONNECTOR = "SYNC1", "contoso.test"
 ACCOUNT, PRINCIPAL, SAM = "msol", "msol@CONTOSO.TEST", "MSOL_1a2b3c4d5e6f"
 SECRET = "entra/msol"
 RUN_LIMIT_S = 120
+ARRIVE_LIMIT_S = 30
 
 
 def load(name):
@@ -34,6 +39,13 @@ def load(name):
 
 
 samba, openbao = load("samba"), load("openbao")
+
+
+def refuse_the_one_before():
+    """From the next start on, domain controllers accept no password but the last one."""
+    server = sys.modules["contoso.server"]
+    usual = server.configuration
+    server.configuration = lambda *arguments: usual(*arguments) + "old password allowed period = 0\n"
 
 
 class Done:
@@ -49,17 +61,35 @@ class Done:
         return json.loads(self.out)
 
 
+def host(name):
+    return f"{name}.contoso.test"
+
+
 def new_password():
     return "Zz9-" + secrets.token_urlsafe(30)
 
 
 class Fixture:
-    def __init__(self, folder):
+    """`pair` = two domain controllers that replicate; the model server then logs on at dc2, resets happen at dc1.
+    Without `grace` they refuse the password before at once, as they else do only an hour after a set."""
+
+    def __init__(self, folder, pair=False, grace=True):
         self.folder = folder
-        self.dc, self.lab = folder / "dc", folder / "lab"
+        self.grace = grace
+        if not grace:
+            refuse_the_one_before()
+        self.lab = folder / "lab"
         self.journal = folder / "state" / "journal.db"
         self.vault = openbao.Instance(folder / "vault")
-        samba.launch(self.dc, DC_ADDRESS)
+        if pair:
+            self.pair = folder / "dc"
+            self.dcs = {name: self.pair / name for name in DCS}
+            samba.pair.launch_pair(self.pair, *DCS.values())
+        else:
+            self.dcs = {"dc1": folder / "dc"}
+            samba.launch(self.dcs["dc1"], DC_ADDRESS)
+        self.dc = self.dcs["dc1"]
+        self.logon_at = list(self.dcs)[-1]
         openbao.make_ca(self.vault.tls)
         openbao.make_leaf(self.vault.tls, "server", [VAULT_ADDRESS, VAULT])
         self.vault.start(VAULT_ADDRESS, VAULT_PORT, [SECRET])
@@ -70,24 +100,33 @@ class Fixture:
 
     # --- the program ---------------------------------------------------------------------------------------
 
-    def configure(self, name="config.toml", **other):
-        """A configuration file; the keywords replace its values."""
+    def configure(self, name="config.toml", more="", **other):
+        """A configuration file; the keywords replace its values, `more` is added at its end.
+
+        `domain` finds the domain controllers by DNS instead of `urls`; `bind_vault` takes the rotator's password from
+        the vault instead of `bind_file`; without `servers` the account is the rotator's own.
+        """
         value = {
-            "journal": str(self.journal), "urls": f"ldaps://{DC}", "directory_ca": str(self.dc / "tls/ca.pem"),
-            "bind_name": "rotator@contoso.test", "bind_file": str(self.dc / "secrets/rotator"),
-            "vault": f"https://{VAULT}:{VAULT_PORT}", "vault_ca": str(self.vault.tls / "ca.pem"),
-            "token_file": str(self.vault.secrets / "rotator.token"), "lab": str(self.lab), "account": ACCOUNT,
+            "journal": self.journal, "urls": [f"ldaps://{DC}"], "domain": None, "port": None,
+            "directory_ca": self.dc / "tls/ca.pem", "converge_limit_s": None,
+            "bind_name": "rotator@contoso.test", "bind_file": self.dc / "secrets/rotator", "bind_vault": None,
+            "vault": f"https://{VAULT}:{VAULT_PORT}", "vault_ca": self.vault.tls / "ca.pem",
+            "token_file": self.vault.secrets / "rotator.token", "lab": self.lab, "account": ACCOUNT,
             "directory_name": SAM, "secret": SECRET,
         } | other
-        text = {key: json.dumps(content, ensure_ascii=False) for key, content in value.items()}
+        text = {key: json.dumps(content if isinstance(content, (list, int)) else str(content), ensure_ascii=False)
+                for key, content in value.items() if content is not None}
+        where = f"domain = {text['domain']}" if "domain" in text else f"urls = {text['urls']}"
+        optional = "".join(f"{key} = {text[key]}\n" for key in ("port", "converge_limit_s") if key in text)
+        own = f"vault = {text['bind_vault']}" if "bind_vault" in text else f"file = {text['bind_file']}"
         path = self.folder / name
         path.write_text(f"""[journal]
 file = {text["journal"]}
 [directory]
-urls = [{text["urls"]}]
-ca_file = {text["directory_ca"]}
+{where}
+{optional}ca_file = {text["directory_ca"]}
 bind_name = {text["bind_name"]}
-bind_password = {{ file = {text["bind_file"]} }}
+bind_password = {{ {own} }}
 [vault]
 kind = "hashicorp"
 url = {text["vault"]}
@@ -103,7 +142,7 @@ kind = "connector"
 directory_name = {text["directory_name"]}
 vault_name = {text["secret"]}
 servers = [{{ server = "{SERVER}" }}]
-""", encoding="utf-8")
+{more}""", encoding="utf-8")
         return path
 
     def begin(self, *arguments, config=None, **options):
@@ -137,7 +176,7 @@ servers = [{{ server = "{SERVER}" }}]
         file = self.folder / "first-password"
         samba.write_private(file, password)
         done = self.tool("lab", "init", "--lab-dir", str(lab), "--server", SERVER, "--account", sam,
-                         "--logon", f"ldaps://{DC}", "--logon-ca-file", str(self.dc / "tls/ca.pem"),
+                         "--logon", f"ldaps://{host(self.logon_at)}", "--logon-ca-file", str(self.dc / "tls/ca.pem"),
                          "--logon-name", dn, "--password-file", str(file))
         file.unlink()
         if done.code != 0:
@@ -194,21 +233,21 @@ servers = [{{ server = "{SERVER}" }}]
         finally:
             connection.close()
 
-    def fresh_secret(self, password):
+    def fresh_secret(self, password, name=SECRET):
         """The account's entries as on the first day: one current password and no history."""
         for slot in ("", "-pending", "-previous"):
-            status, _ = self.call("DELETE", f"secret/metadata/{SECRET}{slot}")
+            status, _ = self.call("DELETE", f"secret/metadata/{name}{slot}")
             if status not in (204, 404):
                 raise RuntimeError(f"the vault answered {status}")
-        status, _ = self.call("POST", f"secret/data/{SECRET}", {"data": {"password": password}})
+        status, _ = self.call("POST", f"secret/data/{name}", {"data": {"password": password}})
         if status != 200:
             raise RuntimeError(f"the vault answered {status}")
 
-    def slots(self):
+    def slots(self, name=SECRET):
         """The passwords of all three slots, read as root."""
         found = {}
         for slot in ("current", "pending", "previous"):
-            path = SECRET if slot == "current" else f"{SECRET}-{slot}"
+            path = name if slot == "current" else f"{name}-{slot}"
             status, reply = self.call("GET", f"secret/data/{path}")
             data = ((reply or {}).get("data") or {}).get("data") if status in (200, 404) else {"password": f"?{status}"}
             found[slot] = (data or {}).get("password")
@@ -216,30 +255,90 @@ servers = [{{ server = "{SERVER}" }}]
 
     # --- the directory, past the program -------------------------------------------------------------------
 
-    def accepts(self, password, principal=PRINCIPAL):
-        """Whether Kerberos accepts it. Unlike a simple bind it refuses the password before at once."""
+    def asked(self, at, password, principal=PRINCIPAL):
+        """What Kerberos on one domain controller says. Unlike a simple bind it refuses the password before at once."""
         file = self.folder / "asked-password"
         samba.write_private(file, password)
         try:
-            answer = samba.kinit(self.dc, principal, file)
+            # A refusal is an answer, not something to report.
+            with contextlib.redirect_stderr(io.StringIO()):
+                answer = samba.kinit(self.dcs[at], principal, file)
         finally:
             file.unlink()
         if answer not in (0, 1):
-            raise RuntimeError(f"kinit gave no answer about {principal}")
+            raise RuntimeError(f"kinit at {at} gave no answer about {principal}")
         return answer == 0
 
-    def key_version(self):
-        return int(samba.attribute(self.dc, SAM, "msDS-KeyVersionNumber"))
+    def accepts(self, password, principal=PRINCIPAL):
+        """Whether every domain controller accepts it."""
+        return all(self.asked(at, password, principal) for at in self.dcs)
 
-    def set_password(self, password, dn=None, by="administrator"):
-        """A person resets the account's password in the directory. Returns ldapmodify's exit code."""
-        quoted = f'"{password}"'.encode("utf-16-le")
-        record = samba.ldif(dn or self.dn, {"changetype": "modify", "replace": "unicodePwd", "unicodePwd": quoted})
+    def refuses(self, password, principal=PRINCIPAL):
+        """Whether every domain controller refuses it."""
+        return not any(self.asked(at, password, principal) for at in self.dcs)
+
+    def key_version(self, at="dc1", sam=SAM):
+        return int(samba.attribute(self.dcs[at], sam, "msDS-KeyVersionNumber"))
+
+    def sets(self, sam=SAM):
+        """What each domain controller's database shows of the last set: (key version, pwdLastSet)."""
+        return {at: (self.key_version(at, sam), int(samba.attribute(self.dcs[at], sam, "pwdLastSet")))
+                for at in self.dcs}
+
+    def one_set(self, sam=SAM):
+        """Whether every domain controller shows the same set."""
+        return len(set(self.sets(sam).values())) == 1
+
+    def modify(self, record, by="administrator", at="dc1"):
+        """One LDIF record by somebody, with OpenLDAP's client. Returns its exit code."""
         done = subprocess.run(
-            ["ldapmodify", "-H", f"ldaps://{DC}", "-D", f"{by}@contoso.test", "-x", "-y", str(self.dc / "secrets" / by)],
+            ["ldapmodify", "-H", f"ldaps://{host(at)}", "-D", f"{by}@contoso.test", "-x", "-y",
+             str(self.dc / "secrets" / by)],
             input=record.encode(), capture_output=True, timeout=30, check=False,
             env={"PATH": os.environ["PATH"], "LDAPTLS_CACERT": str(self.dc / "tls/ca.pem")})
         return done.returncode
+
+    def set_password(self, password, dn=None, by="administrator", at="dc1", arrive=True):
+        """A person resets the account's password in the directory. Returns ldapmodify's exit code; 0 when every
+        domain controller has it, or without `arrive` that one."""
+        quoted = f'"{password}"'.encode("utf-16-le")
+        dn = dn or self.dn
+        code = self.modify(samba.ldif(dn, {"changetype": "modify", "replace": "unicodePwd", "unicodePwd": quoted}), by, at)
+        if code == 0 and arrive and len(self.dcs) > 1:
+            self.arrive()
+        return code
+
+    def arrive(self, sam=SAM):
+        """Waits until the domain controllers show the same set."""
+        deadline = time.monotonic() + ARRIVE_LIMIT_S
+        while not self.one_set(sam):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the domain controllers still differ after {ARRIVE_LIMIT_S} s: {self.sets(sam)}")
+            time.sleep(0.1)
+
+    # --- two domain controllers ----------------------------------------------------------------------------
+
+    def replication(self, word, *names):
+        """Each of them (without names: all) takes changes from the other one, or no longer."""
+        for name in names or self.dcs:
+            samba.pair.replication(self.pair, name, word)
+
+    def heal(self):
+        """Replication goes on, and every domain controller has everything."""
+        self.replication("on")
+        # What the second one got may change what the first one has.
+        for name in self.dcs:
+            samba.pair.pull(self.pair, name)
+        self.arrive()
+
+    def pdc_role(self, name, how="transfer"):
+        samba.pair.pdc_role(self.pair, name, how)
+
+    def stop_dc(self, name):
+        samba.stop(self.dcs[name])
+
+    def start_dc(self, name):
+        samba.launch(self.dcs[name])
 
     def fresh(self, journal=True):
         """One new password everywhere, a new model server, an empty journal. Returns the password."""

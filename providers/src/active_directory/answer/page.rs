@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::table::{Mark, ROWS, Request, Row, UNKNOWN, Verdict};
+use super::row::{Mark, Request, Row, Verdict};
+use super::table::{ROWS, UNKNOWN};
 
 const HEAD: &str = "\
 # What a domain controller's answers mean
