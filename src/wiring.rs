@@ -202,7 +202,8 @@ fn ports(
     Ports { vault, directory, servers, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
 }
 
-fn open_lab(dir: &Path) -> Result<Lab, Fault> {
+/// Opens the lab in `dir` with this machine's clock.
+pub fn open_lab(dir: &Path) -> Result<Lab, Fault> {
     Lab::open(dir, LabSetting { now: Arc::new(|| SystemClock.now()), end_process: Arc::new(end_process) })
 }
 

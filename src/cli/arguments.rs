@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -149,6 +150,9 @@ pub(super) enum LabCommand {
     Show,
     /// Make a lab, where there is none.
     Init(LabInit),
+    /// Serve the lab's directory over LDAPS on loopback, as a stand-in for Windows domain controllers, until a signal
+    /// comes. Prints the urls and the CA's file as soon as it listens.
+    Serve(LabServe),
     /// Set a password behind the tool's back, as a person would.
     SetPassword {
         /// The account.
@@ -186,6 +190,27 @@ pub(super) struct LabInit {
     /// A file with the password that the engine holds first.
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
+    /// Name the model directory's domain controllers by these loopback addresses, the PDC emulator first, so that
+    /// `lab serve` needs no name resolution.
+    #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',', conflicts_with = "logon")]
+    pub(super) addresses: Vec<IpAddr>,
+    /// Make an account in the model directory that may reset the other one's password, with a random password, which
+    /// is written to this new file.
+    #[arg(long, value_name = "FILE", conflicts_with = "logon")]
+    pub(super) rotator_password_file: Option<PathBuf>,
+    /// That account's sAMAccountName.
+    #[arg(long, default_value = "rotator", value_name = "NAME")]
+    pub(super) rotator: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LabServe {
+    /// The port, on every domain controller's address; 0 = one that is free.
+    #[arg(long, default_value_t = 6360)]
+    pub(super) port: u16,
+    /// End when standard input ends, so as not to outlive the program that holds its other end.
+    #[arg(long)]
+    pub(super) until_stdin_ends: bool,
 }
 
 #[derive(Debug, Subcommand)]

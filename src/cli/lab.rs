@@ -1,30 +1,37 @@
 //! `lab`: looks at the lab and interferes with it, past the engine.
 
+use std::io::Write;
 use std::path::Path;
 
-use providers::lab::{self, Lab, Logon, WorldPlan, faults};
+use providers::lab::ldaps::{self, Options, Serving};
+use providers::lab::{self, AccountPlan, Lab, Logon, WorldPlan, faults};
 use providers::port::{Fault, Secret};
 use serde_json::{Value, json};
 
-use super::arguments::{FaultCommand, Format, Global, LabCommand, LabInit};
+use super::arguments::{FaultCommand, Format, Global, LabCommand, LabInit, LabServe};
 use super::exit::Exit;
 use super::output::{print, say, show, table};
 use super::session;
+use crate::wiring;
 
-pub(super) fn run(global: &Global, command: LabCommand) -> Exit {
+pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
     let dir = match session::lab_dir(global) {
         Ok(dir) => dir,
         Err(exit) => return exit,
     };
     let done = match command {
         LabCommand::Init(init) => make(&dir, init),
+        LabCommand::Serve(options) => match ready(&dir) {
+            Ok(()) => serve(global, &dir, &options).await,
+            Err(fault) => Err(fault),
+        },
         command => ready(&dir).and_then(|()| match command {
             LabCommand::Show => lab::show(&dir).map(|truth| print(&shown(global.format, &truth))),
             LabCommand::SetPassword { account, holder } => lab::set_password(&dir, &account, &holder, None),
             LabCommand::Fault(FaultCommand::Add { name, times }) => faults::add(&dir, &name, times),
             LabCommand::Fault(FaultCommand::Clear) => faults::clear(&dir),
             LabCommand::Fault(FaultCommand::List) => list(global, &dir),
-            LabCommand::Init(_) => Ok(()),
+            LabCommand::Init(_) | LabCommand::Serve(_) => Ok(()),
         }),
     };
     match done {
@@ -51,16 +58,90 @@ fn make(dir: &Path, init: LabInit) -> Result<(), Fault> {
         (Some(url), Some(bind_name)) => Logon::Ldaps { url, ca_file: init.logon_ca_file, bind_name },
         _ => Logon::Model,
     };
+    let rotator = init.rotator_password_file.map(|file| (file, AccountPlan::rotator(&init.rotator, &[&init.account])));
+    if Lab::exists(dir) {
+        // Said before the rotator's password is written: that lab has another one.
+        return Err(Fault::refused(format!("making a lab in {}", dir.display()), "there is one already")
+            .hint("choose another folder, or remove that one"));
+    }
+    if let Some((file, rotator)) = &rotator {
+        write_new(file, &rotator.password)?;
+    }
     let plan = WorldPlan {
         engine_user: init.account.clone(),
         account: init.account,
         active_server: init.server,
         staging_servers: init.staging_servers,
+        controller_hosts: init.addresses.iter().map(ToString::to_string).collect(),
+        more_accounts: rotator.into_iter().map(|(_, rotator)| rotator).collect(),
         logon,
         first_password: first_password.transpose()?,
         ..WorldPlan::default_world()
     };
     Lab::create(dir, &plan)
+}
+
+/// Writes a password into a file that was not there, for its owner alone.
+fn write_new(file: &Path, password: &Secret) -> Result<(), Fault> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let written = options.open(file).and_then(|mut opened| opened.write_all(password.expose().as_bytes()));
+    written.map_err(|cause| {
+        Fault::refused(format!("writing {}", file.display()), cause.to_string())
+            .hint("name a file that is not there yet")
+    })
+}
+
+/// Serves the lab's directory until a signal comes, or standard input ends where that is wanted.
+async fn serve(global: &Global, dir: &Path, options: &LabServe) -> Result<(), Fault> {
+    let signals = signals().map_err(|cause| Fault::broken("serving the lab's directory", cause.to_string()))?;
+    let lab = wiring::open_lab(dir)?;
+    let serving = ldaps::serve(&lab, &Options { port: options.port, ..Options::default() }).await?;
+    let told = json!({ "urls": serving.urls(), "ca_file": serving.ca_file(), "port": serving.port() });
+    show(global.format, &told, |_| told_to_people(&serving));
+    tokio::select! { () = signals => {}, () = stdin_ends(options.until_stdin_ends) => {} }
+    Ok(())
+}
+
+fn told_to_people(serving: &Serving) -> String {
+    format!("{}\nCA: {}", serving.urls().join("\n"), serving.ca_file().display())
+}
+
+/// Comes when this process is asked to end. From the call on, a signal is not lost.
+#[cfg(unix)]
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    })
+}
+
+/// Comes when this process is asked to end.
+#[cfg(not(unix))]
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// Comes when standard input ends, if that is wanted.
+async fn stdin_ends(wanted: bool) {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    if !wanted {
+        return std::future::pending().await;
+    }
+    // In a thread that nobody waits for: a read that hangs must not keep the process.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    let _ = end.await;
 }
 
 fn shown(format: Format, truth: &Value) -> String {

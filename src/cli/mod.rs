@@ -38,7 +38,7 @@ pub async fn run() -> Exit {
         Command::Resume(options) => rotate::resume(&global, &options).await,
         Command::Rollback(options) => rollback::run(&global, &options).await,
         Command::History(options) => history::run(&global, &options).await,
-        Command::Lab(command) => lab::run(&global, command),
+        Command::Lab(command) => lab::run(&global, command).await,
         Command::Config(command) => config::run(&global, &command),
         Command::Completions { shell } => {
             let mut program = Arguments::command();

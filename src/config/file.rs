@@ -173,7 +173,7 @@ pub struct AccountConfig {
     pub name: String,
     /// Which kind.
     pub kind: AccountKind,
-    /// How the directory finds it: sAMAccountName, user principal name or distinguished name.
+    /// How the directory finds it: sAMAccountName, `DOMAIN\name`, user principal name or distinguished name.
     #[schemars(length(min = 1))]
     pub directory_name: String,
     /// Its path in the vault, below the mount.

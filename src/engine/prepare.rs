@@ -201,7 +201,7 @@ async fn may_reset(
     match ports.directory.reset_right(dn, &at.dc).await? {
         ResetRight::Held => {}
         ResetRight::Missing => refusals.push(format!(
-            "the rotator may not reset the password of {dn}: give it the right \"Reset password\" on this object by an explicit entry (deploy/active-directory), because hardening removes inherited ones"
+            "the rotator may not reset the password of {dn}: give it the right \"Reset password\" on this object by an explicit entry (deploy/active-directory); hardening by Set-ADSyncRestrictedPermissions removes it, so grant it afterwards"
         )),
         ResetRight::Unknown(said) => {
             warnings.push(format!("whether the rotator may reset the password shows only when it does: {said}"));

@@ -106,22 +106,24 @@ impl Scene<'_> {
 
     /// The account's metadata now, where the resets happen.
     pub(super) async fn fingerprint(&self) -> Result<Fingerprint, Fault> {
-        self.aside(async {
-            let directory = &self.ports.directory;
-            match directory.fingerprint(self.dn(), self.dc()).await {
-                Err(fault) if fault.meaning == Meaning::Later => Err(match directory.working_dc(self.dn()).await {
-                    Ok(now) if !now.eq_ignore_ascii_case(self.dc()) => fault.hint(format!(
-                        "{} held the PDC emulator's role when the plan was made, {now} holds it now; make {} reachable \
-                         again and `resume`, or, when it is gone for good, `rotate --repair`",
-                        self.dc(),
-                        self.dc()
-                    )),
-                    _ => fault,
-                }),
-                answer => answer,
-            }
-        })
-        .await
+        let answer = self.aside(self.ports.directory.fingerprint(self.dn(), self.dc())).await;
+        match answer {
+            Err(fault) if fault.meaning == Meaning::Later => Err(self.where_the_role_went(fault).await),
+            answer => answer,
+        }
+    }
+
+    /// A domain controller that does not answer any more may have lost its role to another: a person wants to know.
+    async fn where_the_role_went(&self, fault: Fault) -> Fault {
+        let asked = step_scope::within("role".to_owned(), self.ports.directory.working_dc(self.dn())).await;
+        match asked {
+            Ok(now) if !now.eq_ignore_ascii_case(self.dc()) => fault.hint(format!(
+                "{planned} held the PDC emulator's role when the plan was made, {now} holds it now; make {planned} reachable \
+                 again and `resume`, or, when it is gone for good, `rotate --repair`",
+                planned = self.dc()
+            )),
+            _ => fault,
+        }
     }
 
     /// What was seen before the last application of `step` in the current direction.

@@ -173,6 +173,51 @@ fn judge_groups(groups: &[u32], refusals: &mut Vec<String>, warnings: &mut Vec<S
 mod tests {
     use super::*;
 
+    const NOW: i64 = 134_397_027_830_000_000;
+
+    fn refused(changes: &[(&str, &str)]) -> Vec<String> {
+        let mut attributes = vec![
+            ("objectClass", "user"),
+            ("userAccountControl", "66048"),
+            ("msDS-User-Account-Control-Computed", "0"),
+            ("accountExpires", "0"),
+            ("pwdLastSet", "134000000000000000"),
+        ];
+        attributes.retain(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        attributes.extend(changes.iter().filter(|(_, value)| !value.is_empty()));
+        let values: Vec<(&str, [&str; 1])> = attributes.into_iter().map(|(name, value)| (name, [value])).collect();
+        let entry: Vec<(&str, &[&str])> = values.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        refusals(&Entry::of(&entry), NOW)
+    }
+
+    #[test]
+    fn an_account_whose_password_never_expires_may_be_rotated() {
+        assert_eq!(refused(&[]), Vec::<String>::new());
+        assert_eq!(refused(&[("accountExpires", "9223372036854775807")]), Vec::<String>::new());
+        // "User cannot change password" says nothing about a reset.
+        assert_eq!(refused(&[("userAccountControl", "66112")]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_reason_has_its_sentence() {
+        for (changed, value, word) in [
+            ("objectClass", "msDS-GroupManagedServiceAccount", "Windows itself"),
+            ("userAccountControl", "514", "disabled"),
+            ("userAccountControl", "262656", "smart card"),
+            ("userAccountControl", "", "userAccountControl can't be read"),
+            ("msDS-User-Account-Control-Computed", "16", "locked out"),
+            ("accountExpires", "134397027830000000", "expired"),
+            ("pwdLastSet", "0", "next logon"),
+            ("pwdLastSet", "", "pwdLastSet can't be read"),
+        ] {
+            let told = refused(&[(changed, value)]);
+            assert!(told.len() == 1 && told[0].contains(word), "{changed}={value}: {told:?}");
+            // What is wrong, and what to do.
+            assert!(told[0].contains(": ") && told[0].ends_with('.'), "{told:?}");
+        }
+        assert_eq!(refused(&[("accountExpires", "134397027830000001")]), Vec::<String>::new());
+    }
+
     #[test]
     fn groups_are_refused_or_warned_of() {
         let judged = |groups: &[u32]| {

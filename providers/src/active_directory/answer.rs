@@ -66,6 +66,7 @@ impl Row {
             Verdict::Done | Verdict::Held | Verdict::Absent | Verdict::Partial => return None,
             Verdict::Later => Fault::later(doing(), cause()),
             Verdict::Unclear => Fault::unclear(doing(), cause()),
+            Verdict::Unheard => Fault::broken(doing(), cause()),
             Verdict::Refused
             | Verdict::Missing
             | Verdict::CantTell
@@ -92,13 +93,14 @@ pub(super) fn replication(doing: impl Fn() -> String, result: &LdapResult) -> Re
     find(Request::Replicate, result).fault(doing, result).map_or(Ok(()), Err)
 }
 
-/// Reads the answer to a unicodePwd replaced by a value without quotes.
-pub(super) fn reset_right(result: &LdapResult) -> ResetRight {
+/// What the answer to the probe (unicodePwd replaced by a value without quotes) says about the right to reset.
+pub(super) fn probe(doing: impl Fn() -> String, result: &LdapResult) -> Result<ResetRight, Fault> {
     let row = find(Request::Probe, result);
-    match row.verdict {
-        Verdict::Held => ResetRight::Held,
-        Verdict::Missing => ResetRight::Missing,
-        _ => ResetRight::Unknown(format!("{} ({})", row.sentence, words(result))),
+    match (row.verdict, row.fault(doing, result)) {
+        (Verdict::Held, _) => Ok(ResetRight::Held),
+        (Verdict::Missing, _) => Ok(ResetRight::Missing),
+        (Verdict::Later | Verdict::Unheard, Some(fault)) => Err(fault),
+        _ => Ok(ResetRight::Unknown(words(result))),
     }
 }
 
@@ -135,10 +137,10 @@ pub(super) enum BindAnswer {
     /// Refused for a reason that is not the password.
     Barred(Bar),
     /// The server can't say now.
-    Busy(String),
+    Busy(Bar),
 }
 
-/// Why an account can't log on, whatever its password.
+/// Why an account can't log on, whatever its password, or not now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bar {
     /// A sentence fragment.
@@ -156,18 +158,19 @@ impl From<Bar> for String {
 /// Reads the answer to a simple bind.
 pub(super) fn bind(result: &LdapResult) -> BindAnswer {
     let row = find(Request::Bind, result);
+    let bar = || Bar {
+        cause: match row.mark {
+            Mark::Data(number) => format!("{} ({number:x})", row.sentence),
+            Mark::Hex(_) | Mark::Unnumbered | Mark::AnyText => format!("{} ({})", row.sentence, words(result)),
+        },
+        next_step: row.next_step,
+    };
     match row.verdict {
         Verdict::Done => BindAnswer::Accepted,
         Verdict::WrongPassword => BindAnswer::WrongCredentials,
         Verdict::Locked => BindAnswer::Locked,
-        Verdict::Later => BindAnswer::Busy(words(result)),
-        _ => BindAnswer::Barred(Bar {
-            cause: match row.mark {
-                Mark::Data(number) => format!("{} ({number:x})", row.sentence),
-                Mark::Hex(_) | Mark::Unnumbered | Mark::AnyText => format!("{} ({})", row.sentence, words(result)),
-            },
-            next_step: row.next_step,
-        }),
+        Verdict::Later => BindAnswer::Busy(bar()),
+        _ => BindAnswer::Barred(bar()),
     }
 }
 
@@ -234,7 +237,7 @@ mod tests {
                 assert_eq!(reset(String::new, &answer).is_ok(), done, "{rc} {text}");
                 assert_eq!(change(String::new, &answer).is_ok(), done, "{rc} {text}");
                 assert_eq!(bind(&answer) == BindAnswer::Accepted, done, "{rc} {text}");
-                assert_ne!(reset_right(&answer), ResetRight::Held, "{rc} {text}");
+                assert_ne!(probe(String::new, &answer), Ok(ResetRight::Held), "{rc} {text}");
                 let _ = (replication(String::new, &answer), read(String::new, &answer));
             }
         }
@@ -262,7 +265,7 @@ mod tests {
         assert_eq!(meaning(reset, 1, "0000200E: busy"), Some(Meaning::Later));
         assert_eq!(meaning(reset, 0, "0000052D: a success all the same"), None);
         let old = change(|| "changing".to_owned(), &result(19, "00000056: whatever")).expect_err("it is refused");
-        assert!(old.meaning == Meaning::Refused && old.cause.contains("old password is wrong"), "{old}");
+        assert!(old.meaning == Meaning::Refused && old.cause.contains("password in use is another one"), "{old}");
     }
 
     #[test]
@@ -280,13 +283,16 @@ mod tests {
 
     #[test]
     fn the_probe_tells_the_right_from_its_absence_and_nothing_else() {
-        assert_eq!(reset_right(&result(53, "00002035: setup_io: …")), ResetRight::Held);
-        assert_eq!(reset_right(&result(50, "00002035: …")), ResetRight::Missing, "code 50 is an answer of its own");
-        assert_eq!(reset_right(&result(50, "")), ResetRight::Missing);
-        for (rc, text) in [(0, ""), (53, ""), (53, "0000202B: x"), (1, "00002035: x"), (51, ""), (80, "")] {
-            let answer = reset_right(&result(rc, text));
-            assert!(matches!(&answer, ResetRight::Unknown(why) if why.contains("LDAP")), "{rc} {text}: {answer:?}");
+        let probe = |rc, text| probe(|| "asking".to_owned(), &result(rc, text));
+        assert_eq!(probe(53, "00002035: setup_io: …"), Ok(ResetRight::Held));
+        assert_eq!(probe(50, "00002035: …"), Ok(ResetRight::Missing), "code 50 is an answer of its own");
+        assert_eq!(probe(50, ""), Ok(ResetRight::Missing));
+        for (rc, text) in [(53, ""), (53, "0000202B: x"), (1, "00002035: x"), (80, "")] {
+            let answer = probe(rc, text);
+            assert!(matches!(&answer, Ok(ResetRight::Unknown(why)) if why.contains("LDAP")), "{rc} {text}: {answer:?}");
         }
+        assert_eq!(probe(51, "").expect_err("it is busy").meaning, Meaning::Later);
+        assert_eq!(probe(0, "").expect_err("nobody may take it").meaning, Meaning::Broken);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use ldap3::LdapError;
 use rustls::{CertificateError, Error};
 
 use super::endpoint::Endpoint;
@@ -10,9 +9,14 @@ use crate::port::Fault;
 
 /// A handshake that failed. A certificate that can't be trusted is `Broken`: it stays so until a person
 /// acts, and nothing was sent. A connection cut during the handshake is `Later`.
-pub(super) fn handshake_fault(doing: String, at: &Endpoint, error: &LdapError) -> Fault {
-    let Some(tls) = tls_error(error) else {
-        return Fault::later(doing, format!("the TLS handshake failed: {}", plain_words(error))).hint(
+pub(super) fn handshake_fault(doing: String, at: &Endpoint, error: &io::Error) -> Fault {
+    // rustls reports through an I/O error; the real cause is inside.
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        let cause = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
+            _ => error.to_string(),
+        };
+        return Fault::later(doing, format!("the TLS handshake failed: {cause}")).hint(
             "see that this port speaks LDAPS: a domain controller without a server certificate cuts the connection",
         );
     };
@@ -55,30 +59,5 @@ fn certificate_words(at: &Endpoint, error: &CertificateError) -> (String, &'stat
             format!("the server's certificate can't be trusted: {other}"),
             "look at the certificate: it needs a subjectAltName, serverAuth and a current signature",
         ),
-    }
-}
-
-/// rustls reports through an I/O error; the real cause is inside.
-fn tls_error(error: &LdapError) -> Option<&Error> {
-    match error {
-        LdapError::Io { source } => source.get_ref()?.downcast_ref::<Error>(),
-        LdapError::Rustls { source } => Some(source),
-        _ => None,
-    }
-}
-
-/// An ldap3 error as a fragment. Never its `Debug`, which can hold a whole request with a password in it.
-pub(super) fn plain_words(error: &LdapError) -> String {
-    match error {
-        LdapError::Io { source } if source.kind() == io::ErrorKind::UnexpectedEof => {
-            "the server closed the connection".to_owned()
-        }
-        LdapError::Io { source } => source.to_string(),
-        LdapError::OpSend { .. }
-        | LdapError::ResultRecv { .. }
-        | LdapError::IdScrubSend { .. }
-        | LdapError::MiscSend { .. }
-        | LdapError::EndOfStream => "the connection was cut".to_owned(),
-        other => other.to_string(),
     }
 }

@@ -1,35 +1,28 @@
 //! One connection to one domain controller: opened, used for one call, closed.
 //!
-//! Every wait has a limit of its own; together they end a call within a minute. The one thing that a caller must know after a failure is whether the request
-//! may have left: [`Lost`] says so. ldap3 copies a password into the request it sends and does not wipe
-//! that copy; what is ours is wiped.
+//! Every wait has a limit of its own, and all of a call together end within a minute (`deadline.rs`). What a server may
+//! send is bounded (`wire.rs`). The one thing that a caller must know after a failure is whether the request may
+//! have left: [`Lost`] says so. After a failure a connection is of no more use; it is cut when it is dropped.
 
-use std::collections::HashSet;
-use std::hash::{Hash, Hasher};
-use std::net::TcpStream as StdTcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, Scope, SearchOptions, StdStream};
+use ldap3::LdapResult;
+use ldap3::asn1::ASNTag;
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::answer::{self, BindAnswer, Reading};
-use super::certificate::{handshake_fault, plain_words};
+use super::ber::Element;
+use super::deadline;
 use super::endpoint::Endpoint;
 use super::entry::Entry;
+use super::message::{Answer, Change, Request, Scope};
+use super::wire::{Trouble, Wire};
 use crate::port::{Fault, Secret};
 
-/// A name that does not resolve in this time counts as not resolvable now.
-pub(super) const RESOLVE_LIMIT: Duration = Duration::from_secs(5);
-/// To open the TCP connection, for all of a host's addresses together.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// To shake hands.
-const TLS_LIMIT: Duration = Duration::from_secs(10);
 /// A logon may be passed on to another domain controller.
 const BIND_LIMIT: Duration = Duration::from_secs(15);
 /// The searches here are for single objects.
@@ -42,6 +35,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 const MATCHES_MAX: usize = 5;
 
 /// Why a request has no answer.
+#[derive(Debug)]
 pub(super) enum Lost {
     /// It surely never left this process.
     NotSent(String),
@@ -60,9 +54,45 @@ impl Lost {
     /// For requests that write.
     pub(super) fn fault(self, doing: String) -> Fault {
         match self {
-            Self::NotSent(cause) => Fault::later(doing, cause),
-            Self::Unanswered(cause) => Fault::unclear(doing, cause),
+            Self::NotSent(cause) => Fault::later(doing, cause)
+                .hint("see that the domain controller runs and is reachable from here, then try again"),
+            Self::Unanswered(cause) => Fault::unclear(doing, cause)
+                .hint("look at the account before anything else: the password may be the new one"),
         }
+    }
+}
+
+/// A request that failed, and all that is known of it.
+struct Failed {
+    /// Whether the request may have left.
+    sent: bool,
+    /// `None`: the time is up.
+    trouble: Option<Trouble>,
+    limit: Duration,
+}
+
+impl Failed {
+    fn cause(&self) -> String {
+        match &self.trouble {
+            Some(Trouble::Cut(cause)) => cause.clone(),
+            Some(Trouble::Nonsense(cause)) => format!("the answer is of no use: {cause}"),
+            None => format!("no answer within {} s", self.limit.as_secs()),
+        }
+    }
+
+    /// For requests that change nothing.
+    fn harmless(&self, doing: String) -> Fault {
+        match self.trouble {
+            Some(Trouble::Nonsense(_)) => Fault::broken(doing, self.cause())
+                .hint("find out what answers at this address: a domain controller does not do that"),
+            Some(Trouble::Cut(_)) | None => Fault::later(doing, self.cause())
+                .hint("try again; if it stays so, look at the domain controller and at the network between"),
+        }
+    }
+
+    /// For requests that write.
+    fn lost(&self) -> Lost {
+        if self.sent { Lost::Unanswered(self.cause()) } else { Lost::NotSent(self.cause()) }
     }
 }
 
@@ -76,7 +106,6 @@ pub(super) enum Found {
 }
 
 /// Bytes of a request that are wiped after use.
-#[derive(PartialEq, Eq)]
 pub(super) struct Octets(pub(super) Zeroizing<Vec<u8>>);
 
 impl Octets {
@@ -85,58 +114,37 @@ impl Octets {
     }
 }
 
-impl AsRef<[u8]> for Octets {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Hash for Octets {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.as_slice().hash(state);
-    }
-}
-
 pub(super) struct Connection {
-    ldap: Ldap,
-    driver: JoinHandle<()>,
-    /// The same socket once more, to cut it hard. `None` once that is no longer wanted.
-    wire: Option<StdTcpStream>,
+    /// `None` once a request has failed: what comes in then could belong to any.
+    wire: Mutex<Option<Numbered>>,
     at: Endpoint,
 }
+
+/// A wire and the number of its last request.
+struct Numbered {
+    wire: Wire,
+    id: u32,
+}
+
+/// What to do with one answer: `Ok` ends the request.
+type Step<T> = Result<T, Wait>;
+
+/// Why an answer does not end its request.
+enum Wait {
+    /// Others follow.
+    ForMore,
+    /// It is not one that can follow.
+    Never(&'static str),
+}
+
+const MISPLACED: Wait = Wait::Never("it is the answer to another kind of request");
 
 impl Connection {
     /// Resolves, connects, and shakes hands with a verified server. Not connected is `Later`, a server
     /// that can't be trusted is `Broken`.
     pub(super) async fn open(at: &Endpoint, tls: &Arc<ClientConfig>) -> Result<Self, Fault> {
-        let doing = || format!("connecting to the domain controller {at}");
-        let stream = connect(at).await.map_err(|cause| {
-            let hint = if cause.starts_with("the name") {
-                "look at the spelling of the name, and at this machine's name resolution"
-            } else {
-                "see that it runs, is reachable from here, and listens for LDAPS"
-            };
-            Fault::later(doing(), cause).hint(hint)
-        })?;
-        let keep = |stream: TcpStream| {
-            let stream = stream.into_std()?;
-            Ok::<_, std::io::Error>((stream.try_clone()?, stream))
-        };
-        let (wire, stream) = keep(stream).map_err(|e| Fault::later(doing(), e.to_string()))?;
-        let settings = LdapConnSettings::new().set_config(Arc::clone(tls)).set_std_stream(StdStream::Tcp(stream));
-        let (traffic, ldap) = timeout(TLS_LIMIT, LdapConnAsync::with_settings(settings, &at.url()))
-            .await
-            .map_err(|_| {
-                Fault::later(doing(), format!("no TLS handshake within {} s", TLS_LIMIT.as_secs()))
-                    .hint("see that this port speaks LDAPS")
-            })?
-            .map_err(|e| handshake_fault(doing(), at, &e))?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = traffic.drive().await {
-                tracing::debug!(cause = plain_words(&error), "the connection to the domain controller ended");
-            }
-        });
-        Ok(Self { ldap, driver, wire: Some(wire), at: at.clone() })
+        let wire = Numbered { wire: Wire::open(at, tls).await?, id: 0 };
+        Ok(Self { wire: Mutex::new(Some(wire)), at: at.clone() })
     }
 
     /// One simple bind, never repeated. `Err` means that there was no answer.
@@ -146,11 +154,37 @@ impl Connection {
             // LDAP takes a logon without a password as one of nobody, and says yes.
             return Err(Fault::broken(doing(), "the password is empty").hint("store a password first"));
         }
-        let (mut ldap, owned, secret) = (self.ldap.clone(), name.to_owned(), secret.clone());
-        let result = answered(BIND_LIMIT, async move { ldap.simple_bind(&owned, secret.expose()).await })
+        let request = Request::Bind { name, password: secret.expose() };
+        let result = self
+            .ask(BIND_LIMIT, request, |answer| match answer {
+                Answer::Bound { result, .. } => Ok(result),
+                _ => Err(MISPLACED),
+            })
             .await
-            .map_err(|lost| Fault::later(doing(), lost.cause()))?;
+            .map_err(|failed| failed.harmless(doing()))?;
         Ok(answer::bind(&result))
+    }
+
+    /// One message of a SASL logon, and what the server has to say to it. Nothing is to be asked in between.
+    #[cfg(feature = "kerberos")]
+    pub(super) async fn sasl(
+        &self,
+        mechanism: &str,
+        token: Option<&[u8]>,
+        doing: &str,
+    ) -> Result<(LdapResult, Vec<u8>), Fault> {
+        self.ask(BIND_LIMIT, Request::Sasl { mechanism, token }, |answer| match answer {
+            Answer::Bound { result, token } => Ok((result, token)),
+            _ => Err(MISPLACED),
+        })
+        .await
+        .map_err(|failed| failed.harmless(doing.to_owned()))
+    }
+
+    /// The server's certificate, in DER form; `None` when the connection has ended.
+    #[cfg(feature = "kerberos")]
+    pub(super) async fn certificate(&self) -> Option<Vec<u8>> {
+        self.wire.lock().await.as_ref()?.wire.certificate()
     }
 
     /// The object called `dn` itself.
@@ -179,16 +213,32 @@ impl Connection {
             let what = if base.is_empty() { "the root entry" } else { base };
             format!("reading {what} on {}", self.at)
         };
-        let (mut ldap, base, filter) = (self.ldap.clone(), base.to_owned(), filter.to_owned());
-        let limits = SearchOptions::new()
-            .sizelimit(i32::try_from(MATCHES_MAX).unwrap_or(i32::MAX))
-            .timelimit(i32::try_from(SEARCH_LIMIT.as_secs()).unwrap_or(i32::MAX));
-        let (mut entries, result) = answered(SEARCH_LIMIT, async move {
-            let found = ldap.with_search_options(limits).search(&base, scope, &filter, attributes).await?;
-            Ok((found.0.into_iter().map(Entry::new).collect::<Vec<_>>(), found.1))
-        })
-        .await
-        .map_err(|lost| Fault::later(doing(), lost.cause()))?;
+        let filter = ldap3::parse_filter(filter)
+            .map_err(|()| Fault::broken(doing(), format!("{filter} is no filter")).hint("report it"))?;
+        let request = Request::Search {
+            base,
+            scope,
+            filter: Element::of_filter(filter.into_structure()),
+            attributes,
+            entries_max: u32::try_from(MATCHES_MAX).unwrap_or(u32::MAX),
+            seconds_max: u32::try_from(SEARCH_LIMIT.as_secs()).unwrap_or(u32::MAX),
+        };
+        let mut entries = Vec::new();
+        let result = self
+            .ask(SEARCH_LIMIT, request, |answer| match answer {
+                Answer::Entry(_) if entries.len() == MATCHES_MAX => {
+                    Err(Wait::Never("it has more objects than were asked for"))
+                }
+                Answer::Entry(entry) => {
+                    entries.push(entry);
+                    Err(Wait::ForMore)
+                }
+                Answer::Passing => Err(Wait::ForMore),
+                Answer::Searched(result) => Ok(result),
+                _ => Err(MISPLACED),
+            })
+            .await
+            .map_err(|failed| failed.harmless(doing()))?;
         let reading = answer::read(doing, &result)?;
         if reading == Reading::Absent {
             return Ok(Found::Nothing);
@@ -204,12 +254,7 @@ impl Connection {
 
     /// Replaces one attribute's value.
     pub(super) async fn replace(&self, dn: &str, attribute: &str, value: Octets) -> Result<LdapResult, Lost> {
-        let (mut ldap, dn, attribute) = (self.ldap.clone(), dn.to_owned(), Octets::of(attribute));
-        answered(
-            MODIFY_LIMIT,
-            async move { ldap.modify(&dn, vec![Mod::Replace(attribute, HashSet::from([value]))]).await },
-        )
-        .await
+        self.modify(dn, attribute, &[Change::Replace(&value.0)]).await
     }
 
     /// Takes one value of an attribute away and adds another, in one request.
@@ -220,67 +265,65 @@ impl Connection {
         old: Octets,
         new: Octets,
     ) -> Result<LdapResult, Lost> {
-        let (mut ldap, dn) = (self.ldap.clone(), dn.to_owned());
-        let (out, into) = (Octets::of(attribute), Octets::of(attribute));
-        let changes = vec![Mod::Delete(out, HashSet::from([old])), Mod::Add(into, HashSet::from([new]))];
-        answered(MODIFY_LIMIT, async move { ldap.modify(&dn, changes).await }).await
+        self.modify(dn, attribute, &[Change::Delete(&old.0), Change::Add(&new.0)]).await
+    }
+
+    async fn modify(&self, dn: &str, attribute: &str, changes: &[Change<'_>]) -> Result<LdapResult, Lost> {
+        self.ask(MODIFY_LIMIT, Request::Modify { dn, attribute, changes }, |answer| match answer {
+            Answer::Modified(result) => Ok(result),
+            _ => Err(MISPLACED),
+        })
+        .await
+        .map_err(|failed| failed.lost())
+    }
+
+    /// Sends one request and hands its answers on until one ends it.
+    async fn ask<T>(
+        &self,
+        limit: Duration,
+        request: Request<'_>,
+        mut step: impl FnMut(Answer) -> Step<T>,
+    ) -> Result<T, Failed> {
+        let limit = deadline::within(limit);
+        let mut slot = self.wire.lock().await;
+        let Some(mut line) = slot.take() else {
+            let ended = Trouble::Cut("the connection had ended".to_owned());
+            return Err(Failed { sent: false, trouble: Some(ended), limit });
+        };
+        line.id += 1;
+        let (id, wire) = (line.id, &mut line.wire);
+        let mut begun = false;
+        let outcome = timeout(limit, async {
+            wire.still_there().await?;
+            begun = true;
+            wire.send(&request.encode(id)).await?;
+            loop {
+                match step(wire.receive(id).await?) {
+                    Ok(end) => return Ok(end),
+                    Err(Wait::ForMore) => {}
+                    Err(Wait::Never(cause)) => return Err(Trouble::Nonsense(cause.to_owned())),
+                }
+            }
+        })
+        .await;
+        let trouble = match outcome {
+            Ok(Ok(end)) => {
+                *slot = Some(line);
+                return Ok(end);
+            }
+            Ok(Err(trouble)) => Some(trouble),
+            Err(_) => None,
+        };
+        // The wire is dropped here, which cuts it.
+        Err(Failed { sent: begun && line.wire.may_have_left(), trouble, limit })
     }
 
     /// Says goodbye. After a lost write, drop the connection instead: that cuts it.
-    pub(super) async fn close(mut self) {
-        let unbind = answered(CLOSE_LIMIT, {
-            let mut ldap = self.ldap.clone();
-            async move { ldap.unbind().await }
-        });
-        if unbind.await.is_ok() {
-            self.wire = None;
+    pub(super) async fn close(self) {
+        let Some(Numbered { wire, id }) = self.wire.into_inner() else { return };
+        let goodbye = Request::Unbind.encode(id + 1);
+        if !matches!(timeout(CLOSE_LIMIT, wire.close(&goodbye)).await, Ok(Ok(()))) {
+            tracing::debug!(at = %self.at, "the domain controller did not take the goodbye");
         }
-    }
-}
-
-impl Drop for Connection {
-    /// Cuts the connection. What was not sent by now must never arrive: a set that was given up and then
-    /// comes out of a buffer, minutes later, would look like somebody else's.
-    fn drop(&mut self) {
-        self.driver.abort();
-        // Outside a runtime the process is ending, and the socket with it.
-        if let Some(wire) = self.wire.take()
-            && Handle::try_current().is_ok()
-        {
-            let reset = TcpStream::from_std(wire).and_then(|stream| stream.set_zero_linger());
-            if let Err(error) = reset {
-                tracing::debug!(%error, "the connection to the domain controller could not be reset");
-            }
-        }
-    }
-}
-
-async fn connect(at: &Endpoint) -> Result<TcpStream, String> {
-    let addresses = timeout(RESOLVE_LIMIT, tokio::net::lookup_host((at.host.as_str(), at.port)))
-        .await
-        .map_err(|_| format!("the name is not resolved within {} s", RESOLVE_LIMIT.as_secs()))?
-        .map_err(|e| format!("the name can't be resolved: {e}"))?;
-    let addresses: Vec<_> = addresses.collect();
-    let stream = timeout(CONNECT_LIMIT, TcpStream::connect(addresses.as_slice()))
-        .await
-        .map_err(|_| format!("no connection within {} s", CONNECT_LIMIT.as_secs()))?
-        .map_err(|e| format!("no connection: {e}"))?;
-    stream.set_nodelay(true).map_err(|e| e.to_string())?;
-    Ok(stream)
-}
-
-/// Waits for an answer within `limit`. The request runs in a task of its own, so that an answer which ldap3
-/// can't read, and panics over, is a lost answer and not our end.
-async fn answered<T: Send + 'static>(
-    limit: Duration,
-    request: impl Future<Output = Result<T, LdapError>> + Send + 'static,
-) -> Result<T, Lost> {
-    match timeout(limit, tokio::spawn(request)).await {
-        Ok(Ok(Ok(answer))) => Ok(answer),
-        // ldap3's own queue was closed: the connection had ended before the request.
-        Ok(Ok(Err(error @ LdapError::OpSend { .. }))) => Err(Lost::NotSent(plain_words(&error))),
-        Ok(Ok(Err(error))) => Err(Lost::Unanswered(plain_words(&error))),
-        Ok(Err(_)) => Err(Lost::Unanswered("the answer could not be read".to_owned())),
-        Err(_) => Err(Lost::Unanswered(format!("no answer within {} s", limit.as_secs()))),
     }
 }

@@ -131,6 +131,14 @@ impl ActiveDirectory {
 
     /// The PDC emulator of another domain of the forest.
     pub(super) async fn work_in(&self, domain: &Domain) -> Result<Controller, Fault> {
+        let name = self.rotator.name();
+        if name.contains('=') && DomainName::of_dn(name).as_ref() != Some(&domain.name) {
+            return Err(Fault::broken(
+                format!("going to the domain {}", domain.name),
+                format!("its domain controllers don't know the rotator's account by the distinguished name {name}"),
+            )
+            .hint(r"name the rotator's account as DOMAIN\user or by its user principal name"));
+        }
         let (here, survey) = self.reach(Some(domain), None).await?;
         self.move_to_pdc(here, survey.pdc).await
     }
@@ -243,16 +251,17 @@ impl ActiveDirectory {
         locator: Option<&Locator<'_>>,
     ) -> Result<Result<(Controller, Survey), String>, Fault> {
         let here = self.stand_at(at).await?;
-        if here.root.read_only {
-            return Ok(Err("it is a read-only domain controller".to_owned()));
-        }
         let wanted = match (domain, &self.source) {
             (Some(domain), _) => Some(domain.name.clone()),
             (None, Source::Discovered { domain, .. }) => Some(domain.clone()),
-            (None, Source::Listed(endpoints)) => domain_of_first(&here, endpoints).await?,
+            (None, Source::Listed(endpoints)) => match domain_of_first(&here, endpoints).await? {
+                Ok(wanted) => Some(wanted),
+                Err(unknown) => return Ok(Err(unknown)),
+            },
         };
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != here.root.domain_name) {
-            return Ok(Err(format!("it belongs to the domain {}, not to {wanted}", here.root.domain_name)));
+        if let Some(unfit) = unfit(&here.root, wanted.as_ref()) {
+            here.connection.close().await;
+            return Ok(Err(unfit));
         }
         let pdc = topology::pdc_emulator(&here.connection, &here.root.domain).await?;
         let elsewhere = match locator {
@@ -334,14 +343,31 @@ impl ActiveDirectory {
     }
 }
 
-/// The first url tells the domain that the names in the configuration belong to. Where the names of the hosts
-/// leave open whether this one is of the same domain, the directory is asked; `None` = it can't tell.
-async fn domain_of_first(here: &Controller, endpoints: &[Endpoint]) -> Result<Option<DomainName>, Fault> {
-    match endpoints.first() {
-        Some(first) if DomainName::of_host(&first.host) != DomainName::of_host(&here.at.host) => {
-            forest::of_domain_controller(&here.connection, &here.root, &first.host).await
+/// The domain of the first url: the names in the configuration are names in it, and on the way to another
+/// domain a sAMAccountName would become somebody else's. Where the names of the hosts leave open whether this
+/// one is of the same domain, the directory is asked; the inner error says that it can't tell.
+async fn domain_of_first(here: &Controller, endpoints: &[Endpoint]) -> Result<Result<DomainName, String>, Fault> {
+    let first = match endpoints.first() {
+        Some(first) if DomainName::of_host(&first.host) != DomainName::of_host(&here.at.host) => first,
+        _ => return Ok(Ok(here.root.domain_name.clone())),
+    };
+    let told = forest::of_domain_controller(&here.connection, &here.root, &first.host).await?;
+    Ok(told.ok_or_else(|| {
+        format!(
+            "it belongs to {}, and nobody knows whether the first url, {}, does too",
+            here.root.domain_name, first.host
+        )
+    }))
+}
+
+/// Why nothing is done at this domain controller although it answers.
+fn unfit(root: &RootEntry, wanted: Option<&DomainName>) -> Option<String> {
+    match wanted {
+        Some(wanted) if *wanted != root.domain_name => {
+            Some(format!("it belongs to the domain {}, not to {wanted}", root.domain_name))
         }
-        _ => Ok(None),
+        _ if root.read_only => Some("it is a read-only domain controller".to_owned()),
+        _ => None,
     }
 }
 
@@ -385,6 +411,26 @@ mod tests {
             assert_eq!(discovered(domain, port).expect_err("bad").meaning, Meaning::Broken, "{domain} {port:?}");
         }
         assert_eq!(Source::check(&listed(&[])).expect_err("bad").meaning, Meaning::Broken);
+    }
+
+    #[test]
+    fn a_read_only_domain_controller_and_one_of_another_domain_are_passed_by() {
+        let name = |text| DomainName::parse(text).expect("a name");
+        let root = |read_only| RootEntry {
+            domain: "DC=contoso,DC=test".into(),
+            domain_name: name("contoso.test"),
+            configuration: "CN=Configuration,DC=contoso,DC=test".into(),
+            host: "dc1.contoso.test".into(),
+            dsa: "CN=NTDS Settings,CN=DC1".into(),
+            read_only,
+            time: 0,
+        };
+        assert_eq!(unfit(&root(false), None), None);
+        assert_eq!(unfit(&root(false), Some(&name("contoso.test"))), None);
+        assert!(unfit(&root(true), None).is_some_and(|cause| cause.contains("read-only")));
+        assert!(
+            unfit(&root(false), Some(&name("child.contoso.test"))).is_some_and(|cause| cause.contains("contoso.test"))
+        );
     }
 
     #[test]

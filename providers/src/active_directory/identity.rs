@@ -78,6 +78,19 @@ struct Candidate {
     at: Option<SecretRef>,
 }
 
+/// Why nobody is logged on by Kerberos.
+pub(super) struct Denied {
+    pub(super) fault: Fault,
+    /// It was a wrong logon, that counts towards a lockout.
+    pub(super) counts: bool,
+}
+
+impl From<Fault> for Denied {
+    fn from(fault: Fault) -> Self {
+        Self { fault, counts: false }
+    }
+}
+
 /// What became of one password.
 #[derive(PartialEq, Eq)]
 enum Answer {
@@ -149,7 +162,25 @@ impl Rotator {
     pub(super) async fn log_on(&self, connection: &Connection, at: &Endpoint) -> Result<(), Fault> {
         match &self.identity {
             Identity::Password { name, password } => self.by_password(connection, at, name, password).await,
-            Identity::Kerberos => kerberos::log_on(connection, at).await,
+            Identity::Kerberos => self.by_kerberos(connection, at).await,
+        }
+    }
+
+    async fn by_kerberos(&self, connection: &Connection, at: &Endpoint) -> Result<(), Fault> {
+        if self.is_refused(&None) {
+            let minutes = REFUSED_PAUSE.as_secs() / 60;
+            let cause = format!("the key was refused, and is not offered again within {minutes} minutes");
+            return Err(Fault::broken(format!("logging on to {at} by Kerberos"), cause)
+                .hint("make a new keytab, and start again: each wrong logon counts"));
+        }
+        match kerberos::log_on(connection, at).await {
+            Ok(()) => Ok(()),
+            Err(denied) => {
+                if denied.counts {
+                    self.refused().push(Refused { at: None, since: Instant::now() });
+                }
+                Err(denied.fault)
+            }
         }
     }
 
@@ -230,8 +261,8 @@ async fn bind(connection: &Connection, doing: &str, name: &str, secret: &Secret)
         BindAnswer::WrongCredentials => Ok(false),
         BindAnswer::Locked => Err(Fault::broken(doing, "the account is locked out (775)")
             .hint("find out who tries wrong passwords, then unlock it")),
-        BindAnswer::Barred(cause) => Err(Fault::broken(doing, cause).hint("repair the rotator's account")),
-        BindAnswer::Busy(said) => Err(Fault::later(doing, said)),
+        BindAnswer::Barred(bar) => Err(Fault::broken(doing, bar.cause).hint(bar.next_step)),
+        BindAnswer::Busy(bar) => Err(Fault::later(doing, bar.cause).hint(bar.next_step)),
     }
 }
 

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::answer::BindAnswer;
 use super::connection::Connection;
+use super::deadline;
 use super::endpoint::Endpoint;
 use crate::port::{Fault, Secret};
 use crate::tls;
@@ -26,14 +27,21 @@ pub enum LogonAnswer {
 /// wrong.
 pub async fn logon(url: &str, ca_file: Option<&Path>, bind_name: &str, secret: &Secret) -> Result<LogonAnswer, Fault> {
     let at = Endpoint::parse(url)?;
-    let connection = Connection::open(&at, &tls::client_config(ca_file)?).await?;
-    let answer = connection.bind(bind_name, secret).await;
-    connection.close().await;
-    Ok(match answer? {
+    let config = tls::client_config(ca_file)?;
+    let answer = deadline::call(async {
+        let connection = Connection::open(&at, &config).await?;
+        let answer = connection.bind(bind_name, secret).await;
+        connection.close().await;
+        answer
+    });
+    Ok(match answer.await? {
         BindAnswer::Accepted => LogonAnswer::Accepted,
         BindAnswer::WrongCredentials => LogonAnswer::WrongCredentials,
         BindAnswer::Locked => LogonAnswer::Locked,
         BindAnswer::Barred(bar) => LogonAnswer::Other(bar.into()),
-        BindAnswer::Busy(cause) => return Err(Fault::later(format!("logging on to {at} as {bind_name}"), cause)),
+        BindAnswer::Busy(bar) => {
+            let doing = format!("logging on to {at} as {bind_name}");
+            return Err(Fault::later(doing, bar.cause).hint(bar.next_step));
+        }
     })
 }

@@ -9,8 +9,12 @@
 
 mod account;
 mod answer;
+mod ber;
 mod certificate;
+#[cfg(feature = "kerberos")]
+mod channel_binding;
 mod connection;
+mod deadline;
 mod discovery;
 mod distinguished_name;
 mod domain_controllers;
@@ -25,11 +29,14 @@ mod kerberos;
 mod locator;
 mod lockout;
 mod logon;
+mod message;
 mod own_account;
 mod password;
 mod policy;
+mod resolve;
 mod sid;
 mod topology;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -101,120 +108,141 @@ impl Directory for ActiveDirectory {
     }
 
     async fn account(&self, locator: &str) -> Result<AccountFacts, Fault> {
-        let named = Locator::parse(locator)?;
-        let here = self.work(&named).await?;
-        let mut found = account::find(&here, &named).await;
-        let mut searched = here.root.domain_name.to_string();
-        if let Ok(None) = found {
-            // A principal name may be of another domain of the forest, and then often ends with that one's name.
-            let other = forest::of_principal(&here.connection, &here.root, &named).await;
-            here.connection.close().await;
-            if let Some(domain) = other? {
-                let here = self.work_in(&domain).await?;
-                found = account::find(&here, &named).await;
-                searched = format!("{searched} and {}", domain.name);
+        deadline::call(async {
+            let named = Locator::parse(locator)?;
+            let here = self.work(&named).await?;
+            let mut found = account::find(&here, &named).await;
+            let mut searched = here.root.domain_name.to_string();
+            if let Ok(None) = found {
+                // A principal name may be of another domain of the forest, and then often ends with that one's name.
+                let other = forest::of_principal(&here.connection, &here.root, &named).await;
+                here.connection.close().await;
+                if let Some(domain) = other? {
+                    let here = self.work_in(&domain).await?;
+                    found = account::find(&here, &named).await;
+                    searched = format!("{searched} and {}", domain.name);
+                    here.connection.close().await;
+                }
+            } else {
                 here.connection.close().await;
             }
-        } else {
-            here.connection.close().await;
-        }
-        found?.ok_or_else(|| {
-            Fault::refused(
-                format!("finding the account {locator:?} in {searched}"),
-                "there is none, or the rotator's account may not see it",
-            )
-            .hint(
-                r"name it by sAMAccountName, user principal name or distinguished name; in another domain of the forest as DOMAIN\name",
-            )
+            found?.ok_or_else(|| {
+                Fault::refused(
+                    format!("finding the account {locator:?} in {searched}"),
+                    "there is none, or the rotator's account may not see it",
+                )
+                .hint(
+                    r"name it by sAMAccountName, user principal name or distinguished name; in another domain of the forest as DOMAIN\name",
+                )
+            })
         })
+        .await
     }
 
     async fn fingerprint(&self, dn: &str, dc: &str) -> Result<Fingerprint, Fault> {
-        let at = self.endpoint(dn, dc).await?;
-        let connection = self.log_on(&at).await?;
-        let fingerprint = fingerprint(&connection, &at, dn).await;
-        connection.close().await;
-        fingerprint
+        deadline::call(async {
+            let at = self.endpoint(dn, dc).await?;
+            let connection = self.log_on(&at).await?;
+            let fingerprint = fingerprint(&connection, &at, dn).await;
+            connection.close().await;
+            fingerprint
+        })
+        .await
     }
 
     async fn set_password(&self, dn: &str, dc: &str, secret: &Secret) -> Result<(), Fault> {
-        self.reset(dn, &self.endpoint(dn, dc).await?, secret).await
+        deadline::call(async { self.reset(dn, &self.endpoint(dn, dc).await?, secret).await }).await
     }
 
     async fn change_password(&self, dn: &str, dc: &str, old: &Secret, new: &Secret) -> Result<(), Fault> {
-        self.change(dn, &self.endpoint(dn, dc).await?, old, new).await
+        deadline::call(async { self.change(dn, &self.endpoint(dn, dc).await?, old, new).await }).await
     }
 
     async fn reset_right(&self, dn: &str, dc: &str) -> Result<ResetRight, Fault> {
-        self.probe(dn, &self.endpoint(dn, dc).await?).await
+        deadline::call(async { self.probe(dn, &self.endpoint(dn, dc).await?).await }).await
     }
 
     async fn lockout(&self, dn: &str, dc: &str) -> Result<Lockout, Fault> {
-        let at = self.endpoint(dn, dc).await?;
-        let connection = self.log_on(&at).await?;
-        let lockout = lockout::of(&connection, &at, dn).await;
-        connection.close().await;
-        lockout
+        deadline::call(async {
+            let at = self.endpoint(dn, dc).await?;
+            let connection = self.log_on(&at).await?;
+            let lockout = lockout::of(&connection, &at, dn).await;
+            connection.close().await;
+            lockout
+        })
+        .await
     }
 
     async fn working_dc(&self, dn: &str) -> Result<String, Fault> {
-        let here = self.work(&Locator::Dn(dn)).await?;
-        here.connection.close().await;
-        Ok(here.at.host)
+        deadline::call(async {
+            let here = self.work(&Locator::Dn(dn)).await?;
+            here.connection.close().await;
+            Ok(here.at.host)
+        })
+        .await
     }
 
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
-        let at = self.endpoint(dn, dc).await?;
-        let doing = || format!("logging on to {} as {dn}", at.host);
-        let connection = self.connect(&at).await?;
-        let answer = connection.bind(dn, secret).await;
-        connection.close().await;
-        match answer? {
-            BindAnswer::Accepted => Ok(true),
-            BindAnswer::WrongCredentials => Ok(false),
-            BindAnswer::Locked => Err(Fault::refused(doing(), "the account is locked out (775)")
-                .hint("find out who tries wrong passwords, then unlock it")),
-            BindAnswer::Barred(cause) => Err(Fault::refused(doing(), cause)),
-            BindAnswer::Busy(said) => Err(Fault::later(doing(), said)),
-        }
+        deadline::call(async {
+            let at = self.endpoint(dn, dc).await?;
+            let doing = || format!("logging on to {} as {dn}", at.host);
+            let connection = self.connect(&at).await?;
+            let answer = connection.bind(dn, secret).await;
+            connection.close().await;
+            match answer? {
+                BindAnswer::Accepted => Ok(true),
+                BindAnswer::WrongCredentials => Ok(false),
+                BindAnswer::Locked => Err(Fault::refused(doing(), "the account is locked out (775)")
+                    .hint("find out who tries wrong passwords, then unlock it")),
+                BindAnswer::Barred(bar) => Err(Fault::refused(doing(), bar.cause).hint(bar.next_step)),
+                BindAnswer::Busy(bar) => Err(Fault::later(doing(), bar.cause).hint(bar.next_step)),
+            }
+        })
+        .await
     }
 
     async fn replicate(&self, dn: &str, from: &str, to: &str) -> Result<(), Fault> {
-        if from.eq_ignore_ascii_case(to) {
-            return Ok(());
-        }
-        // The source is asked without a logon, so nothing is lost at a wrong one.
-        let (from, to) = (self.named(from)?, self.endpoint(dn, to).await?);
-        let doing = || format!("replicating {dn} from {} to {}", from.host, to.host);
-        let source = self.connect(&from).await?;
-        let source_root = topology::root_entry(&source, &from).await;
-        source.close().await;
-        let source_root = source_root?;
-        let target = self.log_on(&to).await?;
-        let target_root = topology::root_entry(&target, &to).await?;
-        if target_root.dsa.eq_ignore_ascii_case(&source_root.dsa) {
-            // Two names of one domain controller.
-            target.close().await;
-            return Ok(());
-        }
-        // The first colon ends the source's name, and a second one would begin an option.
-        let (source, object) = (source_root.dsa, distinguished_name::without_colons(dn));
-        let order = Octets::of(&format!("{source}:{object}"));
-        match target.replace("", "replicateSingleObject", order).await {
-            Ok(result) => {
-                target.close().await;
-                answer::replication(doing, &result)
+        deadline::call(async {
+            if from.eq_ignore_ascii_case(to) {
+                return Ok(());
             }
-            // It may be under way; the fingerprint on the target is the proof, and asking twice does no harm.
-            Err(Lost::NotSent(cause) | Lost::Unanswered(cause)) => Err(Fault::later(doing(), cause)),
-        }
+            // The source is asked without a logon, so nothing is lost at a wrong one.
+            let (from, to) = (self.named(from)?, self.endpoint(dn, to).await?);
+            let doing = || format!("replicating {dn} from {} to {}", from.host, to.host);
+            let source = self.connect(&from).await?;
+            let source_root = topology::root_entry(&source, &from).await;
+            source.close().await;
+            let source_root = source_root?;
+            let target = self.log_on(&to).await?;
+            let target_root = topology::root_entry(&target, &to).await?;
+            if target_root.dsa.eq_ignore_ascii_case(&source_root.dsa) {
+                // Two names of one domain controller.
+                target.close().await;
+                return Ok(());
+            }
+            // The first colon ends the source's name, and a second one would begin an option.
+            let (source, object) = (source_root.dsa, distinguished_name::without_colons(dn));
+            let order = Octets::of(&format!("{source}:{object}"));
+            match target.replace("", "replicateSingleObject", order).await {
+                Ok(result) => {
+                    target.close().await;
+                    answer::replication(doing, &result)
+                }
+                // It may be under way; the fingerprint on the target is the proof, and asking twice does no harm.
+                Err(Lost::NotSent(cause) | Lost::Unanswered(cause)) => Err(Fault::later(doing(), cause)),
+            }
+        })
+        .await
     }
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
-        let here = self.read_anywhere().await?;
-        let credential = own_account::credential(&here.connection, self.rotator.credential()).await;
-        here.connection.close().await;
-        credential
+        deadline::call(async {
+            let here = self.read_anywhere().await?;
+            let credential = own_account::credential(&here.connection, self.rotator.credential()).await;
+            here.connection.close().await;
+            credential
+        })
+        .await
     }
 }
 
@@ -230,8 +258,10 @@ async fn fingerprint(connection: &Connection, at: &Endpoint, dn: &str) -> Result
     };
     let number = |name: &str| {
         entry.number(name).ok_or_else(|| {
-            Fault::broken(doing(), format!("{name} can't be read"))
-                .hint("let the rotator's account read it: without it a set can't be proven")
+            Fault::refused(doing(), format!("{name} can't be read")).hint(
+                "let the rotator's account read it (deploy/active-directory/read-account.sddl): without it a set can't be \
+                 proven",
+            )
         })
     };
     Ok(Fingerprint {

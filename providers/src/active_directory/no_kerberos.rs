@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::endpoint::Endpoint;
+use super::identity::Denied;
 use crate::port::Fault;
 
 /// Says that it is not there.
@@ -11,6 +12,6 @@ pub(super) fn available() -> Result<(), Fault> {
 }
 
 /// Never reached: an identity that needs it is refused before.
-pub(super) async fn log_on(_: &Connection, _: &Endpoint) -> Result<(), Fault> {
-    available()
+pub(super) async fn log_on(_: &Connection, _: &Endpoint) -> Result<(), Denied> {
+    available().map_err(Denied::from)
 }

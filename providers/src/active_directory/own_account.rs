@@ -1,11 +1,10 @@
 //! The rotator's own account, as the domain controller knows it: found by the logon itself, so that it is right
 //! for every form of name and for a Kerberos ticket too.
 
-use std::fmt::Write;
-
 use super::connection::{Connection, Found};
 use super::entry::Entry;
 use super::filetime;
+use super::sid::sid_text;
 use crate::port::{Fault, OwnCredential};
 
 /// A token lists the account itself first, then its groups; the first few are asked.
@@ -32,7 +31,7 @@ fn noted(credential: OwnCredential, note: &str) -> OwnCredential {
 /// The account that this connection is logged on as.
 async fn find(connection: &Connection) -> Result<Option<Entry>, Fault> {
     let Found::One(root) = connection.read("", &["tokenGroups"]).await? else { return Ok(None) };
-    for sid in root.bytes("tokenGroups").into_iter().filter_map(text_of_sid).take(IDENTIFIERS_ASKED_MAX) {
+    for sid in root.bytes("tokenGroups").into_iter().filter_map(sid_text).take(IDENTIFIERS_ASKED_MAX) {
         if let Found::One(entry) = connection.read(&format!("<SID={sid}>"), ATTRIBUTES).await?
             && is_of(&entry, "user")
         {
@@ -64,36 +63,4 @@ fn describe(account: &Entry, ours: OwnCredential) -> OwnCredential {
         None => expiry.filter(|&at| at != NEVER).and_then(filetime::to_timestamp),
     };
     noted(OwnCredential { name: account.dn.clone(), set_at, expires_at, ..ours }, note)
-}
-
-/// A security identifier as text: `S-1-5-21-…`; `None` when the bytes are none.
-fn text_of_sid(bytes: &[u8]) -> Option<String> {
-    let (&[revision, count, ref authority @ ..], parts) = bytes.split_first_chunk::<8>()?;
-    if revision != 1 || parts.len() != usize::from(count) * 4 {
-        return None;
-    }
-    let authority = authority.iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
-    let mut text = format!("S-1-{authority}");
-    for part in parts.chunks_exact(4) {
-        let part = u32::from_le_bytes(part.try_into().ok()?);
-        write!(text, "-{part}").ok()?;
-    }
-    Some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_identifier_is_written_as_people_write_it() {
-        let mut sid = vec![1, 5, 0, 0, 0, 0, 0, 5];
-        for part in [21_u32, 1, 2, 4_000_000_000, 500] {
-            sid.extend(part.to_le_bytes());
-        }
-        assert_eq!(text_of_sid(&sid).as_deref(), Some("S-1-5-21-1-2-4000000000-500"));
-        sid.pop();
-        assert_eq!(text_of_sid(&sid), None);
-        assert_eq!(text_of_sid(b"text"), None);
-    }
 }

@@ -70,7 +70,7 @@ impl ActiveDirectory {
                     "look at the account's password before anything else: this directory does not behave as AD does",
                 ))
             }
-            Ok(result) => Ok(answer::reset_right(&result)),
+            Ok(result) => answer::probe(doing, &result),
             // Whether it arrived or not, it changed nothing.
             Err(lost) => Err(Fault::later(doing(), lost.cause())),
         }
@@ -86,7 +86,7 @@ async fn log_on_as(connection: &Connection, dn: &str, secret: &Secret, doing: St
         Locked => Err(Fault::refused(doing, "the account is locked out (775)")
             .hint("find out who tries wrong passwords, then unlock it")),
         Barred(bar) => Err(Fault::refused(doing, bar.cause).hint(bar.next_step)),
-        Busy(said) => Err(Fault::later(doing, said)),
+        Busy(bar) => Err(Fault::later(doing, bar.cause).hint(bar.next_step)),
     }
 }
 

@@ -1,12 +1,11 @@
 //! Which domain controller is which.
 
-use tokio::time::timeout;
-
-use super::connection::{Connection, Found, RESOLVE_LIMIT};
+use super::connection::{Connection, Found};
 use super::distinguished_name::parent;
 use super::domain_name::DomainName;
 use super::endpoint::Endpoint;
-use super::filetime;
+use super::entry::Entry;
+use super::{filetime, resolve};
 use crate::port::Fault;
 
 /// What a domain controller says about itself.
@@ -42,21 +41,18 @@ const PARTIAL_SECRETS: &str = "1.2.840.113556.1.4.1920";
 pub(super) async fn root_entry(connection: &Connection, at: &Endpoint) -> Result<RootEntry, Fault> {
     let doing = || format!("reading the root entry of {at}");
     let hint = "see that the url names an Active Directory domain controller";
-    let Found::One(entry) = connection.read("", ROOT_ENTRY).await? else {
-        return Err(Fault::broken(doing(), "there is none").hint(hint));
-    };
-    let text = |name: &str| {
-        entry
-            .text(name)
-            .map(str::to_owned)
-            .ok_or_else(|| Fault::broken(doing(), format!("it has no {name}")).hint(hint))
-    };
+    match connection.read("", ROOT_ENTRY).await? {
+        Found::One(entry) => understood(&entry).map_err(|cause| Fault::broken(doing(), cause).hint(hint)),
+        Found::Nothing | Found::Several(_) => Err(Fault::broken(doing(), "there is none").hint(hint)),
+    }
+}
+
+fn understood(entry: &Entry) -> Result<RootEntry, String> {
+    let text = |name: &str| entry.text(name).map(str::to_owned).ok_or_else(|| format!("it has no {name}"));
     let clock = text("currentTime")?;
-    let time = filetime::from_generalized_time(&clock)
-        .ok_or_else(|| Fault::broken(doing(), format!("its clock can't be read: {clock:?}")))?;
+    let time = filetime::from_generalized_time(&clock).ok_or_else(|| format!("its clock can't be read: {clock:?}"))?;
     let domain = text("defaultNamingContext")?;
-    let domain_name = DomainName::of_dn(&domain)
-        .ok_or_else(|| Fault::broken(doing(), format!("its domain has no DNS name: {domain:?}")).hint(hint))?;
+    let domain_name = DomainName::of_dn(&domain).ok_or_else(|| format!("its domain has no DNS name: {domain:?}"))?;
     Ok(RootEntry {
         domain,
         domain_name,
@@ -96,6 +92,40 @@ pub(super) async fn pdc_emulator(connection: &Connection, domain: &str) -> Resul
 
 /// Whether the name has an address, as seen from here and now.
 pub(super) async fn resolves(host: &str, port: u16) -> bool {
-    let found = timeout(RESOLVE_LIMIT, tokio::net::lookup_host((host, port))).await;
-    found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.next().is_some()))
+    resolve::addresses(host, port).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(more: &[(&str, &[&str])]) -> Result<RootEntry, String> {
+        let mut attributes: Vec<(&str, &[&str])> = vec![
+            ("configurationNamingContext", &["CN=Configuration,DC=contoso,DC=test"]),
+            ("dnsHostName", &["dc1.contoso.test"]),
+            ("dsServiceName", &["CN=NTDS Settings,CN=DC1"]),
+            ("currentTime", &["20261121024623.0Z"]),
+        ];
+        attributes.extend(more);
+        understood(&Entry::of(&attributes))
+    }
+
+    #[test]
+    fn a_read_only_domain_controller_is_told_by_its_capabilities() {
+        let domain: (&str, &[&str]) = ("defaultNamingContext", &["DC=contoso,DC=test"]);
+        let active_directory = "1.2.840.113556.1.4.800";
+        for (capabilities, read_only) in
+            [(&[active_directory][..], false), (&[active_directory, PARTIAL_SECRETS][..], true), (&[][..], false)]
+        {
+            let root = root(&[domain, ("supportedCapabilities", capabilities)]).expect("it is whole");
+            assert_eq!((root.read_only, root.domain_name.to_string().as_str()), (read_only, "contoso.test"));
+        }
+    }
+
+    #[test]
+    fn a_root_entry_of_something_else_is_not_understood() {
+        let cause = |more: &[(&str, &[&str])]| root(more).err().expect("it is refused");
+        assert!(cause(&[]).contains("defaultNamingContext"));
+        assert!(cause(&[("defaultNamingContext", &["O=contoso"])]).contains("no DNS name"));
+    }
 }

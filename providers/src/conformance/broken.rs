@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::bench::Account;
+
 use super::report::Report;
 use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret};
 

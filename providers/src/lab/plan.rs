@@ -60,6 +60,17 @@ pub struct AccountPlan {
     pub rights: Rights,
 }
 
+impl AccountPlan {
+    /// A rotator's account with a random password, which may reset those of `accounts`.
+    pub fn rotator(name: &str, accounts: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            password: random_password(FIRST_PASSWORD_LENGTH),
+            rights: Rights::rotator(accounts),
+        }
+    }
+}
+
 /// A fine-grained policy that holds for the connector account.
 #[derive(Clone, Debug)]
 pub struct FineGrainedPlan {

@@ -125,7 +125,7 @@ impl Vault for Shelf {
     }
 }
 
-const OWN: &str = "bystander";
+pub(crate) const OWN: &str = "bystander";
 
 /// The directory as `bystander`, whose password lies on the shelf.
 fn from_shelf(world: &World, shelf: &Arc<Shelf>) -> ActiveDirectory {
@@ -138,7 +138,7 @@ fn from_shelf(world: &World, shelf: &Arc<Shelf>) -> ActiveDirectory {
 }
 
 /// Gives the account another password, twice, so that the one before is not even the previous one any more.
-async fn set_own(world: &World) -> Secret {
+pub(crate) async fn set_own(world: &World) -> Secret {
     let administrator = Identity::password(r"CONTOSO\Administrator", world.password("administrator"));
     let settings = Settings { identity: administrator, ..world.settings(OWN, &[&format!("ldaps://{HOST}")]) };
     let (directory, secret) = (ActiveDirectory::new(settings).expect("good settings"), fresh());
@@ -148,7 +148,7 @@ async fn set_own(world: &World) -> Secret {
     secret
 }
 
-fn wrong_logons(world: &World) -> u32 {
+pub(crate) fn wrong_logons(world: &World) -> u32 {
     world.attribute(OWN, "badPwdCount").parse().expect("a number")
 }
 

@@ -8,6 +8,9 @@ use providers::port::{Directory, Fault, Fingerprint, Secret};
 
 pub(crate) const ADDRESS: &str = "127.0.0.2";
 pub(crate) const HOST: &str = "dc1.contoso.test";
+/// The second domain controller, where there are two.
+pub(crate) const SECOND_ADDRESS: &str = "127.0.0.3";
+pub(crate) const SECOND_HOST: &str = "dc2.contoso.test";
 /// Leads to the same server, and is not in its certificate.
 pub(crate) const OTHER_NAME: &str = "other.contoso.test";
 pub(crate) const CONNECTOR: &str = "MSOL_1a2b3c4d5e6f";
@@ -17,16 +20,29 @@ pub(crate) fn script() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/testbed/samba")
 }
 
-/// A domain controller with its seeded accounts.
+/// How many domain controllers there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bed {
+    /// One, whose name the machine itself knows.
+    One,
+    /// Two that replicate, found by their own DNS.
+    Pair,
+}
+
+/// The domain controllers with their seeded accounts.
 pub(crate) struct World {
     folder: PathBuf,
+    bed: Bed,
     accounts: BTreeMap<String, String>,
 }
 
 impl World {
-    pub(crate) fn start(folder: PathBuf) -> Result<Self, String> {
-        let world = Self { folder, accounts: BTreeMap::new() };
-        let started = world.run("start", &[ADDRESS]);
+    pub(crate) fn start(folder: PathBuf, bed: Bed) -> Result<Self, String> {
+        let world = Self { folder, bed, accounts: BTreeMap::new() };
+        let started = match bed {
+            Bed::One => world.run("start", &[ADDRESS]),
+            Bed::Pair => world.run("start-pair", &[ADDRESS, SECOND_ADDRESS]),
+        };
         if !started.status.success() {
             return Err(String::from_utf8_lossy(&started.stderr).into_owned());
         }
@@ -37,11 +53,23 @@ impl World {
     }
 
     pub(crate) fn stop(&self) {
-        let stopped = self.run("stop", &[]);
+        let stopped = self.run(if self.bed == Bed::One { "stop" } else { "stop-pair" }, &[]);
         assert!(stopped.status.success(), "{stopped:?}");
     }
 
-    fn run(&self, verb: &str, arguments: &[&str]) -> Output {
+    /// The script's verb on one of two domain controllers, `dc1` or `dc2`.
+    pub(crate) fn run_on(&self, verb: &str, dc: &str) {
+        let done = Command::new(script()).arg(verb).arg(self.folder.join(dc)).output().expect("the script runs");
+        assert!(done.status.success(), "{done:?}");
+    }
+
+    /// The script's verb on both.
+    pub(crate) fn run_on_pair(&self, verb: &str, arguments: &[&str]) {
+        let done = self.run(verb, arguments);
+        assert!(done.status.success(), "{done:?}");
+    }
+
+    pub(crate) fn run(&self, verb: &str, arguments: &[&str]) -> Output {
         Command::new(script()).arg(verb).arg(&self.folder).args(arguments).output().expect("the script runs")
     }
 
@@ -110,11 +138,12 @@ impl World {
         value.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
     }
 
-    fn ldb(&self, command: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn ldb(&self, command: &str, arguments: &[&str]) -> Output {
+        let server = if self.bed == Bed::One { self.folder.clone() } else { self.path("dc1") };
         let output = Command::new(command)
             .arg("-H")
-            .arg(self.path("state/private/sam.ldb"))
-            .arg(format!("--configfile={}", self.path("smb.conf").display()))
+            .arg(server.join("state/private/sam.ldb"))
+            .arg(format!("--configfile={}", server.join("smb.conf").display()))
             .args(arguments)
             .output()
             .expect("ldb-tools are installed");
@@ -122,19 +151,53 @@ impl World {
         output
     }
 
-    /// Adds a server of that name to the site and says that it is the PDC emulator, in the database.
-    pub(crate) fn move_pdc_role(&self, host: &str) {
+    /// Adds a server of that name to the site, in the database; it stands for the same machine as DC1. Gives
+    /// its NTDS settings object.
+    pub(crate) fn add_server(&self, host: &str) -> String {
         let base = "DC=contoso,DC=test";
         let server = format!("CN=DC9,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{base}");
         let settings = format!("CN=NTDS Settings,{server}");
-        let added =
-            format!("dn: {server}\nobjectClass: server\ndNSHostName: {host}\n\ndn: {settings}\nobjectClass: nTDSDSA\n");
-        let changed = format!("dn: {base}\nchangetype: modify\nreplace: fSMORoleOwner\nfSMORoleOwner: {settings}\n");
-        for (command, ldif) in [("ldbadd", added), ("ldbmodify", changed)] {
-            let file = self.path("change.ldif");
-            fs::write(&file, ldif).expect("the folder is ours");
-            self.ldb(command, &["--relax", file.to_str().expect("the folder's name is text")]);
-        }
+        let machine = format!("CN=DC1,OU=Domain Controllers,{base}");
+        self.add(&format!(
+            "dn: {server}\nobjectClass: server\ndNSHostName: {host}\nserverReference: {machine}\n\n\
+             dn: {settings}\nobjectClass: nTDSDSA\n"
+        ));
+        settings
+    }
+
+    /// Adds a server of that name and says that it is the PDC emulator, in the database.
+    pub(crate) fn move_pdc_role(&self, host: &str) {
+        let settings = self.add_server(host);
+        self.change("DC=contoso,DC=test", "fSMORoleOwner", &settings);
+    }
+
+    fn add(&self, records: &str) {
+        let file = self.path("change.ldif");
+        fs::write(&file, records).expect("the folder is ours");
+        self.ldb("ldbadd", &["--relax", file.to_str().expect("the folder's name is text")]);
+    }
+
+    /// Replaces one value of an object, in the database.
+    pub(crate) fn change(&self, dn: &str, attribute: &str, value: &str) {
+        let file = self.path("change.ldif");
+        let changed = format!("dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n");
+        fs::write(&file, changed).expect("the folder is ours");
+        self.ldb("ldbmodify", &["--relax", file.to_str().expect("the folder's name is text")]);
+    }
+
+    /// Enters a domain into the list of the forest's domains; there is no server for it.
+    pub(crate) fn add_domain_to_forest(&self, netbios: &str, dns: &str) {
+        let context = dns.split('.').map(|label| format!("DC={label}")).collect::<Vec<_>>().join(",");
+        let dn = format!("CN={netbios},CN=Partitions,CN=Configuration,DC=contoso,DC=test");
+        self.add(&format!(
+            "dn: {dn}\nobjectClass: crossRef\nnCName: {context}\ndnsRoot: {dns}\nnETBIOSName: {netbios}\nsystemFlags: 3\n"
+        ));
+    }
+
+    /// Locks the account by wrong logons.
+    pub(crate) fn lock(&self, sam: &str) {
+        let locked = self.run("lock", &[sam]);
+        assert!(locked.status.success(), "{locked:?}");
     }
 
     /// Shows that neither form of a fault has one of the seeded passwords in it.

@@ -49,25 +49,25 @@ impl Bench {
     }
 
     pub(crate) async fn with(plan: &WorldPlan, options: &Options) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(AtomicI64::new(Timestamp::now().as_microsecond()));
         let hands = Arc::clone(&clock);
-        Lab::create(dir.path(), plan).unwrap();
+        Lab::create(dir.path(), plan).expect("a lab is made");
         let setting = LabSetting {
-            now: Arc::new(move || Timestamp::from_microsecond(hands.load(Ordering::SeqCst)).unwrap()),
+            now: Arc::new(move || Timestamp::from_microsecond(hands.load(Ordering::SeqCst)).expect("a time")),
             end_process: Arc::new(|| {}),
         };
-        let lab = Lab::open(dir.path(), setting).unwrap();
-        let serving = serve(&lab, options).await.unwrap();
+        let lab = Lab::open(dir.path(), setting).expect("it opens");
+        let serving = serve(&lab, options).await.expect("it is served");
         Self { dir, lab, serving, clock }
     }
 
     pub(crate) fn pass(&self, time: SignedDuration) {
-        self.clock.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+        self.clock.fetch_add(i64::try_from(time.as_micros()).expect("it fits"), Ordering::SeqCst);
     }
 
     pub(crate) fn fault(&self, name: &str) {
-        faults::add(self.dir.path(), name, None).unwrap();
+        faults::add(self.dir.path(), name, None).expect("there is such a fault");
     }
 
     pub(crate) fn settings(&self, name: &str, password: &str) -> Settings {
@@ -80,22 +80,22 @@ impl Bench {
 
     /// The adapter, logged on as the rotator.
     pub(crate) fn rotator(&self) -> ActiveDirectory {
-        ActiveDirectory::new(self.settings("rotator@contoso.test", ROTATOR_PASSWORD)).unwrap()
+        ActiveDirectory::new(self.settings("rotator@contoso.test", ROTATOR_PASSWORD)).expect("settings")
     }
 
     pub(crate) fn somebody(&self) -> ActiveDirectory {
-        ActiveDirectory::new(self.settings("CONTOSO\\somebody", "Somebody-Password-9")).unwrap()
+        ActiveDirectory::new(self.settings("CONTOSO\\somebody", "Somebody-Password-9")).expect("settings")
     }
 
     pub(crate) async fn facts(&self) -> AccountFacts {
-        self.rotator().account(ACCOUNT).await.unwrap()
+        self.rotator().account(ACCOUNT).await.expect("it is found")
     }
 
     pub(crate) async fn print(&self, dc: &str) -> Fingerprint {
-        self.rotator().fingerprint(DN, dc).await.unwrap()
+        self.rotator().fingerprint(DN, dc).await.expect("it is looked at")
     }
 
     pub(crate) async fn accepted(&self, dc: &str, password: &str) -> bool {
-        self.rotator().accepts(DN, dc, &Secret::new(password)).await.unwrap()
+        self.rotator().accepts(DN, dc, &Secret::new(password)).await.expect("an answer")
     }
 }

@@ -3,3 +3,5 @@
 
 mod adapter;
 mod bench;
+mod misfortune;
+mod windows;

@@ -42,23 +42,27 @@ class Checks:
         return 1 if self.failed or not self.passed else 0
 
 
-def run(script, body, limit_s, parts=1):
+def run(script, body, limit_s, parts=1, names=NAMES, pair=False, program=True):
     """Runs `body(checks, part, folder)` inside networks of its own, `parts` of them side by side, and exits.
+
+    `names` is what `samba within` is told; `pair` = the directory has two domain controllers; `program` =
+    the program and the vault are part of it.
 
     Everything in there, servers too, ends with it: a process tree and a tmpfs that nobody else sees.
     """
     if sys.argv[1:2] == [INSIDE]:
         sys.exit(inside(body, int(sys.argv[2])))
-    trouble = missing()
+    trouble = missing(program)
     if trouble:
         print(f"FAILED  {trouble}\n0 passed, 1 failed, 0 skipped")
         sys.exit(1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     # Made before the parts start, so that they do not wait for each other.
-    for command in ([TESTBED / "samba", "template", template()], [TESTBED / "openbao", "install"]):
+    made = ["template-pair", pair_template()] if pair else ["template", template()]
+    for command in [[TESTBED / "samba", *made]] + [[TESTBED / "openbao", "install"]] * program:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=900)
-    children = [start(script, part) for part in range(parts)]
+    children = [start(script, part, names) for part in range(parts)]
     threads = [threading.Thread(target=show, args=(child, part if parts > 1 else None), daemon=True)
                for part, child in enumerate(children)]
     for thread in threads:
@@ -94,12 +98,14 @@ def inside(body, part):
     return checks.end()
 
 
-def missing():
+def missing(program):
     if os.geteuid() != 0:
-        return "this stage needs root: namespaces, and ports below 1024"
-    program = Path(os.environ.get("ENTRA_ROTATOR") or ROOT / "target/debug/entra-rotator")
-    if not program.is_file():
-        return f"there is no program at {program}: `cargo build` makes it, ENTRA_ROTATOR names another"
+        done = subprocess.run([TESTBED / "samba", "can-unprivileged"], capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            return f"this stage needs root here: {done.stderr.strip()}"
+    file = Path(os.environ.get("ENTRA_ROTATOR") or ROOT / "target/debug/entra-rotator")
+    if program and not file.is_file():
+        return f"there is no program at {file}: `cargo build` makes it, ENTRA_ROTATOR names another"
     absent = [name for name in ("samba", "kinit", "ldapmodify", "openssl", "unshare") if not shutil.which(name)]
     return f"not installed: {', '.join(absent)} (tests/testbed/packages*.txt)" if absent else None
 
@@ -108,10 +114,14 @@ def template():
     return os.environ.get("ENTRA_ROTATOR_SAMBA_TEMPLATE") or str(ROOT / "target/testbed/samba-template")
 
 
-def start(script, part):
+def pair_template():
+    return os.environ.get("ENTRA_ROTATOR_SAMBA_PAIR_TEMPLATE") or str(ROOT / "target/testbed/samba-pair-template")
+
+
+def start(script, part, names):
     """The parts end with this process, however it ends."""
     prctl = ctypes.CDLL(None).prctl
-    command = [TESTBED / "samba", "within", *NAMES, "--", sys.executable, script, INSIDE, str(part)]
+    command = [TESTBED / "samba", "within", *names, "--", sys.executable, script, INSIDE, str(part)]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True, errors="replace", env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
                              preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
@@ -123,4 +133,5 @@ def start(script, part):
 def show(child, part):
     for line in child.stdout:
         child.last = line.strip() or child.last
-        print(line if part is None else f"{part}: {line}", end="", flush=True)
+        # A skip has to be named at the beginning of a line.
+        print(line if part is None or line.startswith("skipped: ") else f"{part}: {line}", end="", flush=True)

@@ -6,6 +6,7 @@ mod faults;
 mod lockout;
 mod plain;
 mod program;
+mod serve;
 mod storm;
 
 pub(crate) use program::{Ended, Lab};

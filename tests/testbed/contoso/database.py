@@ -11,7 +11,7 @@ SITE = "Default-First-Site-Name"
 def ldif(dn, attributes):
     """One LDIF record; values are encoded, the words of a change record must stay plain."""
     def line(name, value):
-        if name in ("changetype", "replace", "add"):
+        if name in ("changetype", "replace", "add", "delete"):
             return f"{name}: {value}\n"
         return f"{name}:: {base64.b64encode(value if isinstance(value, bytes) else value.encode()).decode()}\n"
     return line("dn", dn) + "".join(line(name, value) for name, value in attributes.items()) + "\n"
@@ -40,7 +40,8 @@ def escaped(value):
 def values(folder, sam, name):
     """The values of one attribute of one account; `dn` is one too."""
     found = []
-    for line in ldb("ldbsearch", folder, f"(sAMAccountName={escaped(sam)})", name).stdout.replace("\n ", "").splitlines():
+    text = ldb("ldbsearch", folder, f"(sAMAccountName={escaped(sam)})", name).stdout
+    for line in text.replace("\n ", "").splitlines():
         if line.startswith(f"{name}:: "):
             found.append(base64.b64decode(line.split(":: ", 1)[1]).decode(errors="replace"))
         elif line.startswith(f"{name}: "):

@@ -7,14 +7,13 @@ seed are shared.
 import os
 import socket
 import sys
-from pathlib import Path
 
 from .certificates import make_leaf
 from .database import BASE, REALM, change, settings_dn
-from .server import (JOINING, REPLICATING, START_SECONDS, await_start, begin, configuration, facts, kerberos, note,
-                     register, running, stop)
-from .template import ADDRESS, PROVISION_SECONDS, SECOND_ADDRESS, complete, copy, default_pair, default_template, \
-    prepare, template
+from .server import (REPLICATING, START_SECONDS, await_start, begin, configuration, facts, kerberos, note, register,
+                     running, stop)
+from .template import (ADDRESS, PROVISION_SECONDS, SECOND_ADDRESS, copy, default_pair, default_template, prepare,
+                       template)
 from .tools import TESTBED, TOOL_SECONDS, Failed, tool, wait_until, with_samba
 
 NAMES = ("dc1", "dc2")
@@ -65,28 +64,26 @@ def join(source, folder):
             (server / "tls" / name).symlink_to(f"../../tls/{name}")
     (folder / "krb5.conf").write_text(kerberos([ADDRESS, SECOND_ADDRESS]))
     try:
-        await_start(begin(one, ADDRESS, JOINING), one, ADDRESS, JOINING)
+        await_start(begin(one, ADDRESS, REPLICATING), one, ADDRESS, REPLICATING)
         tool("samba-tool", "domain", "join", "contoso.test", "DC", f"--server={facts(one)['host']}", "-s", "/dev/null",
-             f"--targetdir={two}/state", f"--realm={REALM}", "--option=netbios name=DC2", f"--option=interfaces={SECOND_ADDRESS}/8",
-             "--option=bind interfaces only=yes", "--dns-backend=SAMBA_INTERNAL", "-Uadministrator",
-             seconds=PROVISION_SECONDS,
+             f"--targetdir={two}/state", f"--realm={REALM}", "--option=netbios name=DC2",
+             f"--option=interfaces={SECOND_ADDRESS}/8",
+             "--option=bind interfaces only=yes", "--dns-backend=SAMBA_INTERNAL",
+             "-Uadministrator", seconds=PROVISION_SECONDS,
              env={"PASSWD_FILE": f"{folder}/secrets/administrator", "KRB5_CONFIG": f"{one}/run/krb5.conf"})
         # The server joined from an address that Samba takes for no address: its records are not there yet.
         register(one, "dc1", {"dc1": ADDRESS, "dc2": SECOND_ADDRESS})
         make_leaf(two / "tls", facts(two)["host"], SECOND_ADDRESS)
-        await_start(begin(two, SECOND_ADDRESS, JOINING, [ADDRESS]), two, SECOND_ADDRESS, JOINING)
+        await_start(begin(two, SECOND_ADDRESS, REPLICATING, [ADDRESS]), two, SECOND_ADDRESS, REPLICATING)
         # Without these names neither server logs on to the other; the checker then makes the connections.
         tool("samba_spnupdate", f"--configfile={two}/smb.conf")
         for server in (one, two):
-            settled(server, lambda s: tool("samba-tool", "drs", "kcc", facts(s)["host"], "-P",
-                                           f"--configfile={s}/smb.conf", env={"KRB5_CONFIG": f"{s}/run/krb5.conf"}))
+            tool("samba_kcc", f"--configfile={server}/smb.conf")
         # Twice: the second round takes what the first one noted about itself.
         for server in (two, one, two, one):
             settled(server, lambda s: pull(folder, s.name))
     finally:
         stop_pair(folder)
-    for server, address in ((one, ADDRESS), (two, SECOND_ADDRESS)):
-        (server / "smb.conf").write_text(configuration(server, address, REPLICATING))
 
 
 def settled(server, act):

@@ -48,7 +48,8 @@ ACCOUNTS = {
     "hostile-spaces": (user("\\20 both ends \\20"), {}),
     "hostile-hash": (user("\\23 hash first"), {}),
     "hostile-signs": (user('a\\, b \\+ c \\" d # e \\\\ f \\< g \\> h \\; i \\= j / k * l'), {}),
-    "hostile-umlaut": (user("J\u00fcrgen M\u00fc\u00dfig \u65e5\u672c"), {"displayName": "J\u00fcrgen M\u00fc\u00dfig"}),
+    "hostile-umlaut": (user("J\u00fcrgen M\u00fc\u00dfig \u65e5\u672c"),
+                       {"displayName": "J\u00fcrgen M\u00fc\u00dfig"}),
     # Logon names that a filter has to escape, or that are not ASCII.
     "sync (1) & co!": (user("hostile-logon"), {}),
     "j\u00fcrgen": (user("umlaut-logon"), {"userPrincipalName": "j\u00fcrgen@contoso.test"}),
@@ -69,6 +70,8 @@ SETTINGS = {
                                      "--history-length=24"], True),
 }
 
+# The rights that the product ships, by the names of their files.
+SHIPPED = RESET_PASSWORD, SYNCHRONIZE, READ_SETTINGS = "reset-password", "replication-synchronize", "read-pso"
 GET_CHANGES = "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;{sid})"
 GET_CHANGES_ALL = "(OA;;CR;1131f6ad-9c07-11d1-f79f-00c04fc2dcd2;;{sid})"
 
@@ -140,11 +143,11 @@ def rights(folder):
     def allow(dn, sam, entry):
         lines.append(f"{entry.replace('{sid}', attribute(folder, sam, 'objectSid'))} {dn}\n")
     for sam in RESETTABLE:
-        allow(ACCOUNTS[sam][0], "rotator", shipped("reset-password"))
-    allow(BASE, "rotator", shipped("replication-synchronize"))
+        allow(ACCOUNTS[sam][0], "rotator", shipped(RESET_PASSWORD))
+    allow(BASE, "rotator", shipped(SYNCHRONIZE))
     for name, (_, _, readable) in SETTINGS.items():
         if readable:
-            allow(settings_object(name), "rotator", shipped("read-pso"))
+            allow(settings_object(name), "rotator", shipped(READ_SETTINGS))
     allow(BASE, CONNECTOR_SAM, GET_CHANGES)
     allow(BASE, CONNECTOR_SAM, GET_CHANGES_ALL)
     with_samba("grant.py", f"{folder}/smb.conf", f"{folder}/state/private/sam.ldb", stdin="".join(lines))

@@ -10,16 +10,15 @@ import subprocess
 from pathlib import Path
 
 from .certificates import make_leaf
-from .database import BASE, DOMAIN, REALM
-from .tools import Failed, missing, tool, wait_until, with_samba, write_private
+from .database import DOMAIN, REALM
+from .tools import Failed, missing, wait_until, with_samba
 
 START_SECONDS, STOP_SECONDS = 30, 10
 # What a client needs: LDAPS and Kerberos.
 THIN = ["ldap", "cldap", "kdc"]
-# What another domain controller needs on top. The consistency checker runs while the template is made and has nothing
-# to do later: the connections it made stand in the database.
+# What another domain controller needs on top. No consistency checker: the connections that it would make stand in the
+# template.
 REPLICATING = [*THIN, "rpc", "drepl", "dns"]
-JOINING = [*REPLICATING, "kcc"]
 PORTS = {"ldap": 636, "kdc": 88, "rpc": 135, "dns": 53}
 # Seconds: how often a server looks for changes to tell the other one of, and how often it asks for changes unbidden.
 NOTIFY_EACH_S, PULL_EACH_S = 1, 5
@@ -63,6 +62,7 @@ tls enabled = yes
 tls cafile = {folder}/tls/ca.pem
 tls certfile = {folder}/tls/leaf.pem
 tls keyfile = {folder}/tls/leaf.key
+ldap server require strong auth = allow_sasl_over_tls
 max log size = 0
 """
 
@@ -114,11 +114,13 @@ def begin(folder, address, services, kdcs=None):
     (folder / "run" / "ncalrpc").mkdir(parents=True, exist_ok=True)
     (folder / "krb5.conf").write_text(kerberos([address]))
     (folder / "run" / "krb5.conf").write_text(kerberos([address, *(kdcs or [])]))
+    # One process for everything is quickest to start, but it would wait for itself where it is its own client.
+    model = "standard" if "drepl" in services else "single"
     with open(folder / "samba.log", "ab") as log:
         try:
             server = subprocess.Popen(
-                ["samba", f"--configfile={folder}/smb.conf", "--foreground", "--no-process-group",
-                 f"--model={'single' if 'drepl' not in services else 'standard'}", "--debug-stdout"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                ["samba", f"--configfile={folder}/smb.conf", "--foreground", "--no-process-group", f"--model={model}",
+                 "--debug-stdout"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "KRB5_CONFIG": f"{folder}/run/krb5.conf"})
         except FileNotFoundError:
             raise missing("samba") from None
@@ -136,7 +138,7 @@ def await_start(server, folder, address, services):
 
 
 def birth(pid):
-    """When the process began, in the kernel's ticks: a number that is used again has another. None = not there, or ended."""
+    """When the process began, in the kernel's ticks: a number that is used again has another. None = not there."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             state, *rest = file.read().rsplit(") ", 1)[1].split()

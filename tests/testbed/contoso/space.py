@@ -58,7 +58,7 @@ def can_unprivileged():
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd="/",
                               stdin=subprocess.DEVNULL, **drop)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise Unavailable(f"nothing can be run as another user: {error}") from None
     if done.returncode != 0:
         why = (done.stderr.strip() or f"it ended with {done.returncode}").splitlines()[-1]

@@ -1,6 +1,7 @@
 """The prepared folders that a start copies: one seeded domain controller, or two that replicate."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from .certificates import make_ca
 from .database import DOMAIN, REALM
-from .seed import HOST, seed
+from .seed import HOST, SHIPPED, seed, shipped
 from .server import THIN, configuration, note, register
 from .tools import TESTBED, Failed, tool, with_samba
 
@@ -37,9 +38,14 @@ def default_pair():
 
 def complete(folder):
     try:
-        return (folder / "version").read_text() == str(TEMPLATE_VERSION)
+        return (folder / "version").read_text() == version()
     except OSError:
         return False
+
+
+def version():
+    """What a template was made of: its own number, and the rights that the product ships."""
+    return f"{TEMPLATE_VERSION} {hashlib.sha256(''.join(map(shipped, SHIPPED)).encode()).hexdigest()[:16]}"
 
 
 @contextmanager
@@ -73,7 +79,7 @@ def prepare(folder, make):
             new.mkdir()
             os.chmod(new, 0o700)
             make(new)
-            (new / "version").write_text(str(TEMPLATE_VERSION))
+            (new / "version").write_text(version())
             publish(new)
             new.rename(folder)
     except PermissionError as error:

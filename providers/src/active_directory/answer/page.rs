@@ -45,6 +45,7 @@ fn means(verdict: Verdict) -> &'static str {
         Verdict::Held => "held",
         Verdict::Missing => "missing",
         Verdict::CantTell => "can't tell",
+        Verdict::Unheard => "broken",
         Verdict::Absent => "absent",
         Verdict::Partial => "more",
     }

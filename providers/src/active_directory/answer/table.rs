@@ -7,7 +7,9 @@
 
 use Mark::{AnyText, Data, Hex, Unnumbered};
 use Request::{Bind, Change, Probe, Read, Replicate, Reset};
-use Verdict::{Absent, Barred, CantTell, Done, Held, Later, Locked, Missing, Partial, Refused, Unclear, WrongPassword};
+use Verdict::{
+    Absent, Barred, CantTell, Done, Held, Later, Locked, Missing, Partial, Refused, Unclear, Unheard, WrongPassword,
+};
 
 /// What was asked of the domain controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub(in crate::active_directory) enum Verdict {
     Missing,
     /// The answer says nothing about the right.
     CantTell,
+    /// An answer that nobody should give.
+    Unheard,
     /// There is no such object, or nobody may know of it.
     Absent,
     /// There is more than was asked for.
@@ -122,7 +126,7 @@ const fn both(requests: &'static [Request], code: u32, mark: Mark, verdict: Verd
 }
 
 const SET: &[Request] = &[Reset, Change];
-const ALL: &[Request] = &[Reset, Change, Replicate, Read];
+const ALL: &[Request] = &[Reset, Change, Probe, Replicate, Read];
 
 const SAMBA: &str = "Samba";
 const BOTH: &str = "Samba; Windows: [MS-ERREF] 2.2";
@@ -241,9 +245,8 @@ pub(super) static ROWS: &[Row] = &[
         ),
     any(&[Change], Hex(0x52d), Refused)
         .says(
-            "the domain's password policy forbids this change: too short, used before, or changed too recently",
-            "compare length, history and minimum age of the policy that holds for the account; a reset by another \
-             account is bound by the length alone",
+            "the domain's password policy does not allow it",
+            "a change obeys history and minimum age as well as the length: wait until the password is old enough",
         )
         .seen(
             19,
@@ -252,10 +255,7 @@ pub(super) static ROWS: &[Row] = &[
             "Samba; Windows: github.com/cannatag/ldap3 issue 882, [MS-ADTS] 3.1.1.3.1.5.1",
         ),
     any(&[Change], Hex(0x56), Refused)
-        .says(
-            "the old password is wrong",
-            "find out who set another one; each wrong one counts toward lockout, so don't repeat it",
-        )
+        .says("the password in use is another one", "store the password in use in the vault; nothing was changed")
         .seen(
             19,
             "00000056: Constraint violation - check_password_restrictions: The old password specified doesn't match!",
@@ -356,8 +356,8 @@ pub(super) static ROWS: &[Row] = &[
         .seen(19, "", RFC),
     plain(&[Change], 19, Refused)
         .says(
-            "the domain's password policy forbids this change",
-            "compare length, history and minimum age of the policy that holds for the account",
+            "the domain's password policy does not allow it",
+            "a change obeys history and minimum age as well as the length: wait until the password is old enough",
         )
         .seen(
             19,
@@ -384,10 +384,10 @@ pub(super) static ROWS: &[Row] = &[
     any(ALL, Hex(0x200f), Later)
         .says("the domain controller can't serve now", "try again in a while, or name another one")
         .seen(52, "0000200F: SvcErr: …, problem 5002 (UNAVAILABLE), data 0", ERREF),
-    plain(&[Bind, Reset, Change, Replicate, Read], 51, Later)
+    plain(&[Bind, Reset, Change, Probe, Replicate, Read], 51, Later)
         .says("the domain controller is busy", "try again in a while")
         .seen(51, "", RFC),
-    plain(&[Bind, Reset, Change, Replicate, Read], 52, Later)
+    plain(&[Bind, Reset, Change, Probe, Replicate, Read], 52, Later)
         .says("the domain controller can't serve now", "try again in a while, or name another one")
         .seen(52, "", RFC),
     // ---- writes: the object and the domain controller
@@ -469,8 +469,11 @@ pub(super) static ROWS: &[Row] = &[
     plain(&[Probe], 50, Missing)
         .says("the right to reset is missing", "give it by an explicit entry: hardening removes inherited ones")
         .seen(50, "error in module acl: insufficient access rights during LDB_MODIFY (50)", SAMBA),
-    plain(&[Probe], 0, CantTell)
-        .says("a value that nobody may accept was accepted", "look at the account's password: it may have been changed")
+    plain(&[Probe], 0, Unheard)
+        .says(
+            "the domain controller took a value that is no password",
+            "look at the account's password before anything else: this directory does not behave as AD does",
+        )
         .seen(0, "", "nowhere"),
     // ---- replication on order; the ordinary one comes in any case
     plain(&[Replicate], 0, Done).says("it is replicated", "").seen(0, "", "Windows: [MS-ADTS] 3.1.1.3.3.18"),

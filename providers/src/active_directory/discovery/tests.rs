@@ -25,7 +25,7 @@ fn hosts(order: &[Record]) -> Vec<&str> {
 
 #[test]
 fn a_lower_priority_goes_first_whatever_its_weight() {
-    let records = vec![record(10, 100, "c"), record(0, 0, "a"), record(5, 1, "b")];
+    let records = vec![record(10, 100, "c"), record(0, 50, "a"), record(5, 0, "b")];
     for draw in [0, 1, u32::MAX] {
         assert_eq!(hosts(&ordered(records.clone(), &mut |below| draw.min(below - 1))), ["a", "b", "c"]);
     }
@@ -56,8 +56,11 @@ fn only_hosts_inside_the_domain_are_believed_and_only_so_many() {
     assert_eq!(found[..3], ["pdc.contoso.test", "dc10.contoso.test", "dc11.contoso.test"]);
 }
 
+/// What the server says to a question: records of priority and host, an error, or nothing at all.
+type Answer = fn(&str) -> Option<Result<Vec<(u16, &'static str)>, ResponseCode>>;
+
 /// A DNS server that answers each SRV question as `answer` says; `None` = it stays silent.
-async fn dns(answer: fn(&str) -> Option<Result<Vec<(u16, &'static str)>, ResponseCode>>) -> TokioResolver {
+async fn dns(answer: Answer) -> TokioResolver {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("an address of our own");
     let port = socket.local_addr().expect("it is bound").port();
     tokio::spawn(async move {
@@ -93,9 +96,7 @@ async fn dns(answer: fn(&str) -> Option<Result<Vec<(u16, &'static str)>, Respons
     builder.build().expect("the settings are good")
 }
 
-async fn found(
-    answer: fn(&str) -> Option<Result<Vec<(u16, &'static str)>, ResponseCode>>,
-) -> Result<Vec<String>, Fault> {
+async fn found(answer: Answer) -> Result<Vec<String>, Fault> {
     let found = ask(&dns(answer).await, &domain(), 6360).await?;
     Ok(found.iter().map(Endpoint::url).collect())
 }
