@@ -191,6 +191,19 @@ impl SambaBench {
         execute(command, format!("{}\n", secret.expose()).into_bytes()).await
     }
 
+    /// The accounts at which wrong passwords count.
+    async fn tried(&self, dc: &str) -> Able<Vec<String>> {
+        let ours: String = [SUBJECT, BYSTANDER, UNRELATED].map(|sam| format!("(sAMAccountName={sam})")).concat();
+        let mut command = self.ldb("ldbsearch", dc);
+        command.arg(format!("(&(|{ours})(|(badPwdCount>=1)(lockoutTime>=1)))")).arg("sAMAccountName");
+        let output = execute(command, Vec::new()).await?;
+        if !output.status.success() {
+            return trouble("ldbsearch", &output);
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(text.lines().filter_map(|line| line.strip_prefix("sAMAccountName: ")).map(|sam| self.dn(sam)).collect())
+    }
+
     async fn agree(&self) -> Able<()> {
         if self.count == 1 {
             return Ok(());
@@ -320,13 +333,9 @@ impl Bench for SambaBench {
                 self.order("replication", &[short, "on"]).await?;
             }
         }
-        for sam in [SUBJECT, BYSTANDER, UNRELATED] {
-            let dn = self.dn(sam);
-            for (_, host, _) in &CONTROLLERS[..self.count] {
-                let truth = self.truth(&dn, host).await?;
-                if truth.locked || truth.wrong > 0 {
-                    self.replace(&dn, host, "lockoutTime", b"0").await?;
-                }
+        for (_, host, _) in &CONTROLLERS[..self.count] {
+            for dn in self.tried(host).await? {
+                self.replace(&dn, host, "lockoutTime", b"0").await?;
             }
         }
         if released { self.agree().await } else { Ok(()) }
