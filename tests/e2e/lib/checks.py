@@ -85,7 +85,7 @@ def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False):
     for command in prepare:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=PREPARE_LIMIT_S)
     if unprivileged and os.geteuid() == 0 and (why := forbidden(as_nobody=True)):
-        for part in unprivileged:
+        for part in [part for part in parts if part in unprivileged]:
             total.skip(f"{part}: {why}")
         parts = [part for part in parts if part not in unprivileged]
     waiting, running = queue.Queue(), []
