@@ -22,7 +22,7 @@ use super::topology::{self, RoleOwner, RootEntry};
 use crate::port::{Fault, Meaning};
 
 /// After this time no further domain controller is tried.
-const REACH_LIMIT: Duration = Duration::from_secs(60);
+const REACH_LIMIT: Duration = Duration::from_secs(45);
 /// The role may have moved just now, and again; more moves than these are a disagreement.
 const ROLE_MOVES_MAX: u32 = 3;
 
