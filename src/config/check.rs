@@ -345,6 +345,22 @@ servers = [{ server = "SYNC1" }]
     }
 
     #[test]
+    fn the_rotators_own_account_is_used_by_no_server_and_read_from_its_vault() {
+        let own = "[[account]]\nname = \"rotator\"\nkind = \"self\"\ndirectory_name = \"rotator\"\nvault_name = \"entra/rotator\"\n";
+        let in_vault = GOOD.replace("{ file = \"/run/rotator\" }", "{ vault = \"entra/rotator\" }");
+        let config = parse(&format!("{in_vault}{own}")).expect("no fault");
+        assert_eq!(config.account[1].servers.len(), 0);
+        let told = |text: String| faults(&text).join("\n");
+        assert!(told(format!("{GOOD}{own}")).contains("bind_password = { vault = \"entra/rotator\" }"));
+        let elsewhere = in_vault.replace("entra/rotator", "entra/other");
+        assert!(told(format!("{elsewhere}{own}")).contains("must be read from there"));
+        let used = format!("{in_vault}{own}servers = [{{ server = \"SYNC1\" }}]\n");
+        assert!(told(used).contains("leave `servers` out"));
+        let unused = GOOD.replace("servers = [{ server = \"SYNC1\" }]\n", "");
+        assert!(told(unused).contains("name the servers that use the account"));
+    }
+
+    #[test]
     fn rubbish_is_told_without_a_panic() {
         for rubbish in ["", "[", "a = ", "\u{0}", "[journal]\nfile = 3", "account = 5", "[[account]]\nservers = 3"] {
             assert!(!faults(rubbish).is_empty());

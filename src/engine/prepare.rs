@@ -98,17 +98,19 @@ async fn look_around(
         servers.push(server_use(ports, name, connector.as_deref(), &facts.sam_account_name, &mut refusals).await?);
     }
     match wish.method {
-        Method::Reset if refusals.is_empty() => may_reset(ports, &fingerprint, &facts.dn, &mut refusals, &mut warnings).await?,
-        Method::Reset => {}
+        // An account that must not be rotated is not asked about any further: no logon, no probe.
+        _ if !refusals.is_empty() => {}
+        Method::Reset => may_reset(ports, &fingerprint, &facts.dn, &mut refusals, &mut warnings).await?,
         Method::Change if wish.repair || wish.forward_only => refusals.push(
             "the rotator's own account is changed by showing the password in use, so it can't be done without that: have it reset by an administrator, and store the new one in the vault"
                 .into(),
         ),
         Method::Change => {}
     }
-    if refusals.is_empty() {
-        replicated(ports, &fingerprint, &facts.dn, &servers).await?;
+    if !refusals.is_empty() {
+        return Err(Refusal::Refused(refusals));
     }
+    replicated(ports, &fingerprint, &facts.dn, &servers).await?;
     let pending = ports.vault.find(&wish.vault_name, Slot::Pending).await?.and_then(|pending| pending.rotation);
     let old = if wish.repair {
         OldPassword::Unknown

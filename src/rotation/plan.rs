@@ -172,7 +172,7 @@ pub enum NoPlan {
     },
 }
 
-/// The plan for an account: see [`connector`] and [`own`].
+/// The plan for an account: by reset for those that Connect servers use, by change for the rotator's own.
 pub fn plan(inventory: Inventory) -> Result<Plan, NoPlan> {
     match inventory.method {
         Method::Reset => connector(inventory),
