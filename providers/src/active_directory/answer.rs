@@ -90,6 +90,20 @@ pub(super) fn change(doing: impl Fn() -> String, result: &LdapResult) -> Result<
     find(Request::Change, result).fault(doing, result).map_or(Ok(()), Err)
 }
 
+/// Whether the old password of a change was the one in use, as the answer to a change to the same password
+/// tells: it is compared first, and only then the history. `None` = it does not tell.
+pub(super) fn in_use(result: &LdapResult) -> Option<bool> {
+    /// ERROR_INVALID_PASSWORD and ERROR_PASSWORD_RESTRICTION of MS-ERREF.
+    const WRONG_PASSWORD: u32 = 0x56;
+    const RESTRICTION: u32 = 0x52d;
+    match leading_number(&result.text) {
+        _ if result.rc == SUCCESS => Some(true),
+        Some(RESTRICTION) => Some(true),
+        Some(WRONG_PASSWORD) => Some(false),
+        _ => None,
+    }
+}
+
 /// What the answer to a request for replication means. Whatever it is, replication comes by itself too.
 pub(super) fn replication(doing: impl Fn() -> String, result: &LdapResult) -> Result<(), Fault> {
     find(Request::Replicate, result).fault(doing, result).map_or(Ok(()), Err)

@@ -182,6 +182,10 @@ impl Directory for ActiveDirectory {
         .await
     }
 
+    async fn in_use(&self, dn: &str, dc: &str, secret: &Secret) -> Result<Option<bool>, Fault> {
+        deadline::call(async { self.compare(dn, &self.endpoint(dn, dc).await?, secret).await }).await
+    }
+
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
         deadline::call(async {
             let at = self.endpoint(dn, dc).await?;

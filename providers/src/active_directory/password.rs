@@ -57,6 +57,36 @@ impl ActiveDirectory {
         }
     }
 
+    /// Changes the password to itself, as the account: the answer tells whether it is the one in use.
+    pub(super) async fn compare(&self, dn: &str, at: &Endpoint, secret: &Secret) -> Result<Option<bool>, Fault> {
+        let doing = || format!("asking whether {dn} has this password on {}", at.host);
+        let connection = self.connect(at).await?;
+        match connection.bind(dn, secret).await? {
+            answer::BindAnswer::Accepted => {}
+            answer::BindAnswer::WrongCredentials => {
+                connection.close().await;
+                return Ok(Some(false));
+            }
+            answer::BindAnswer::Busy(bar) => return Err(Fault::later(doing(), bar.cause).hint(bar.next_step)),
+            answer::BindAnswer::Barred(bar) => return Err(Fault::refused(doing(), bar.cause).hint(bar.next_step)),
+            answer::BindAnswer::Locked => {
+                return Err(Fault::refused(doing(), "the account is locked out (775)")
+                    .hint("find out who tries wrong passwords, then unlock it"));
+            }
+        }
+        let value = || Octets(quoted_utf16(secret));
+        match connection.exchange(dn, ATTRIBUTE, value(), value()).await {
+            Ok(result) => {
+                connection.close().await;
+                Ok(answer::in_use(&result))
+            }
+            Err(lost) => {
+                drop(connection);
+                Err(lost.fault(doing()))
+            }
+        }
+    }
+
     /// Asks for a reset that can't succeed: without the right the answer is about the right, with it about
     /// the value.
     pub(super) async fn probe(&self, dn: &str, at: &Endpoint) -> Result<ResetRight, Fault> {

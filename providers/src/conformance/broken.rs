@@ -204,6 +204,11 @@ impl Directory for Broken {
         Ok(role)
     }
 
+    async fn in_use(&self, dn: &str, dc: &str, secret: &Secret) -> Result<Option<bool>, Fault> {
+        let at = self.at(dn, dc).await?;
+        self.worded(self.inner.in_use(dn, &at, secret).await, Some(secret)).await
+    }
+
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
         let at = self.at(dn, dc).await?;
         let answer = match (self.defect, self.inner.accepts(dn, &at, secret).await) {

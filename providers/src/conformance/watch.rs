@@ -93,6 +93,11 @@ impl Directory for Watched {
         self.heard.answer("accepts", self.inner.accepts(dn, dc, secret).await)
     }
 
+    async fn in_use(&self, dn: &str, dc: &str, secret: &Secret) -> Result<Option<bool>, Fault> {
+        self.heard.secret(secret);
+        self.heard.answer("in_use", self.inner.in_use(dn, dc, secret).await)
+    }
+
     async fn replicate(&self, dn: &str, from: &str, to: &str) -> Result<(), Fault> {
         self.heard.answer("replicate", self.inner.replicate(dn, from, to).await)
     }

@@ -226,6 +226,20 @@ impl Directory for LabDirectory {
         self.lab.request(request, read).await
     }
 
+    async fn in_use(&self, dn: &str, dc: &str, secret: &Secret) -> Result<Option<bool>, Fault> {
+        let request = Request::new("directory", format!("in_use at {dc}"));
+        let ask = |books: &mut Books| {
+            let doing = format!("asking whether {dn} has this password on {dc}");
+            if !Self::bind(books, dn, dc, secret)? {
+                return Ok(Some(false));
+            }
+            let target = target(books, dn, dc, &doing)?;
+            let digest = books.world.labels.digest(&target.account, secret);
+            Ok(Some(books.world.domain(&doing)?.holds(target.at, &target.account, &digest)))
+        };
+        self.lab.request(request, ask).await
+    }
+
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault> {
         let request = Request::new("directory", format!("accepts at {dc}"));
         self.lab.request(request, |books| Self::bind(books, dn, dc, secret)).await

@@ -194,6 +194,12 @@ impl Domain {
         contained.then(|| "it contains a part of the account's name".to_owned())
     }
 
+    /// Whether this is the password in use on one controller, and not the one before.
+    pub(super) fn holds(&self, at: usize, name: &str, digest: &str) -> bool {
+        let replica = self.controllers[at].replicas.get(name);
+        replica.is_some_and(|replica| replica.history.first().is_some_and(|current| current == digest))
+    }
+
     /// How near the account is to being locked on one controller.
     pub(super) fn lockout(&self, at: usize, name: &str, now: i64) -> Lockout {
         let account = self.account(name);

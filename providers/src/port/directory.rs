@@ -141,6 +141,12 @@ pub trait Directory: Send + Sync {
     /// the account has had, and where [`lockout`](Self::lockout) leaves room for a wrong one.
     async fn accepts(&self, dn: &str, dc: &str, secret: &Secret) -> Result<bool, Fault>;
 
+    /// Whether `secret` is the password in use on `dc`, and not the one before, which [`accepts`](Self::accepts)
+    /// takes for 60 minutes. Asked as the account itself, by a change from `secret` to `secret`: the old one is
+    /// compared first, the history refuses the rest; where there is no history it is one more set of the same
+    /// password. `None` = the directory's answer does not tell. The cautions of `accepts` hold.
+    async fn in_use(&self, dn: &str, dc: &str, secret: &Secret) -> Result<Option<bool>, Fault>;
+
     /// Asks for the account to be replicated from the domain controller `from` to `to`, where that is
     /// permitted. Not permitted = `Later`: replication will come by itself. The proof is the
     /// [`Fingerprint`] on `to`, not this call.

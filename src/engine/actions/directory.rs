@@ -3,7 +3,7 @@
 //!
 //! Before: the target is durable in the vault. After: key version one more than in the intent, pwdLastSet not
 //! before it. If we die here: a look compares key version and pwdLastSet on the same domain controller with
-//! the intent, and only when exactly one set happened since asks once whether the target is accepted.
+//! the intent, and only when exactly one set happened since asks once whether the target is the password in use.
 
 use providers::port::{Fault, Fingerprint, Meaning};
 
@@ -91,8 +91,10 @@ pub(super) async fn look(scene: &Scene<'_>, step: &Step) -> Result<(Side, Seen),
         return Ok((Side::Foreign, seen));
     }
     let target = scene.target().await?;
-    let accepted = logon::accepts(&*scene.ports.directory, scene.dn(), scene.dc(), &target).await?;
-    Ok((if accepted { Side::New } else { Side::Foreign }, seen))
+    // A logon alone would not do: of the seal, and on the way back, the target had been the password already, so that
+    // it is still accepted when a person has set another one and our own set never arrived.
+    let in_use = logon::in_use(&*scene.ports.directory, scene.dn(), scene.dc(), &target).await?;
+    Ok((if in_use { Side::New } else { Side::Foreign }, seen))
 }
 
 /// Whether this very set was looked at before and was not ours.
