@@ -108,6 +108,18 @@ fn caught(name: &str, rules: &dyn Rules, expected: &str) {
     );
 }
 
+struct BelievesALogon;
+impl Rules for BelievesALogon {
+    fn believes_a_logon(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_logon_is_believed() {
+    caught("a logon is believed", &BelievesALogon, "finished, and not all new");
+}
+
 #[test]
 fn an_error_means_not_done() {
     caught("an error means not done", &ErrorMeansNotDone, "rolled back, and not all old");

@@ -34,6 +34,10 @@ pub(super) trait Rules {
     fn restarts(&self, _open: &Step) -> Option<Event> {
         None
     }
+    /// Whether a look takes a password that is accepted for the one in use; for an hour the one before is accepted too.
+    fn believes_a_logon(&self) -> bool {
+        false
+    }
     /// Whether actions and decisions look before they apply again.
     fn looks(&self) -> bool {
         true
@@ -204,6 +208,10 @@ impl Search<'_> {
         {
             self.branch(&begun, failed(meaning), &format!("{step}: {what}"), 1);
         }
+        if matches!(step, Step::Directory | Step::Seal) && node.progress.direction == Direction::Forward {
+            let what = format!("{step}: not done, then a person sets a third password, reply lost");
+            self.branch(&overtaken(&begun), failed(Meaning::Unclear), &what, 2);
+        }
         self.crash(&begun, step, "crash before");
         if let Step::Engine { server, connector } = step {
             let mut hollow = begun.clone();
@@ -216,7 +224,9 @@ impl Search<'_> {
     }
 
     fn look(&mut self, mut node: Node, step: &Step) {
-        let truth = node.world.look(step, &node.progress);
+        let seen = node.world.look(step, &node.progress);
+        let believed = self.rules.believes_a_logon() && seen == Side::Foreign;
+        let truth = if believed && node.world.accepts_after_one_set(step, &node.progress) { Side::New } else { seen };
         let looked = |side| Event::Looked { step: step.clone(), side, seen: Seen::Nothing };
         if let Some(lie) = World::lie(step, truth) {
             let mut deceived = node.clone();

@@ -289,6 +289,13 @@ impl World {
         }
     }
 
+    /// What a logon alone would tell after exactly one set.
+    pub(super) fn accepts_after_one_set(&self, step: &Step, progress: &Progress) -> bool {
+        matches!(step, Step::Directory | Step::Seal)
+            && self.key_version - self.key_version_at_intent[which(step)] == 1
+            && self.accepts(Self::target(progress))
+    }
+
     /// Whether a look at this step may lie, and as what: a stale answer from a replica, or a service
     /// process that only seems to be a new one. What is read back by value from the vault can't lie "new".
     pub(super) fn lie(step: &Step, truth: Side) -> Option<Side> {
