@@ -3,6 +3,7 @@
 use super::connection::{Connection, Found};
 use super::domain_controllers::Controller;
 use super::entry::Entry;
+use super::forest;
 use super::locator::Locator;
 use super::policy;
 use super::sid::{domain_relative_id, sid_text};
@@ -12,6 +13,7 @@ const ATTRIBUTES: &[&str] = &[
     "distinguishedName",
     "sAMAccountName",
     "displayName",
+    "description",
     "objectSid",
     "objectClass",
     "userAccountControl",
@@ -73,6 +75,9 @@ pub(super) async fn find(here: &Controller, locator: &Locator<'_>) -> Result<Opt
         sid: entry.bytes("objectSid").first().and_then(|sid| sid_text(sid)).unwrap_or_default(),
         sam_account_name: sam_account_name.to_owned(),
         display_name: entry.text("displayName").unwrap_or_default().to_owned(),
+        description: entry.text("description").unwrap_or_default().to_owned(),
+        domain: root.domain_name.to_string(),
+        netbios: forest::netbios_name(connection, root).await?.unwrap_or_default(),
         dc: at.host.clone(),
         refusals,
         warnings,

@@ -79,6 +79,16 @@ pub(super) async fn of_domain_controller(
     }
 }
 
+/// The NetBIOS name of the domain that `root` stands for; `None` when it can't be read.
+pub(super) async fn netbios_name(connection: &Connection, root: &RootEntry) -> Result<Option<String>, Fault> {
+    let partitions = format!("CN=Partitions,{}", root.configuration);
+    let filter = format!("(&(objectClass=crossRef)(nETBIOSName=*){})", by_dns_name(&root.domain_name));
+    match connection.find(&partitions, &filter, &["nETBIOSName"]).await? {
+        Found::One(entry) => Ok(entry.text("nETBIOSName").map(str::to_owned)),
+        Found::Nothing | Found::Several(_) => Ok(None),
+    }
+}
+
 fn by_dns_name(name: &DomainName) -> String {
     // Letters, digits, dots, hyphens and underscores: nothing that a filter would see.
     format!("(dnsRoot={name})")

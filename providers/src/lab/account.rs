@@ -11,6 +11,9 @@ pub(super) struct Account {
     pub(super) name: String,
     pub(super) dn: String,
     pub(super) display_name: String,
+    /// What the wizard or a person wrote about it.
+    #[serde(default)]
+    pub(super) description: String,
     pub(super) disabled: bool,
     /// A lockout is replicated urgently, so the model has one for the whole domain.
     pub(super) locked_until: Option<i64>,
@@ -73,6 +76,7 @@ impl Account {
             name: name.to_owned(),
             dn,
             display_name: display_name.to_owned(),
+            description: String::new(),
             disabled: false,
             locked_until: None,
             expires_at: None,

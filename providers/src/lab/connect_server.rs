@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::clock::filetime;
 use super::domain::BindAnswer;
@@ -10,7 +11,7 @@ use super::engine::EVENT_NO_START_CREDENTIALS;
 use super::lab_handle::{Lab, Request};
 use super::plan::Logon;
 use super::store::Books;
-use crate::port::{ConnectServer, ConnectorKind, Fault, ProofFacts, Secret, ServerFacts};
+use crate::port::{ConnectServer, ConnectorKind, Fault, LocalUserFacts, ProofFacts, Secret, ServerFacts};
 
 /// The run profile's only step.
 const PROOF_STEP: &str = "Delta Import";
@@ -125,6 +126,7 @@ impl LabServer {
             connector: connector.to_owned(),
             result: result.to_owned(),
             steps: vec![(PROOF_STEP.to_owned(), result.to_owned())],
+            connections: Vec::new(),
             at: now,
         })
     }
@@ -168,6 +170,17 @@ async fn ask(url: &str, _: Option<&Path>, bind_name: &str, _: &Secret) -> Result
         .hint("use a build with the feature active-directory, or a lab with a model directory"))
 }
 
+fn switch(books: &mut Books, enabled: bool) {
+    books.world.scheduler.switch(enabled, books.now);
+    books.world.count("scheduler-writes");
+}
+
+impl LabServer {
+    fn not_modelled<T>(&self, what: &str) -> Result<T, Fault> {
+        Err(Fault::broken(format!("asking {} to {what}", self.name), "the lab does not model this yet"))
+    }
+}
+
 #[async_trait]
 impl ConnectServer for LabServer {
     fn name(&self) -> &str {
@@ -182,14 +195,14 @@ impl ConnectServer for LabServer {
         self.lab.request(Request::new(&self.name, "describe"), describe).await
     }
 
-    async fn set_scheduler(&self, enabled: bool) -> Result<(), Fault> {
-        let request = Request::new(&self.name, format!("set_scheduler enabled={enabled}")).acting();
-        let switch = |books: &mut Books| {
-            books.world.scheduler.switch(enabled, books.now);
-            books.world.count("scheduler-writes");
-            Ok(())
-        };
-        self.lab.request(request, switch).await
+    async fn pause_scheduler(&self, _restore: bool, _restore_at: Timestamp) -> Result<(), Fault> {
+        let request = Request::new(&self.name, "pause_scheduler").acting();
+        self.lab.request(request, |books| Ok(switch(books, false))).await
+    }
+
+    async fn release_scheduler(&self, enabled: bool) -> Result<(), Fault> {
+        let request = Request::new(&self.name, format!("release_scheduler enabled={enabled}")).acting();
+        self.lab.request(request, |books| Ok(switch(books, enabled))).await
     }
 
     async fn set_connector_password(&self, connector: &str, secret: &Secret) -> Result<(), Fault> {
@@ -202,6 +215,46 @@ impl ConnectServer for LabServer {
     async fn restart(&self) -> Result<(), Fault> {
         let request = Request::new(&self.name, "restart").acting().losing(Some("restart-reply-lost"));
         self.lab.request(request, |books| self.restart_service(books)).await
+    }
+
+    async fn set_service_logon(&self, _account: &str, _secret: &Secret) -> Result<(), Fault> {
+        self.not_modelled("set the service's logon")
+    }
+
+    async fn local_user(&self, _account: &str) -> Result<LocalUserFacts, Fault> {
+        self.not_modelled("describe a local user")
+    }
+
+    async fn change_local_password(&self, _account: &str, _old: &Secret, _new: &Secret) -> Result<(), Fault> {
+        self.not_modelled("change a local user's password")
+    }
+
+    async fn local_logon(&self, _account: &str, _secret: &Secret) -> Result<bool, Fault> {
+        self.not_modelled("log a local user on")
+    }
+
+    async fn stop(&self) -> Result<(), Fault> {
+        self.not_modelled("stop the service")
+    }
+
+    async fn start(&self) -> Result<(), Fault> {
+        self.not_modelled("start the service")
+    }
+
+    async fn stored_logon(&self, _connector: &str) -> Result<Option<bool>, Fault> {
+        Ok(None)
+    }
+
+    async fn reset_entra_account(&self, _user: &str, _secret: &Secret) -> Result<(), Fault> {
+        self.not_modelled("reset the Entra connector account")
+    }
+
+    async fn events(&self, _since: Timestamp) -> Result<Vec<String>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn runs(&self, _connector: &str) -> Result<Vec<ProofFacts>, Fault> {
+        Ok(Vec::new())
     }
 
     async fn prove(&self, connector: &str) -> Result<ProofFacts, Fault> {

@@ -137,6 +137,11 @@ impl Domain {
         self.accounts.iter().find(|account| account.name.eq_ignore_ascii_case(name))
     }
 
+    /// The first label of the DNS name, as installed.
+    pub(super) fn netbios(&self) -> String {
+        self.forest.split('.').next().unwrap_or_default().to_uppercase()
+    }
+
     /// The accounts that a sAMAccountName, user principal name or distinguished name means.
     pub(super) fn locate(&self, locator: &str) -> Vec<&Account> {
         let means = |account: &&Account| {

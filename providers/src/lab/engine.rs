@@ -89,11 +89,17 @@ impl Server {
             user: connector.user.clone(),
             domain: connector.domain.clone(),
             dc: connector.dc.clone(),
+            alternate_credentials: Vec::new(),
             modified_at: connector.modified_at,
             version: connector.version,
         });
         ServerFacts {
             server: self.name.clone(),
+            host: self.name.clone(),
+            module: String::new(),
+            upgrading: false,
+            logon_dc: None,
+            entra: None,
             build: self.build.clone(),
             staging: self.staging,
             service: ServiceFacts {

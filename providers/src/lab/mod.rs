@@ -34,6 +34,7 @@ pub mod ldaps;
 mod mishap;
 mod person;
 mod plan;
+mod server_plan;
 mod show;
 mod store;
 #[cfg(test)]
@@ -47,4 +48,5 @@ pub use administrator::Mark;
 pub use lab_handle::{Lab, LabSetting};
 pub use person::set_password;
 pub use plan::{AccountPlan, FineGrainedPlan, Logon, WorldPlan};
+pub use server_plan::{ConnectorPlan, EntraPlan, ServerPlan, ServicePlan};
 pub use show::show;

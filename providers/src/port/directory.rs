@@ -15,6 +15,12 @@ pub struct AccountFacts {
     pub sam_account_name: String,
     /// displayName, empty when there is none.
     pub display_name: String,
+    /// The DNS name of its domain.
+    pub domain: String,
+    /// The NetBIOS name of its domain; empty when it can't be told.
+    pub netbios: String,
+    /// description, empty when there is none or it can't be read: the wizard writes the server's name into it.
+    pub description: String,
     /// The domain controller to work at: the PDC emulator of the account's domain.
     pub dc: String,
     /// Reasons not to rotate, as sentences: disabled, locked, expired, must change at next logon.

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::FailureClass;
+
 /// What a failed call means for the world. The engine decides by this word alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -40,12 +42,15 @@ pub struct Fault {
     pub cause: String,
     /// The operator's next step, one sentence; empty when there is nothing to add.
     pub hint: String,
+    /// What kind of failure it is, where whoever made the fault is sure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<FailureClass>,
 }
 
 impl Fault {
     /// A fault without a hint.
     pub fn new(meaning: Meaning, doing: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { meaning, doing: doing.into(), cause: cause.into(), hint: String::new() }
+        Self { meaning, doing: doing.into(), cause: cause.into(), hint: String::new(), class: None }
     }
 
     /// The other side said no; surely unchanged.
@@ -72,6 +77,13 @@ impl Fault {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
+        self
+    }
+
+    /// The same fault, known to be of that kind.
+    #[must_use]
+    pub fn of(mut self, class: FailureClass) -> Self {
+        self.class = Some(class);
         self
     }
 }

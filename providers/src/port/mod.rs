@@ -9,16 +9,19 @@
 mod connect_server;
 mod credential;
 mod directory;
+mod failure_class;
 mod fault;
 mod secret;
 pub mod step_scope;
 mod vault;
 
 pub use connect_server::{
-    ConnectServer, ConnectorFacts, ConnectorKind, ProofFacts, QuiesceMode, ServerFacts, ServiceFacts, SyncScheduler,
+    ConnectServer, ConnectorFacts, ConnectorKind, EVENTS_MAX, EntraIdentity, LocalUserFacts, ProofFacts, QuiesceMode,
+    RUNS_MAX, ServerFacts, ServiceFacts, SyncScheduler,
 };
 pub use credential::OwnCredential;
 pub use directory::{AccountFacts, Directory, Fingerprint, Lockout, PasswordPolicy, ResetRight};
+pub use failure_class::FailureClass;
 pub use fault::{Fault, Meaning};
 pub use secret::Secret;
 pub use vault::{Attempt, SecretRef, Slot, Vault};

@@ -60,6 +60,7 @@ mod tests {
             connector: "contoso.test".into(),
             result: result.into(),
             steps,
+            connections: Vec::new(),
             at: jiff::Timestamp::UNIX_EPOCH,
         };
         judge("SYNC1", facts).map(|_| ()).map_err(|fault| fault.meaning)

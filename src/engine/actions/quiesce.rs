@@ -13,6 +13,9 @@ use crate::rotation::Seen;
 /// The planned stop: from the reset in the directory to the restarted service, seconds.
 const STOP_PLANNED_S: i64 = 30;
 
+/// When the server turns the scheduler on by itself, should nobody else.
+const RESTORE_AFTER: SignedDuration = SignedDuration::from_hours(2);
+
 pub(super) async fn before(scene: &Scene<'_>, server: &str) -> Result<Before, Fault> {
     let facts = scene.ports.server(server)?.describe().await?;
     Ok(Before::Clear(Seen::Scheduler { enabled: facts.scheduler.enabled }))
@@ -34,7 +37,10 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Faul
                 return Err(Fault::later(format!("waiting for a gap on {server}"), cause));
             }
         }
-        QuiesceMode::Disable => port.set_scheduler(false).await?,
+        QuiesceMode::Disable => {
+            let restore_at = scene.ports.clock.now() + RESTORE_AFTER;
+            port.pause_scheduler(facts.scheduler.enabled, restore_at).await?;
+        }
     }
     Ok(Acted::Done(Seen::Scheduler { enabled: facts.scheduler.enabled }))
 }

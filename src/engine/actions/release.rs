@@ -18,6 +18,6 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Faul
         _ => None,
     });
     let enabled = first.unwrap_or(true);
-    scene.ports.server(server)?.set_scheduler(enabled).await?;
+    scene.ports.server(server)?.release_scheduler(enabled).await?;
     Ok(Acted::Done(Seen::Scheduler { enabled }))
 }

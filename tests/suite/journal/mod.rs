@@ -121,6 +121,7 @@ fn the_stored_form_is_the_golden_one() {
         connector: "contoso.test".into(),
         result: "success".into(),
         steps: vec![("Delta Import".into(), "success".into())],
+        connections: Vec::new(),
         at: NOW,
     };
     let engine = Step::Engine { server: "SYNC1".into(), connector: "a/b c".into() };

@@ -76,7 +76,8 @@ async fn the_scheduler_is_one_for_all_servers() {
     let plan = WorldPlan { staging_servers: 2, ..WorldPlan::default_world() };
     let bench = Bench::with(&plan);
     assert_eq!(bench.lab.server_names(), ["SYNC1", "SYNC2", "SYNC3"]);
-    bench.server().set_scheduler(false).await.unwrap();
+    let restore_at = Timestamp::UNIX_EPOCH;
+    bench.server().pause_scheduler(true, restore_at).await.unwrap();
     let other = bench.lab.server("SYNC3").unwrap().describe().await.unwrap();
     assert!(other.staging && !other.scheduler.enabled && other.scheduler.next_cycle_at.is_none());
     assert_eq!(bench.truth()["scheduler"]["enabled"], false);
