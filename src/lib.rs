@@ -8,9 +8,11 @@ pub mod cli;
 pub mod clock;
 #[cfg(feature = "app")]
 pub mod config;
+pub mod diagnosis;
 pub mod engine;
 pub mod journal;
 pub mod password;
+pub mod procedure;
 pub mod rotation;
 #[cfg(feature = "app")]
 pub mod wiring;

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{Lab, LabSetting, WorldPlan};
-use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
+use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{AccountKind, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
-use crate::engine::{Ports, Wish};
+use crate::config::{self, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
+use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
-use crate::rotation::{Event, Limits, Method};
+use crate::rotation::{EngineMethod, EntraAdministrator, Event, Limits};
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
@@ -72,8 +72,8 @@ impl World {
             locator: account.clone(),
             vault_name: account.clone(),
             servers: names.iter().map(|name| (name.clone(), None)).collect(),
-            length: None,
-            ..wish(account)
+            account,
+            ..Wish::default()
         });
         Ok(Self {
             wishes: wishes.collect(),
@@ -118,20 +118,37 @@ impl World {
                 }
             }
         }
+        let connectors = config.account.iter().filter(|account| account.kind == config::AccountKind::Connector);
+        let escrow: Vec<Escrow> = connectors
+            .map(|account| Escrow { locator: account.directory_name.clone(), vault_name: account.vault_name.clone() })
+            .collect();
         let wishes = config.account.iter().map(|account| Wish {
+            kind: match account.kind {
+                config::AccountKind::Connector => AccountKind::Connector,
+                config::AccountKind::Service => AccountKind::Service,
+                config::AccountKind::Entra => AccountKind::Entra,
+                config::AccountKind::Own => AccountKind::Own,
+            },
             locator: account.directory_name.clone(),
             vault_name: account.vault_name.clone(),
-            method: match account.kind {
-                AccountKind::Connector => Method::Reset,
-                AccountKind::Own => Method::Change,
+            engine_method: match account.engine_method {
+                config::EngineMethod::ObjectModel => EngineMethod::ObjectModel,
+                config::EngineMethod::Attended => EngineMethod::Attended,
             },
+            escrow: escrow.clone(),
+            entra_administrator: account.administrator.as_ref().map(|administrator| EntraAdministrator {
+                user: administrator.user.clone(),
+                vault_name: administrator.vault_name.clone(),
+            }),
             servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
             length: account.length,
             quiesce: match account.quiesce {
                 Quiesce::Gap => QuiesceMode::Gap,
+                Quiesce::Disable => QuiesceMode::Disable,
             },
             limits: Limits::default().converging_for(config.directory.converge_limit_s),
-            ..wish(account.name.clone())
+            account: account.name.clone(),
+            ..Wish::default()
         });
         Ok(Self {
             wishes: wishes.collect(),
@@ -139,6 +156,16 @@ impl World {
             ports: ports(vault, Arc::new(directory), servers),
             labs,
         })
+    }
+
+    /// The password that a person gave for an adoption.
+    pub fn give(&mut self, given: Option<Secret>) {
+        self.ports.given = given;
+    }
+
+    /// The person at the terminal, where there may be one.
+    pub fn attend(&mut self, operator: Arc<dyn Operator>) {
+        self.ports.operator = operator;
     }
 
     /// The world behind its ports.
@@ -178,28 +205,20 @@ fn identity(directory: &DirectoryConfig, vault: &Arc<dyn Vault>) -> Result<Ident
     Ok(Identity::Password { name: name.clone(), password })
 }
 
-fn wish(account: String) -> Wish {
-    Wish {
-        account,
-        locator: String::new(),
-        vault_name: String::new(),
-        method: Method::Reset,
-        servers: Vec::new(),
-        length: None,
-        quiesce: QuiesceMode::Gap,
-        repair: false,
-        repairs: Vec::new(),
-        forward_only: false,
-        limits: Limits::default(),
-    }
-}
-
 fn ports(
     vault: Arc<dyn Vault>,
     directory: Arc<dyn Directory>,
     servers: BTreeMap<String, Arc<dyn ConnectServer>>,
 ) -> Ports {
-    Ports { vault, directory, servers, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    Ports {
+        vault,
+        directory,
+        servers,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        operator: Arc::new(Nobody),
+        given: None,
+    }
 }
 
 /// Opens the lab in `dir` with this machine's clock.

@@ -55,8 +55,10 @@ pub(super) enum Format {
 pub(super) enum Command {
     /// Rotate passwords now.
     Rotate(RotateOptions),
-    /// Show what a rotation would do. Changes nothing.
-    Plan(Selection),
+    /// Show what a rotation would do, and everything that preflight looked at. Changes nothing.
+    Plan(PlanOptions),
+    /// Store the password in use, which you know, as the vault's current value: proven by a logon.
+    Adopt(AdoptOptions),
     /// Show how each account's last rotation stands.
     Status(StatusOptions),
     /// Go on with interrupted or held rotations: look at every step anew, then carry on.
@@ -90,9 +92,26 @@ pub(super) struct Selection {
 }
 
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct RotateSelection {
+    /// The account, by its name in the configuration. Can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Vec<String>,
+    /// Every account.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// What is due: the late proof of each rotation that ended more than 70 minutes ago.
+    #[arg(long)]
+    pub(super) due: bool,
+    /// Exactly what was approved: the plans that `plan --out` wrote. Refused when the world has changed since.
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct RotateOptions {
     #[command(flatten)]
-    pub(super) selection: Selection,
+    pub(super) selection: RotateSelection,
     /// Set a fresh password everywhere, whatever is in use: after somebody set a third one. Closes the held
     /// rotation, goes forward only.
     #[arg(long)]
@@ -101,9 +120,55 @@ pub(super) struct RotateOptions {
     /// directory is touched.
     #[arg(long)]
     pub(super) accept_forward_only: bool,
+    #[command(flatten)]
+    pub(super) risk: Risk,
     /// Only show the plan.
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Why, for the journal.
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+    /// The ticket, for the journal.
+    #[arg(long, default_value = "")]
+    pub(super) ticket: String,
+}
+
+/// What a person takes upon himself.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Risk {
+    /// Go on although the build of Entra Connect no longer syncs: for laboratories.
+    #[arg(long)]
+    pub(super) allow_unsupported_build: bool,
+    /// Builds up to 1.1.443.0, service account: the reset destroys the encryption key of this server. Only at a terminal.
+    #[arg(long, value_name = "SERVER")]
+    pub(super) abandon_encryption_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanOptions {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// Write the plans to this new file, for approval; `rotate --plan FILE` does exactly that.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// As `rotate` would with the same option.
+    #[arg(long)]
+    pub(super) repair: bool,
+    /// As `rotate` would with the same option.
+    #[arg(long)]
+    pub(super) accept_forward_only: bool,
+    #[command(flatten)]
+    pub(super) risk: Risk,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdoptOptions {
+    /// The account, by its name in the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: String,
+    /// A file with its password in use, or `-` for standard input. Without it you are asked at the terminal.
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
     /// Why, for the journal.
     #[arg(long, default_value = "")]
     pub(super) reason: String,

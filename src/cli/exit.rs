@@ -15,6 +15,8 @@ pub enum Exit {
     Refused,
     /// Somebody else is at it.
     Busy,
+    /// Something is overdue (`status --check`).
+    Overdue,
     /// Try later: something could not be reached, or a rotation was interrupted.
     Later,
 }
@@ -29,6 +31,7 @@ impl Exit {
             Self::Held => 3,
             Self::Refused => 4,
             Self::Busy => 5,
+            Self::Overdue => 8,
             Self::Later => 75,
         }
     }
@@ -42,6 +45,7 @@ impl Exit {
             Self::Held => "held",
             Self::Refused => "refused",
             Self::Busy => "busy",
+            Self::Overdue => "overdue",
             Self::Later => "later",
         }
     }
@@ -55,6 +59,7 @@ impl Exit {
             Self::Refused => 3,
             Self::Busy => 2,
             Self::Later => 1,
+            Self::Overdue => 1,
             Self::Done => 0,
         };
         if rank(other) > rank(self) { other } else { self }

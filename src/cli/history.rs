@@ -8,7 +8,7 @@ use super::output::{print, say, show, table};
 use super::session;
 use crate::engine::Rotation;
 use crate::journal::{Entry, Journal, JournalError};
-use crate::rotation::{Event, Outcome, Seen};
+use crate::rotation::{Event, LateProof, Outcome, Seen};
 
 #[derive(Serialize)]
 struct History {
@@ -25,9 +25,17 @@ struct Past {
     initiator: String,
     reason: String,
     ticket: String,
+    /// For each server, the seconds from the set to the end of its restart.
+    stop_windows: Vec<StopWindow>,
     /// Only when one rotation was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     entries: Vec<PastEntry>,
+}
+
+#[derive(Serialize)]
+struct StopWindow {
+    server: String,
+    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -107,7 +115,7 @@ pub(super) fn state(rotation: &Rotation) -> &'static str {
     let progress = rotation.progress();
     match (&progress.ended, &progress.held) {
         _ if progress.superseded => "repaired",
-        (Some(Outcome::Finished), _) => "rotated",
+        (Some(Outcome::Finished), _) => super::outcome::done_word(rotation),
         (Some(_), _) => "rolled-back",
         (None, Some(_)) => "held",
         (None, None) => "interrupted",
@@ -116,6 +124,7 @@ pub(super) fn state(rotation: &Rotation) -> &'static str {
 
 fn past(rotation: &Rotation, with_entries: bool) -> Past {
     let log = rotation.log();
+    let stop_windows = rotation.stop_windows().into_iter();
     let (initiator, reason, ticket) = match log.first().map(|entry| &entry.event) {
         Some(Event::Begun { initiator, reason, ticket, .. }) => (initiator.clone(), reason.clone(), ticket.clone()),
         _ => Default::default(),
@@ -129,6 +138,9 @@ fn past(rotation: &Rotation, with_entries: bool) -> Past {
         initiator,
         reason,
         ticket,
+        stop_windows: stop_windows
+            .map(|(server, length)| StopWindow { server, seconds: length.as_secs_f64() })
+            .collect(),
         entries: if with_entries { log.iter().map(past_entry).collect() } else { Vec::new() },
     }
 }
@@ -160,6 +172,8 @@ fn line(event: &Event) -> String {
         Event::Held { why } => format!("held: {why}"),
         Event::Finished => "finished: all new".into(),
         Event::RolledBack => "rolled back: all old".into(),
+        Event::LateProof { outcome: LateProof::Proven { .. } } => "late proof: every server still syncs".into(),
+        Event::LateProof { outcome: LateProof::Failed { fault, .. } } => format!("late proof failed: {fault}"),
         Event::Superseded { by } => format!("closed by repair {by}"),
     }
 }
@@ -171,6 +185,9 @@ fn text(history: &History) -> String {
         && !only.entries.is_empty()
     {
         print(&format!("rotation {} of {}: {}", only.rotation, only.account, only.state));
+        for window in &only.stop_windows {
+            print(&format!("{}: {:.1} s from the set to the end of its restart", window.server, window.seconds));
+        }
         let row = |entry: &PastEntry| vec![entry.seq.to_string(), time(Some(entry.at)), entry.line.clone()];
         return table(&["ENTRY", "AT", "WHAT"], only.entries.iter().map(row).collect());
     }

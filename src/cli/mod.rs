@@ -1,10 +1,14 @@
 //! The command line. stdout carries data, stderr talk and progress; exit codes are documented in README.
 
+mod adopt;
+mod approval;
 mod arguments;
 mod config;
 mod exit;
 mod history;
+mod knowledge;
 mod lab;
+mod late;
 mod outcome;
 mod output;
 mod plan;
@@ -13,6 +17,7 @@ mod rotate;
 mod session;
 mod status;
 mod steps;
+mod terminal;
 
 use clap::{CommandFactory, Parser};
 
@@ -34,6 +39,7 @@ pub async fn run() -> Exit {
     match command {
         Command::Rotate(options) => rotate::run(&global, &options).await,
         Command::Plan(options) => plan::run(&global, &options).await,
+        Command::Adopt(options) => adopt::run(&global, &options).await,
         Command::Status(options) => status::run(&global, &options).await,
         Command::Resume(options) => rotate::resume(&global, &options).await,
         Command::Rollback(options) => rollback::run(&global, &options).await,

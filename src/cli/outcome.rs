@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::output::table;
 use crate::engine::Rotation;
 use crate::rotation::Event;
-use crate::rotation::{Outcome, Seen, Side, Step, TurnedBy};
+use crate::rotation::{Outcome, Procedure, Seen, Side, Step, TurnedBy};
 
 /// What came of one account, for people and programs.
 #[derive(Clone, Debug, Serialize)]
@@ -34,7 +34,7 @@ impl Result {
     pub(super) fn of(rotation: &Rotation, outcome: &Outcome) -> Self {
         let (exit, message) = judge(rotation, outcome);
         let account = rotation.plan().inventory.account.clone();
-        let word = if *outcome == Outcome::Finished { "rotated" } else { exit.word() };
+        let word = if *outcome == Outcome::Finished { done_word(rotation) } else { exit.word() };
         Self {
             account,
             rotation: Some(rotation.id().to_owned()),
@@ -43,6 +43,25 @@ impl Result {
             message,
             exits: exit,
         }
+    }
+
+    /// Windows manages the password itself: nothing to do, and nothing wrong.
+    pub(super) fn managed(account: &str, message: String) -> Self {
+        let exits = Exit::Done;
+        Self {
+            account: account.to_owned(),
+            rotation: None,
+            outcome: "managed-by-windows",
+            exit: exits.code(),
+            message,
+            exits,
+        }
+    }
+
+    /// About a rotation that ended before.
+    pub(super) fn told(rotation: &Rotation, outcome: &'static str, exits: Exit, message: String) -> Self {
+        let account = rotation.plan().inventory.account.clone();
+        Self { account, rotation: Some(rotation.id().to_owned()), outcome, exit: exits.code(), message, exits }
     }
 
     /// The same after `rollback`: what was rolled back by order is done, not failed.
@@ -87,7 +106,7 @@ fn judge(rotation: &Rotation, outcome: &Outcome) -> (Exit, String) {
         None => String::new(),
     };
     match outcome {
-        Outcome::Finished => (Exit::Done, format!("all new: proven by {}, current in the vault", proof(rotation))),
+        Outcome::Finished => (Exit::Done, finished(rotation)),
         Outcome::RolledBack => rolled_back(rotation, &cause()),
         Outcome::Held(why) => {
             let paused = if still_paused(rotation) {
@@ -95,9 +114,41 @@ fn judge(rotation: &Rotation, outcome: &Outcome) -> (Exit, String) {
             } else {
                 ""
             };
-            (Exit::Held, format!("held: {why}{}{paused}\n  next step: {}", cause(), why.next_step()))
+            let steps = why.runbook().steps.iter().enumerate();
+            let steps: String = steps.map(|(place, step)| format!("\n  {}. {step}", place + 1)).collect();
+            (Exit::Held, format!("held: {why}{}{paused}\n  {}\n  next steps:{steps}", cause(), why.runbook().meaning))
         }
     }
+}
+
+/// What a finished rotation of each procedure is called.
+pub(super) fn done_word(rotation: &Rotation) -> &'static str {
+    match rotation.plan().inventory.procedure {
+        Procedure::Connector | Procedure::Service | Procedure::ServiceKeyLost | Procedure::Own => "rotated",
+        Procedure::Entra => "reset",
+        Procedure::Rehearsal => "rehearsed",
+        Procedure::Adoption => "adopted",
+    }
+}
+
+fn finished(rotation: &Rotation) -> String {
+    let inventory = &rotation.plan().inventory;
+    let proof = proof(rotation);
+    let told = match inventory.procedure {
+        Procedure::Adoption => "the password in use, proven by a logon, is current in the vault".to_owned(),
+        Procedure::Own => "all new: proven by a logon, current in the vault".to_owned(),
+        Procedure::Rehearsal => format!("the method works on this build: proven by {proof}; no password was changed"),
+        Procedure::Entra => format!("reset on both sides: proven by {proof}; nobody knows the password"),
+        _ => format!("all new: proven by {proof}, current in the vault"),
+    };
+    let swapped = rotation.log().iter().rev().find_map(|entry| match &entry.event {
+        Event::Done { proof: Seen::RolesSwapped { servers }, .. } => Some(servers.join(", ")),
+        _ => None,
+    });
+    let swapped = swapped.map(|servers| {
+        format!("\n  note: {servers} changed between active and staging meanwhile; all servers have the password")
+    });
+    format!("{told}{}", swapped.unwrap_or_default())
 }
 
 fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
@@ -129,7 +180,13 @@ fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
         } else {
             Exit::Failed
         };
-        return (exit, format!("all old: the directory was not touched{cause}"));
+        let what = match rotation.plan().inventory.procedure {
+            Procedure::Adoption => "nothing was stored: the vault is as it was",
+            Procedure::Rehearsal => "nothing was rehearsed: no engine was given a password",
+            Procedure::Entra => "nothing was reset",
+            _ => "all old: the directory was not touched",
+        };
+        return (exit, format!("{what}{cause}"));
     }
     let proven = rotation.log().iter().rev().any(|entry| {
         matches!(&entry.event, Event::Done { step: Step::Prove { .. }, .. })

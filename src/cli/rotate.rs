@@ -1,24 +1,101 @@
 //! `rotate` and `resume`: one account after the other, each under its lease.
 
-use super::arguments::{Global, OpenSelection, RotateOptions};
+use providers::port::Secret;
+
+use super::arguments::{Global, OpenSelection, Risk, RotateOptions};
 use super::exit::Exit;
 use super::outcome::{Result as Came, Results};
 use super::output::{say, show};
 use super::steps::Steps;
-use super::{plan, session};
-use crate::engine::{Rotation, Wish};
+use super::{approval, late, plan, session};
+use crate::engine::{Prepared, Purpose, Rotation, Verdict, Wish};
 use crate::journal::{Journal, Listed, State};
-use crate::rotation::Outcome;
+use crate::rotation::{Outcome, Plan};
 use crate::wiring::World;
 
-pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
-    if options.dry_run {
-        return plan::show_plans(global, &options.selection.account, options.repair, options.accept_forward_only).await;
+/// What is to be done with each account.
+pub(super) struct Wanted {
+    pub(super) purpose: Purpose,
+    pub(super) forward_only: bool,
+    pub(super) risk: Risk,
+    pub(super) reason: String,
+    pub(super) ticket: String,
+    /// For an adoption.
+    pub(super) given: Option<Secret>,
+    /// Only exactly these plans.
+    pub(super) approved: Option<Vec<Plan>>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            purpose: Purpose::Rotate,
+            forward_only: false,
+            risk: Risk::default(),
+            reason: String::new(),
+            ticket: String::new(),
+            given: None,
+            approved: None,
+        }
     }
-    let (world, wishes) = match open(global, &options.selection.account) {
+}
+
+impl Wanted {
+    fn of(options: &RotateOptions) -> Self {
+        Self {
+            purpose: if options.repair { Purpose::Repair } else { Purpose::Rotate },
+            forward_only: options.accept_forward_only,
+            risk: options.risk.clone(),
+            reason: options.reason.clone(),
+            ticket: options.ticket.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The wish with what is wanted.
+    pub(super) fn wish(&self, wish: &Wish) -> Wish {
+        Wish {
+            purpose: self.purpose,
+            forward_only: self.forward_only,
+            allow_unsupported_build: self.risk.allow_unsupported_build,
+            abandon_encryption_key: self.risk.abandon_encryption_key.clone(),
+            ..wish.clone()
+        }
+    }
+}
+
+pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
+    let mut wanted = Wanted::of(options);
+    if options.selection.due {
+        return late::run(global).await;
+    }
+    let mut accounts = options.selection.account.clone();
+    if let Some(file) = &options.selection.plan {
+        let plans = match approval::read(file) {
+            Ok(plans) => plans,
+            Err(exit) => return exit,
+        };
+        accounts = plans.iter().map(|plan| plan.inventory.account.clone()).collect();
+        // What was approved says by itself what it takes upon itself.
+        if plans.iter().any(|plan| plan.inventory.repair) {
+            wanted.purpose = Purpose::Repair;
+        }
+        wanted.forward_only |= plans.iter().any(|plan| plan.old == crate::rotation::OldPassword::Unknown);
+        wanted.approved = Some(plans);
+    }
+    if options.dry_run {
+        return plan::show_plans(global, &accounts, &wanted, None).await;
+    }
+    each(global, &accounts, &wanted).await
+}
+
+/// Does what is wanted with each of the accounts; without a name, with all.
+pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) -> Exit {
+    let (mut world, wishes) = match open(global, accounts) {
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
+    world.give(wanted.given.clone());
     let journal = match world.journal().await {
         Ok(journal) => journal,
         Err(error) => {
@@ -29,15 +106,16 @@ pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
     };
     let mut results = Vec::new();
     for wish in wishes {
-        results.push(rotate(&world, &*journal, &wish, options).await);
+        results.push(rotate(&world, &*journal, &wish, wanted).await);
     }
     finish(global, results)
 }
 
 /// Rotates one account; an interrupted rotation of it is taken up first, and is then what was asked for.
-async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &RotateOptions) -> Came {
+async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Wanted) -> Came {
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
+    let repair = wanted.purpose == Purpose::Repair;
     let _leases = match session::leases(world, wish) {
         Ok(leases) => leases,
         Err(busy) => return fail(session::busy(&busy)),
@@ -49,7 +127,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
     if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
         say(&format!("{account}: rotation {} was interrupted and is taken up", running.id));
         let came = take_up(world, journal, &running.id, false).await;
-        if !(options.repair && came.exits == Exit::Held) {
+        if !(repair && came.exits == Exit::Held) {
             return came;
         }
         open = match open_rotations(journal, account).await {
@@ -57,7 +135,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
             Err(failed) => return fail(failed),
         };
     }
-    if let (Some(held), false) = (open.first(), options.repair) {
+    if let (Some(held), false) = (open.first(), repair) {
         let why = held_because(journal, &held.id).await;
         return Came::without_rotation(
             account,
@@ -68,27 +146,45 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, options: &Rot
             ),
         );
     }
-    let wish = Wish {
-        repair: options.repair,
-        repairs: open.into_iter().map(|listed| listed.id).collect(),
-        forward_only: options.accept_forward_only,
-        ..wish.clone()
-    };
+    let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wanted.wish(wish) };
     let prepared = match session::prepare(world, Some(journal), &wish).await {
         Ok(prepared) => prepared,
-        Err(refused) => return fail(refused),
+        Err(session::NotPrepared::Managed(sentence)) => return Came::managed(account, sentence),
+        Err(session::NotPrepared::No(message, exit)) => return fail((message, exit)),
     };
-    for warning in &prepared.warnings {
-        say(&format!("{account}: note: {warning}"));
-    }
-    say(&format!("{account}: {}", prepared.plan.inventory.dn));
+    let plan = match as_approved(prepared, wanted) {
+        Ok(plan) => plan,
+        Err(failed) => return fail(failed),
+    };
+    say(&format!("{account}: {}", plan.inventory.dn));
     let initiator = session::initiator();
-    let begun =
-        Rotation::begin(journal, world.ports(), prepared.plan, &initiator, &options.reason, &options.ticket).await;
-    match begun {
+    match Rotation::begin(journal, world.ports(), plan, &initiator, &wanted.reason, &wanted.ticket).await {
         Ok(rotation) => drive(world, journal, rotation).await,
         Err(error) => fail(session::journal_failed(&error)),
     }
+}
+
+/// The plan to carry out; where one was approved, only when it is the same.
+fn as_approved(prepared: Prepared, wanted: &Wanted) -> Result<Plan, (String, Exit)> {
+    let Prepared { plan, checks } = prepared;
+    for check in checks.iter().filter(|check| check.verdict == Verdict::Warn) {
+        say(&format!("{}: note: {}", plan.inventory.account, session::told(check)));
+    }
+    let Some(approved) = &wanted.approved else { return Ok(plan) };
+    let Some(approved) = approved.iter().find(|other| other.inventory.account == plan.inventory.account) else {
+        return Err(("no plan for this account was approved".to_owned(), Exit::Usage));
+    };
+    let differences = approved.differences(&plan);
+    if differences.is_empty() {
+        return Ok(plan);
+    }
+    let what = differences.join("\n  - ");
+    Err((
+        format!(
+            "nothing was changed: the world is not the one that the plan was approved for:\n  - {what}\n  next step: look at `plan`, and have a new one approved"
+        ),
+        Exit::Refused,
+    ))
 }
 
 async fn held_because(journal: &dyn Journal, id: &str) -> String {

@@ -1,20 +1,25 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use providers::port::{Fault, Meaning};
+use providers::port::{Fault, Meaning, QuiesceMode};
 
 use super::arguments::Global;
 use super::exit::Exit;
+use super::knowledge::Knowledge;
 use super::output::say;
+use super::terminal::Terminal;
 use crate::config::{self, Config};
-use crate::engine::{self, Prepared, Refusal, Rotation, Stopped, Wish};
+use crate::engine::{self, Check, Prepared, Refusal, Stopped, Verdict, Wish};
 use crate::journal::{Busy, Journal, JournalError, Lease, State};
 use crate::wiring::{Records, World};
 
 /// Opens the world that a command works on, or says why not.
 pub(super) fn open(global: &Global) -> Result<World, Exit> {
     let world = if global.lab { World::of_lab(&lab_dir(global)?) } else { World::of_config(&configuration(global)?) };
-    world.map_err(unusable)
+    let mut world = world.map_err(unusable)?;
+    world.attend(Arc::new(Terminal));
+    Ok(world)
 }
 
 /// Opens what the commands need that only read the journal.
@@ -94,7 +99,9 @@ pub(super) fn holder() -> String {
 /// restart its service under each other.
 pub(super) fn leases(world: &World, wish: &Wish) -> Result<Vec<Lease>, Busy> {
     let servers = wish.servers.iter().map(|(server, _)| format!("server {server}"));
-    let names = std::iter::once(wish.account.clone()).chain(servers.collect::<BTreeSet<_>>());
+    // The scheduler's switch is one for the whole tenant.
+    let tenant = (wish.quiesce == QuiesceMode::Disable).then(|| "the sync scheduler".to_owned());
+    let names = std::iter::once(wish.account.clone()).chain(servers.collect::<BTreeSet<_>>()).chain(tenant);
     names.map(|name| Lease::take(&world.journal_file, &name, &holder())).collect()
 }
 
@@ -152,11 +159,31 @@ pub(super) fn busy(busy: &Busy) -> (String, Exit) {
     }
 }
 
+/// A check as one line, with what to do.
+pub(super) fn told(check: &Check) -> String {
+    let about = if check.about.is_empty() { String::new() } else { format!("{}: ", check.about) };
+    let todo = if check.todo.is_empty() { String::new() } else { format!("; {}", check.todo) };
+    format!("{about}{}{todo}", check.seen)
+}
+
+/// Why there is no plan.
+pub(super) enum NotPrepared {
+    /// Windows manages the password: nothing is to be done.
+    Managed(String),
+    /// Cause, next step and exit code.
+    No(String, Exit),
+}
+
 /// What a refusal to begin means for people.
-fn refused(refusal: &Refusal) -> (String, Exit) {
+fn refused(refusal: &Refusal) -> NotPrepared {
+    let refusing = |checks: &[Check]| -> Vec<String> {
+        checks.iter().filter(|check| check.verdict == Verdict::Refuse).map(told).collect()
+    };
     match refusal {
-        Refusal::Refused(reasons) => {
-            (format!("nothing was changed, because:\n  - {}", reasons.join("\n  - ")), Exit::Refused)
+        Refusal::Managed(checks) => NotPrepared::Managed(refusing(checks).join("; ")),
+        Refusal::Refused(checks) => {
+            let reasons = refusing(checks).join("\n  - ");
+            NotPrepared::No(format!("nothing was changed, because:\n  - {reasons}"), Exit::Refused)
         }
         Refusal::Unseen(fault) => {
             let exit = match fault.meaning {
@@ -164,7 +191,7 @@ fn refused(refusal: &Refusal) -> (String, Exit) {
                 Meaning::Refused => Exit::Refused,
                 Meaning::Broken => Exit::Usage,
             };
-            (format!("nothing was changed: {}", sentence(fault)), exit)
+            NotPrepared::No(format!("nothing was changed: {}", sentence(fault)), exit)
         }
     }
 }
@@ -174,22 +201,31 @@ pub(super) async fn prepare(
     world: &World,
     journal: Option<&dyn Journal>,
     wish: &Wish,
-) -> Result<Prepared, (String, Exit)> {
-    let failed = |error: JournalError| journal_failed(&error);
+) -> Result<Prepared, NotPrepared> {
+    look(world, journal, wish).await.map_err(|not| match not {
+        Ok(refusal) => refused(&refusal),
+        Err((message, exit)) => NotPrepared::No(message, exit),
+    })
+}
+
+/// The same with the refusal itself, for whoever shows every check. `Err(Err(_))` = the journal says no already.
+pub(super) async fn look(
+    world: &World,
+    journal: Option<&dyn Journal>,
+    wish: &Wish,
+) -> Result<Prepared, Result<Refusal, (String, Exit)>> {
     let Some(journal) = journal else {
-        return engine::prepare(world.ports(), wish, None).await.map_err(|refusal| refused(&refusal));
+        return engine::prepare(world.ports(), wish, None).await.map_err(Ok);
     };
+    let failed = |error: JournalError| Err(journal_failed(&error));
     let listed = journal.list().await.map_err(failed)?;
-    let of_account = || listed.iter().rev().filter(|listed| listed.account == wish.account);
     // Its pending candidate is no stranger's, and may be the live password.
-    if let Some(running) = of_account().find(|listed| listed.state == State::Running) {
+    let mut of_account = listed.iter().rev().filter(|listed| listed.account == wish.account);
+    if let Some(running) = of_account.find(|listed| listed.state == State::Running) {
         let what =
             format!("rotation {} runs or was interrupted; `resume` carries it on, or says who is at it", running.id);
-        return Err((what, Exit::Later));
+        return Err(Err((what, Exit::Later)));
     }
-    let mut last_known = None;
-    if let Some(last) = of_account().find(|listed| listed.state == State::Closed) {
-        last_known = Rotation::read(journal, &last.id).await.map_err(failed)?.last_known(world.ports());
-    }
-    engine::prepare(world.ports(), wish, last_known.as_ref()).await.map_err(|refusal| refused(&refusal))
+    let known = Knowledge::of(journal, world.ports(), &wish.account).await.map_err(failed)?;
+    engine::prepare(world.ports(), &known.inform(wish), known.last_known.as_ref()).await.map_err(Ok)
 }

@@ -4,8 +4,9 @@ use serde::Serialize;
 use super::arguments::{Global, StatusOptions};
 use super::exit::Exit;
 use super::output::{say, show, table};
-use super::session;
-use crate::engine::Rotation;
+use super::{late, session};
+use crate::clock::{Clock, SystemClock};
+use crate::engine::{Rotation, late_proof_due};
 use crate::journal::{Journal, JournalError, State};
 use crate::wiring::Records;
 
@@ -27,6 +28,17 @@ struct Account {
     /// The last failure before that.
     cause: Option<String>,
     next_step: Option<String>,
+    /// The ways out of a hold, in order.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    runbook: &'static [&'static str],
+    /// `due` with its time, `overdue`, `proven` or `failed`; none where there is nothing to prove late.
+    late_proof: Option<LateProof>,
+}
+
+#[derive(Serialize)]
+struct LateProof {
+    state: &'static str,
+    due: Option<Timestamp>,
 }
 
 pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
@@ -43,8 +55,12 @@ pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
         }
     };
     let any = |state: &str| status.accounts.iter().any(|account| account.state == state);
+    let late = |state: &str| {
+        status.accounts.iter().any(|account| account.late_proof.as_ref().is_some_and(|proof| proof.state == state))
+    };
     let exit = match options.check {
-        true if any("held") => Exit::Held,
+        true if any("held") || late("failed") => Exit::Held,
+        true if late("overdue") => Exit::Overdue,
         true if any("interrupted") => Exit::Later,
         _ => Exit::Done,
     };
@@ -71,6 +87,8 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
         why: None,
         cause: None,
         next_step: None,
+        runbook: &[],
+        late_proof: None,
     };
     let listed: Vec<_> = journal.list().await?.into_iter().filter(|listed| listed.account == name).collect();
     // An open rotation matters more than a later one: there is none, but a repair's own.
@@ -89,10 +107,30 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
             if let Some(why) = &rotation.progress().held {
                 shown.why = Some(why.to_string());
                 shown.cause = rotation.last_fault().map(|(step, fault)| format!("{step}: {fault}"));
-                shown.next_step = Some(why.next_step().to_owned());
+                shown.runbook = why.runbook().steps;
+                shown.next_step = shown.runbook.first().map(|step| (*step).to_owned());
             } else if state == "interrupted" {
                 shown.next_step = Some("`resume` carries it on; so does the next `rotate`".to_owned());
             }
+        }
+    }
+    if let Some(newest) = late::newest_finished(journal, name).await? {
+        let due = late_proof_due(&newest);
+        let state = match (newest.progress().late_proof, due) {
+            (Some(true), _) => Some("proven"),
+            (Some(false), _) => Some("failed"),
+            (None, Some(_)) if late::overdue(&newest, SystemClock.now()) => Some("overdue"),
+            (None, Some(_)) => Some("due"),
+            (None, None) => None,
+        };
+        shown.late_proof = state.map(|state| LateProof { state, due });
+        if matches!(state, Some("failed" | "overdue")) && shown.next_step.is_none() {
+            let told = if state == Some("failed") {
+                "`doctor`: the late proof failed"
+            } else {
+                "`rotate --due` makes the late proof"
+            };
+            shown.next_step = Some(told.to_owned());
         }
     }
     Ok(shown)
@@ -120,8 +158,16 @@ fn text(status: &Status) -> String {
         if let Some(cause) = &account.cause {
             lines.push(format!("{}: cause: {cause}", account.account));
         }
-        if let Some(next) = &account.next_step {
-            lines.push(format!("{}: next step: {next}", account.account));
+        if let Some(proof) = &account.late_proof {
+            let due = proof.due.map_or_else(String::new, |due| format!(", due at {due:.0}"));
+            lines.push(format!("{}: late proof: {}{due}", account.account, proof.state));
+        }
+        match account.runbook {
+            [] => lines.extend(account.next_step.iter().map(|next| format!("{}: next step: {next}", account.account))),
+            steps => {
+                lines.push(format!("{}: next steps:", account.account));
+                lines.extend(steps.iter().enumerate().map(|(place, step)| format!("  {}. {step}", place + 1)));
+            }
         }
     }
     lines.join("\n")

@@ -76,6 +76,7 @@ impl Watch for Steps {
             | Event::Held { .. }
             | Event::Finished
             | Event::RolledBack
+            | Event::LateProof { .. }
             | Event::Superseded { .. } => {}
         }
     }

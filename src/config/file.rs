@@ -150,6 +150,10 @@ pub struct ServerConfig {
 pub enum AccountKind {
     /// An AD DS connector account.
     Connector,
+    /// The account that the ADSync service runs as, of a domain or of the server itself.
+    Service,
+    /// The Entra connector account: reset as a repair, at a terminal.
+    Entra,
     /// The rotator's own account in the directory: changed as itself, used by no server.
     #[serde(rename = "self")]
     Own,
@@ -162,6 +166,31 @@ pub enum Quiesce {
     /// Write nothing; start only in a gap between two cycles.
     #[default]
     Gap,
+    /// Turn SyncCycleEnabled off, for the whole tenant, and back on; the server itself restores it should we not.
+    Disable,
+}
+
+/// How the sync engine is given a connector's password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineMethod {
+    /// Through the objects of the ADSync module, without a person.
+    #[default]
+    ObjectModel,
+    /// A person at the terminal types it into the Synchronization Service Manager, as Microsoft documents it.
+    Attended,
+}
+
+/// An administrator of Entra ID.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdministratorConfig {
+    /// Its user principal name.
+    #[schemars(regex(pattern = "^[^@\\s]+@[^@\\s]+$"))]
+    pub user: String,
+    /// Where the vault has its password, as current.
+    #[schemars(regex(pattern = "^[^/\\s][^\\s]*[^/\\s]$"))]
+    pub vault_name: String,
 }
 
 /// An account to rotate.
@@ -173,7 +202,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Which kind.
     pub kind: AccountKind,
-    /// How the directory finds it: sAMAccountName, `DOMAIN\name`, user principal name or distinguished name.
+    /// How the directory finds it: sAMAccountName, `DOMAIN\name`, user principal name or distinguished name. Of a local
+    /// service account the StartName (`.\user`); of the Entra connector account its principal name.
     #[schemars(length(min = 1))]
     pub directory_name: String,
     /// Its path in the vault, below the mount.
@@ -185,6 +215,11 @@ pub struct AccountConfig {
     /// How sync is kept out of the way.
     #[serde(default)]
     pub quiesce: Quiesce,
+    /// How the sync engine is given the password of a connector account.
+    #[serde(default)]
+    pub engine_method: EngineMethod,
+    /// Who resets the Entra connector account: for the kind `entra`, and for a service account on builds up to 1.1.443.0.
+    pub administrator: Option<AdministratorConfig>,
     /// The servers that use it; none for the rotator's own account.
     #[serde(default)]
     pub servers: Vec<UseConfig>,

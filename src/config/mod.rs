@@ -7,7 +7,7 @@ mod secret_ref;
 
 pub use check::{Faulty, read, schema};
 pub use file::{
-    AccountConfig, AccountKind, Config, DirectoryConfig, JournalConfig, Logon, Quiesce, ServerConfig, ServerKind,
-    UseConfig, VaultConfig, VaultKind,
+    AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, JournalConfig, Logon,
+    Quiesce, ServerConfig, ServerKind, UseConfig, VaultConfig, VaultKind,
 };
 pub use secret_ref::{OwnPasswordRef, SecretRef};

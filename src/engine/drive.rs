@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use providers::port::{Fault, Fingerprint, Meaning, Slot, step_scope};
 
 use super::scene::{Acted, Before, Scene};
-use super::{Ports, actions};
+use super::{Ports, actions, late_proof};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::rotation::{
-    Decision, Direction, Event, Method, Outcome, Plan, Progress, Seen, Side, Standing, Step, TurnedBy, Why, decide,
+    Decision, Direction, Event, LateProof, Method, Outcome, Plan, Progress, Seen, Side, Standing, Step, TurnedBy, Why,
+    decide,
 };
 
 /// More rounds than any plan needs, with every budget spent. Reaching it is a defect of ours.
@@ -144,6 +145,31 @@ impl Rotation {
         Ok(())
     }
 
+    /// Makes the late proof of a finished rotation and records it.
+    pub async fn prove_late(&mut self, journal: &dyn Journal, ports: &Ports) -> Result<LateProof, Stopped> {
+        let outcome = late_proof::prove(ports, self).await.map_err(Stopped::World)?;
+        self.append(journal, ports, Event::LateProof { outcome: outcome.clone() }).await?;
+        Ok(outcome)
+    }
+
+    /// For each server, how long it ran on a password that its directory had replaced already: from the set to the end
+    /// of its restart.
+    pub fn stop_windows(&self) -> Vec<(String, SignedDuration)> {
+        let (mut set_at, mut windows) = (None, Vec::new());
+        for entry in &self.log {
+            match &entry.event {
+                Event::Done { step: Step::Directory, .. }
+                | Event::Looked { step: Step::Directory, side: Side::New, .. } => set_at = Some(entry.at),
+                Event::Done { step: Step::Restart { server } | Step::Start { server }, .. }
+                | Event::Looked { step: Step::Restart { server } | Step::Start { server }, side: Side::New, .. } => {
+                    windows.extend(set_at.map(|at| (server.clone(), entry.at.duration_since(at))));
+                }
+                _ => {}
+            }
+        }
+        windows
+    }
+
     /// A person says `rollback`.
     pub async fn roll_back(&mut self, journal: &dyn Journal, ports: &Ports) -> Result<(), Stopped> {
         let refusal = if self.progress.direction == Direction::Back {
@@ -154,8 +180,8 @@ impl Rotation {
             )
         } else if self.plan.inventory.method == Method::Change && self.progress.touched(&Step::Directory) {
             Some("history and minimum age forbid to change back to the old password. Use `resume`")
-        } else if self.plan.forward_only() && self.progress.touched(&Step::Directory) {
-            Some("the old password is not known, so there is nothing to go back to. Use `resume` or `rotate --repair`")
+        } else if self.plan.committed(|step| self.progress.touched(step)) {
+            Some("what was done can't be undone: there is nothing to go back to. Use `resume` or `rotate --repair`")
         } else {
             None
         };
@@ -318,6 +344,10 @@ impl Rotation {
     /// What shows that the world went on without this journal: it was restored from a backup, or it is not
     /// the one that this rotation was last driven with.
     async fn journal_behind(&self, ports: &Ports) -> Result<Option<String>, Fault> {
+        if !self.plan.steps.contains(&Step::Stage) {
+            // Nothing of this rotation lies in the vault.
+            return Ok(None);
+        }
         let ours = |rotation: &Option<String>| rotation.as_deref() == Some(&self.id);
         let name = &self.plan.inventory.vault_name;
         let begun = |step: &Step| {
@@ -347,10 +377,10 @@ impl Rotation {
                 let open = |standing| matches!(standing, Standing::Open | Standing::Unsure);
                 !self.progress.mark(step).is_some_and(|mark| open(mark.standing))
             });
-            if settled && !begun(&Step::Directory) && self.staged() {
-                let planned = &self.plan.inventory.fingerprint;
-                let now = ports.directory.fingerprint(&self.plan.inventory.dn, &planned.dc).await?;
-                if !now.same_set(planned) {
+            let inventory = &self.plan.inventory;
+            if settled && !begun(&Step::Directory) && self.staged() && inventory.has_metadata() {
+                let scene = self.scene(ports);
+                if !scene.same_set(&scene.fingerprint().await?, &inventory.fingerprint) {
                     return Ok(Some("the account's password was set, and the journal knows of no reset".into()));
                 }
             }

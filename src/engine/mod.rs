@@ -6,11 +6,18 @@
 mod actions;
 mod credentials;
 mod drive;
+mod late_proof;
 mod logon;
+mod operator;
 mod ports;
-mod prepare;
+mod preflight;
 mod scene;
 
+pub use actions::STOP_PLANNED_S;
 pub use drive::{Rotation, Stopped, Watch};
+pub use late_proof::late_proof_due;
+pub use operator::{Nobody, Operator, Question};
 pub use ports::Ports;
-pub use prepare::{Prepared, Refusal, Wish, prepare};
+pub use preflight::{
+    AccountKind, CHECKS, Check, CheckKind, Escrow, Prepared, Purpose, Refusal, Rehearsed, Verdict, Wish, prepare,
+};

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use providers::port::{ConnectServer, Directory, Fault, Vault};
+use providers::port::{ConnectServer, Directory, Fault, Secret, Vault};
 
+use super::Operator;
 use crate::clock::{Clock, Entropy};
 
 /// The world of one account, as the engine reaches it.
@@ -18,6 +19,10 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// The person at the terminal, for what only a person can do.
+    pub operator: Arc<dyn Operator>,
+    /// The password that a person gave for an adoption.
+    pub given: Option<Secret>,
 }
 
 impl Ports {

@@ -1,10 +1,11 @@
 use std::future::Future;
 
-use providers::port::{Attempt, Fault, Fingerprint, Meaning, Secret, Slot, step_scope};
+use jiff::Timestamp;
+use providers::port::{Attempt, Fault, Fingerprint, LocalUserFacts, Meaning, Secret, Slot, step_scope};
 
 use super::Ports;
 use crate::journal::Entry;
-use crate::rotation::{Direction, Event, Plan, Progress, Seen, Side, Step, TurnedBy};
+use crate::rotation::{Direction, Event, Method, Plan, Procedure, Progress, Seen, Side, Standing, Step, TurnedBy};
 
 /// What an action may know: the world, the plan, and what has happened so far.
 pub(super) struct Scene<'s> {
@@ -31,6 +32,22 @@ pub(super) enum Before {
     Found(Side, Seen),
 }
 
+/// How far two readings of one set of a local user's password may lie apart, in 100-nanosecond intervals: 3 s.
+const LOCAL_TOLERANCE: u64 = 30_000_000;
+/// 100-nanosecond intervals from 1601 to 1970.
+const UNIX_EPOCH_AS_FILETIME: i64 = 116_444_736_000_000_000;
+
+/// What is known of the sets of a local user, in the form of a directory's. There is no key version.
+pub(super) fn local_fingerprint(server: &str, user: &LocalUserFacts) -> Fingerprint {
+    let filetime = |at: Timestamp| at.as_microsecond().saturating_mul(10).saturating_add(UNIX_EPOCH_AS_FILETIME);
+    Fingerprint {
+        dc: server.to_owned(),
+        key_version: 0,
+        password_last_set: filetime(user.password_set_at),
+        dc_time: filetime(user.at),
+    }
+}
+
 impl Scene<'_> {
     /// The key under which the vault knows this rotation's candidate.
     pub(super) fn attempt(&self) -> Attempt {
@@ -54,12 +71,21 @@ impl Scene<'_> {
     /// there is what counts, and nothing secret outlives the call that needs it.
     pub(super) async fn target(&self) -> Result<Secret, Fault> {
         match self.progress.direction {
+            _ if self.plan.inventory.procedure == Procedure::Rehearsal => self.old().await,
             Direction::Forward => self.candidate().await,
             Direction::Back => self.old().await,
         }
     }
 
-    async fn candidate(&self) -> Result<Secret, Fault> {
+    /// Whether the target lies in the vault as pending: a candidate does until its promotion.
+    pub(super) fn target_is_pending(&self) -> bool {
+        let forward = self.progress.direction == Direction::Forward;
+        let promoted = self.progress.mark(&Step::Promote).is_some_and(|mark| mark.standing == Standing::Done);
+        forward && !promoted && self.plan.inventory.procedure != Procedure::Rehearsal
+    }
+
+    /// This rotation's candidate.
+    pub(super) async fn candidate(&self) -> Result<Secret, Fault> {
         self.aside(async {
             for slot in [Slot::Pending, Slot::Current] {
                 if let Some(found) = self.ports.vault.find(self.vault_name(), slot).await?
@@ -106,6 +132,10 @@ impl Scene<'_> {
 
     /// The account's metadata now, where the resets happen.
     pub(super) async fn fingerprint(&self) -> Result<Fingerprint, Fault> {
+        if self.plan.inventory.method == Method::LocalChange {
+            let user = self.aside(self.ports.server(self.dc())?.local_user(self.dn())).await?;
+            return Ok(local_fingerprint(self.dc(), &user));
+        }
         let answer = self.aside(self.ports.directory.fingerprint(self.dn(), self.dc())).await;
         match answer {
             Err(fault) if fault.meaning == Meaning::Later => Err(self.where_the_role_went(fault).await),
@@ -171,12 +201,32 @@ impl Scene<'_> {
     /// Whether somebody else set the password since our last write. `Some` shows what was seen instead. A
     /// person who turned the rotation back by order has the last word over what was there.
     pub(super) async fn overtaken(&self) -> Result<Option<Fingerprint>, Fault> {
+        if !self.plan.inventory.has_metadata() {
+            return Ok(None);
+        }
         if self.progress.turned_by == Some(TurnedBy::Operator) && !self.wrote_since_turn() {
             return Ok(None);
         }
         let Some(known) = self.last_known() else { return Ok(None) };
         let now = self.fingerprint().await?;
-        Ok((!now.same_set(known)).then_some(now))
+        Ok((!self.same_set(&now, known)).then_some(now))
+    }
+
+    /// Whether both show the same set. Of a local user only an age in seconds is known, so two readings of one set may
+    /// differ a little.
+    pub(super) fn same_set(&self, one: &Fingerprint, other: &Fingerprint) -> bool {
+        match self.plan.inventory.method {
+            Method::LocalChange => one.password_last_set.abs_diff(other.password_last_set) <= LOCAL_TOLERANCE,
+            Method::Reset | Method::Change => one.same_set(other),
+        }
+    }
+
+    /// When the step was begun last.
+    pub(super) fn begun_at(&self, step: &Step) -> Option<Timestamp> {
+        self.log.iter().rev().find_map(|entry| match &entry.event {
+            Event::Intent { step: of, .. } if of == step => Some(entry.at),
+            _ => None,
+        })
     }
 
     fn wrote_since_turn(&self) -> bool {

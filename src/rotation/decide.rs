@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
+use providers::port::FailureClass;
 
-use super::{Direction, Mark, Outcome, Plan, Progress, Standing, Step, Why};
+use super::{Direction, Mark, Outcome, Plan, Procedure, Progress, Standing, Step, Why};
 
 /// The one next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,15 +103,24 @@ fn pause(plan: &Plan, since: Timestamp, failures: u32, now: Timestamp) -> Option
 }
 
 fn exhausted(plan: &Plan, progress: &Progress, step: &Step, now: Timestamp) -> Decision {
+    let key_set = progress.mark(step).is_some_and(|mark| mark.class == Some(FailureClass::KeySet));
+    let forward = progress.direction == Direction::Forward;
+    let committed = forward && plan.committed(|step| progress.touched(step));
     let step = step.clone();
-    match progress.direction {
-        Direction::Back => hold(plan, progress, Why::RollbackFailed { step }, now),
-        Direction::Forward if progress.pivot_passed => hold(plan, progress, Why::BudgetSpent { step }, now),
-        Direction::Forward if plan.forward_only() && progress.touched(&Step::Directory) => {
-            hold(plan, progress, Why::ForwardOnly { step }, now)
-        }
-        Direction::Forward => Decision::Turn(format!("{step} failed")),
-    }
+    let why = if forward && !committed && !progress.pivot_passed {
+        return Decision::Turn(format!("{step} failed"));
+    } else if committed && plan.inventory.procedure == Procedure::ServiceKeyLost {
+        Why::KeyLost { step }
+    } else if key_set {
+        Why::KeySet { step }
+    } else if !forward {
+        Why::RollbackFailed { step }
+    } else if progress.pivot_passed {
+        Why::BudgetSpent { step }
+    } else {
+        Why::ForwardOnly { step }
+    };
+    hold(plan, progress, why, now)
 }
 
 /// Nothing that we paused stays paused because a person is needed: Release first, within its own budget.

@@ -32,6 +32,11 @@ pub enum Seen {
         /// The value.
         enabled: bool,
     },
+    /// Servers that have another role now than in the plan.
+    RolesSwapped {
+        /// Their names.
+        servers: Vec<String>,
+    },
     /// A place in the vault.
     Secret(SecretRef),
     /// A test sync's result.
@@ -50,6 +55,26 @@ pub enum Side {
     Foreign,
     /// This step can't be looked at.
     Blind,
+}
+
+/// What came of a late proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "late-proof", rename_all = "kebab-case")]
+pub enum LateProof {
+    /// Every server still syncs with the new password.
+    Proven {
+        /// The test syncs.
+        proofs: Vec<ProofFacts>,
+    },
+    /// One does not.
+    Failed {
+        /// The server.
+        server: String,
+        /// Its connector.
+        connector: String,
+        /// Why.
+        fault: Fault,
+    },
 }
 
 /// Who turned a rotation back.
@@ -140,6 +165,11 @@ pub enum Event {
     Finished,
     /// All old.
     RolledBack,
+    /// The late proof of a finished rotation.
+    LateProof {
+        /// What came of it.
+        outcome: LateProof,
+    },
     /// A held rotation was closed by the repair that replaced its candidate.
     Superseded {
         /// The repair's rotation id.

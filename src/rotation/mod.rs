@@ -7,14 +7,24 @@
 
 mod decide;
 mod event;
+mod inventory;
+mod limits;
 mod outcome;
 mod plan;
+mod procedures;
 mod progress;
+mod runbook;
 mod step;
 
 pub use decide::{Decision, decide};
-pub use event::{Event, Seen, Side, TurnedBy};
+pub use event::{Event, LateProof, Seen, Side, TurnedBy};
+pub use inventory::{
+    ConnectorUse, EngineMethod, EntraAdministrator, Inventory, Method, OldPassword, Procedure, ServerUse,
+};
+pub use limits::Limits;
 pub use outcome::{Outcome, Why};
-pub use plan::{ConnectorUse, Inventory, Limits, Method, NoPlan, OldPassword, Plan, ServerUse, plan};
+pub use plan::{NoPlan, Plan};
+pub use procedures::plan;
 pub use progress::{Direction, Mark, Progress, Standing};
+pub use runbook::{RUNBOOKS, Runbook};
 pub use step::{Change, Step};

@@ -44,6 +44,16 @@ pub enum Why {
         /// The step.
         step: Step,
     },
+    /// The engine can't open its encryption key set (event 6028), and going back did not help or is not possible.
+    KeySet {
+        /// The step that showed it.
+        step: Step,
+    },
+    /// A build up to 1.1.443.0 lost its encryption key by the reset, and a step after that failed.
+    KeyLost {
+        /// The step that failed.
+        step: Step,
+    },
     /// Vault or directory are ahead of the journal: it was restored from a backup, or another one is in use.
     JournalBehind {
         /// What shows it.
@@ -60,29 +70,9 @@ impl Why {
             Self::BudgetSpent { .. } => "budget-spent",
             Self::ForwardOnly { .. } => "forward-only",
             Self::RollbackFailed { .. } => "rollback-failed",
+            Self::KeySet { .. } => "key-set",
+            Self::KeyLost { .. } => "key-lost",
             Self::JournalBehind { .. } => "journal-behind",
-        }
-    }
-
-    /// The operator's next step.
-    pub fn next_step(&self) -> &'static str {
-        match self {
-            Self::Foreign { .. } => {
-                "find out who set the password, then `rotate --repair` sets a fresh one everywhere; the candidates stay in the vault until it is proven"
-            }
-            Self::NotSeen { .. } => "make the named system reachable again, then `resume`",
-            Self::BudgetSpent { .. } => {
-                "the new password is live and proven and lies in the vault as pending or current; mend the cause above, then `resume`"
-            }
-            Self::ForwardOnly { .. } => {
-                "the old password is not known, so there is nothing to go back to; mend the cause above, then `resume`"
-            }
-            Self::RollbackFailed { .. } => {
-                "both passwords are in the vault; mend the cause above, then `resume` carries the rollback on"
-            }
-            Self::JournalBehind { .. } => {
-                "find the journal that wrote those values, or `rotate --repair` to set a fresh password everywhere"
-            }
         }
     }
 }
@@ -96,9 +86,11 @@ impl fmt::Display for Why {
             Self::NotSeen { step } => write!(f, "it could not be seen whether {step} took effect"),
             Self::BudgetSpent { step } => write!(f, "{step} went on failing after the new password was proven"),
             Self::ForwardOnly { step } => {
-                write!(f, "{step} failed and the old password is not known")
+                write!(f, "{step} failed, and there is no way back from there")
             }
             Self::RollbackFailed { step } => write!(f, "going back failed at {step}"),
+            Self::KeySet { step } => write!(f, "the engine can't open its encryption key set, seen at {step}"),
+            Self::KeyLost { step } => write!(f, "the encryption key is gone with the old password, and {step} failed"),
             Self::JournalBehind { seen } => {
                 write!(f, "the journal is older than the world: {seen}")
             }

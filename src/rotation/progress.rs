@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use providers::port::Meaning;
+use providers::port::{FailureClass, Fault, Meaning};
 
-use super::{Change, Event, Outcome, Plan, Side, Step, TurnedBy, Why};
+use super::{Change, Event, LateProof, Outcome, Plan, Side, Step, TurnedBy, Why};
 
 /// Which password is the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,12 +46,20 @@ pub struct Mark {
     pub looks: u32,
     /// Whether any application may have taken effect.
     pub touched: bool,
+    /// What kind of failure the last application ended with, where that is known.
+    pub class: Option<FailureClass>,
     touched_before_intent: bool,
 }
 
 impl Mark {
-    const FRESH: Self =
-        Self { standing: Standing::Fresh, tries: 0, looks: 0, touched: false, touched_before_intent: false };
+    const FRESH: Self = Self {
+        standing: Standing::Fresh,
+        tries: 0,
+        looks: 0,
+        touched: false,
+        class: None,
+        touched_before_intent: false,
+    };
 
     /// Another chance, with fresh budgets.
     fn anew(&mut self, standing: Standing) {
@@ -80,6 +88,8 @@ pub struct Progress {
     pub superseded: bool,
     /// When the last event happened; waits count from here.
     pub last_at: Timestamp,
+    /// Whether the late proof was good; `None` = it was not made.
+    pub late_proof: Option<bool>,
     /// Who turned it back.
     pub turned_by: Option<TurnedBy>,
 }
@@ -96,6 +106,7 @@ impl Progress {
             ended: None,
             superseded: false,
             last_at: now,
+            late_proof: None,
             turned_by: None,
         }
     }
@@ -120,6 +131,7 @@ impl Progress {
             Event::Intent { step, .. } => self.with(step, |mark| {
                 mark.standing = Standing::Open;
                 mark.tries += 1;
+                mark.class = None;
                 mark.touched_before_intent = mark.touched;
                 mark.touched = true;
             }),
@@ -127,7 +139,7 @@ impl Progress {
                 self.with(step, |mark| mark.standing = Standing::Done);
                 self.notice_pivot(plan);
             }
-            Event::Failed { step, fault } => self.failed(step, fault.meaning),
+            Event::Failed { step, fault } => self.failed(plan, step, fault),
             Event::Looked { step, side, .. } => {
                 self.looked(step, *side);
                 self.notice_pivot(plan);
@@ -138,6 +150,7 @@ impl Progress {
             Event::Held { why } => self.held = Some(why.clone()),
             Event::Finished => self.ended = Some(Outcome::Finished),
             Event::RolledBack => self.ended = Some(Outcome::RolledBack),
+            Event::LateProof { outcome } => self.late_proof = Some(matches!(outcome, LateProof::Proven { .. })),
             Event::Superseded { .. } => self.superseded = true,
         }
     }
@@ -164,9 +177,18 @@ impl Progress {
         }
     }
 
-    fn failed(&mut self, step: &Step, meaning: Meaning) {
-        let final_refusal = step.refusal_is_final();
+    fn failed(&mut self, plan: &Plan, step: &Step, fault: &Fault) {
+        let meaning = fault.meaning;
+        // A start whose logon was refused costs lockout budget, and a key set that can't be opened stays so. What a
+        // person at the terminal says no to is not asked again.
+        let settled = matches!(
+            fault.class,
+            Some(FailureClass::ServiceLogon | FailureClass::ServiceLogonRight | FailureClass::KeySet)
+        );
+        let asked = matches!(step, Step::Engine { .. }) && plan.inventory.attended();
+        let final_refusal = step.refusal_is_final() || settled || asked;
         self.with(step, |mark| {
+            mark.class = fault.class;
             // A fault before any intent (the journal could not take it, the world could not be seen) leaves
             // the mark's history as it is.
             let untouched = mark.standing == Standing::Open;
@@ -231,7 +253,7 @@ impl Progress {
                 Standing::Fresh => Standing::Fresh,
                 _ if matches!(step, Step::Restart { .. }) => Standing::Fresh,
                 Standing::Done => match step {
-                    Step::Baseline { .. } => Standing::Done,
+                    Step::Baseline { .. } | Step::AbandonKey { .. } | Step::Stop { .. } => Standing::Done,
                     Step::Directory if sealing => Standing::Done,
                     // While it is open which reset is the last one, there is none to wait for.
                     Step::Converge { change: Change::Directory, .. } if sealing && !sealed => Standing::Done,

@@ -55,6 +55,39 @@ pub enum Step {
     /// The directory is reset to the same password once more, so that the one before is no longer the
     /// "previous" one that AD goes on accepting for 60 minutes. Only after it does a proof count.
     Seal,
+    /// The Service Control Manager is given the password of the ADSync service's account.
+    ServiceLogon {
+        /// The Connect server.
+        server: String,
+    },
+    /// The ADSync service is stopped.
+    Stop {
+        /// The Connect server.
+        server: String,
+    },
+    /// The ADSync service is started.
+    Start {
+        /// The Connect server.
+        server: String,
+    },
+    /// Where the engine can't use what it stores for a connector, it is given that connector's own password from the
+    /// vault once more.
+    Reenter {
+        /// The Connect server.
+        server: String,
+        /// The AD connector.
+        connector: String,
+    },
+    /// A person abandons the engine's encryption key (`miiskmu.exe /a`).
+    AbandonKey {
+        /// The Connect server.
+        server: String,
+    },
+    /// The Entra connector account is reset on both sides.
+    EntraReset {
+        /// The Connect server.
+        server: String,
+    },
     /// A test sync with the new password.
     Prove {
         /// The Connect server.
@@ -81,7 +114,16 @@ impl Step {
     pub fn can_be_looked_at(&self) -> bool {
         matches!(
             self,
-            Self::Stage | Self::Directory | Self::Seal | Self::Engine { .. } | Self::Restart { .. } | Self::Promote
+            Self::Stage
+                | Self::Directory
+                | Self::Seal
+                | Self::Engine { .. }
+                | Self::Restart { .. }
+                | Self::Stop { .. }
+                | Self::Start { .. }
+                | Self::Reenter { .. }
+                | Self::EntraReset { .. }
+                | Self::Promote
         )
     }
 
@@ -97,6 +139,8 @@ impl Step {
                 | Self::Seal
                 | Self::Prove { .. }
                 | Self::Logon
+                | Self::AbandonKey { .. }
+                | Self::EntraReset { .. }
         )
     }
 
@@ -122,13 +166,21 @@ impl Step {
             Self::Quiesce { server } => {
                 format!("look at {server} once more and keep sync out of the way")
             }
-            Self::Directory => "reset the account's password in the directory".into(),
+            Self::Directory => "set the account's password where it lives".into(),
             Self::Converge { change: Change::Directory, dc } => format!("wait until {dc} has the reset"),
             Self::Converge { change: Change::Seal, dc } => format!("wait until {dc} has the second reset"),
             Self::Engine { server, connector } => {
                 format!("give the password to {connector} on {server}")
             }
             Self::Restart { server } => format!("restart the ADSync service on {server}"),
+            Self::ServiceLogon { server } => format!("give the password to the service manager of {server}"),
+            Self::Stop { server } => format!("stop the ADSync service on {server}"),
+            Self::Start { server } => format!("start the ADSync service on {server}"),
+            Self::Reenter { server, connector } => {
+                format!("where {server} can't use what it stores for {connector}, enter its password from the vault")
+            }
+            Self::AbandonKey { server } => format!("a person abandons the encryption key on {server} (miiskmu.exe /a)"),
+            Self::EntraReset { server } => format!("reset the Entra connector account of {server}"),
             Self::Seal => "reset to the same password again, so that the one before is no longer accepted".into(),
             Self::Prove { server, connector } => {
                 format!("test sync of {connector} on {server} with the password set")
@@ -152,6 +204,12 @@ impl fmt::Display for Step {
             Self::Converge { change: Change::Seal, dc } => write!(f, "converge-seal:{dc}"),
             Self::Engine { server, connector } => write!(f, "engine:{server}/{connector}"),
             Self::Restart { server } => write!(f, "restart:{server}"),
+            Self::ServiceLogon { server } => write!(f, "service-logon:{server}"),
+            Self::Stop { server } => write!(f, "stop:{server}"),
+            Self::Start { server } => write!(f, "start:{server}"),
+            Self::Reenter { server, connector } => write!(f, "reenter:{server}/{connector}"),
+            Self::AbandonKey { server } => write!(f, "abandon-key:{server}"),
+            Self::EntraReset { server } => write!(f, "entra-reset:{server}"),
             Self::Seal => f.write_str("seal"),
             Self::Prove { server, connector } => write!(f, "prove:{server}/{connector}"),
             Self::Logon => f.write_str("logon"),
@@ -190,6 +248,12 @@ impl FromStr for Step {
             "converge-seal" => one().map(|dc| Self::Converge { change: Change::Seal, dc }),
             "engine" => pair().map(|(server, connector)| Self::Engine { server, connector }),
             "restart" => one().map(|server| Self::Restart { server }),
+            "service-logon" => one().map(|server| Self::ServiceLogon { server }),
+            "stop" => one().map(|server| Self::Stop { server }),
+            "start" => one().map(|server| Self::Start { server }),
+            "reenter" => pair().map(|(server, connector)| Self::Reenter { server, connector }),
+            "abandon-key" => one().map(|server| Self::AbandonKey { server }),
+            "entra-reset" => one().map(|server| Self::EntraReset { server }),
             "seal" => none(Self::Seal),
             "prove" => pair().map(|(server, connector)| Self::Prove { server, connector }),
             "logon" => none(Self::Logon),

@@ -48,6 +48,9 @@ async fn working_dc_is_the_planned_one(scene: &Scene<'_>, step: &Step) -> Result
 pub(super) async fn apply(scene: &Scene<'_>, step: &Step) -> Result<Acted, Fault> {
     let target = scene.target().await?;
     match scene.plan.inventory.method {
+        Method::LocalChange => {
+            return Err(Fault::broken(format!("applying {step}"), "a local user is in no directory"));
+        }
         Method::Reset => scene.ports.directory.set_password(scene.dn(), scene.dc(), &target).await?,
         Method::Change => {
             let old = scene.old().await?;

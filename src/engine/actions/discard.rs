@@ -14,7 +14,7 @@ pub(super) async fn apply(scene: &Scene<'_>) -> Result<Acted, Fault> {
         return Err(Fault::broken("removing the candidate", "it is open whether the directory holds it"));
     };
     let now = scene.fingerprint().await?;
-    if !now.same_set(known) {
+    if !scene.same_set(&now, known) {
         return Ok(Acted::Foreign(Seen::Directory(now)));
     }
     scene.ports.vault.discard(scene.vault_name(), &scene.attempt()).await?;

@@ -6,17 +6,18 @@
 
 use providers::port::{ConnectorFacts, Fault};
 
+use crate::engine::Question;
 use crate::engine::scene::{Acted, Before, Scene};
-use crate::rotation::{Seen, Side, Step};
+use crate::rotation::{EngineMethod, Seen, Side, Step};
 
-async fn connector(scene: &Scene<'_>, server: &str, connector: &str) -> Result<ConnectorFacts, Fault> {
+pub(super) async fn connector(scene: &Scene<'_>, server: &str, connector: &str) -> Result<ConnectorFacts, Fault> {
     let facts = scene.aside(scene.ports.server(server)?.describe()).await?;
     facts.connectors.into_iter().find(|facts| facts.name == connector).ok_or_else(|| {
         Fault::refused(format!("looking at {connector} on {server}"), "the server no longer has this connector")
     })
 }
 
-fn marks(facts: &ConnectorFacts) -> Seen {
+pub(super) fn marks(facts: &ConnectorFacts) -> Seen {
     Seen::Connector { version: facts.version, modified_at: facts.modified_at }
 }
 
@@ -25,10 +26,14 @@ pub(super) async fn before(scene: &Scene<'_>, server: &str, name: &str) -> Resul
 }
 
 pub(super) async fn apply(scene: &Scene<'_>, server: &str, name: &str) -> Result<Acted, Fault> {
-    let target = scene.target().await?;
-    scene.ports.server(server)?.set_connector_password(name, &target).await?;
-    drop(target);
-    // Evidence only: whether the engine really holds it, the proof shows.
+    match scene.plan.inventory.engine_method {
+        EngineMethod::ObjectModel => {
+            let target = scene.target().await?;
+            scene.ports.server(server)?.set_connector_password(name, &target).await?;
+        }
+        EngineMethod::Attended => by_a_person(scene, server, name).await?,
+    }
+    // Whether the engine really holds it, the proof shows; that it was touched at all, this must.
     let after = connector(scene, server, name).await;
     Ok(Acted::Done(after.map_or(Seen::Nothing, |facts| marks(&facts))))
 }
@@ -37,4 +42,28 @@ pub(super) async fn look(scene: &Scene<'_>, step: &Step, server: &str, name: &st
     let now = marks(&connector(scene, server, name).await?);
     let side = if scene.before(step) == Some(&now) { Side::Old } else { Side::Blind };
     Ok((side, now))
+}
+
+/// The documented way: the Synchronization Service Manager. It must be closed again before the proof.
+async fn by_a_person(scene: &Scene<'_>, server: &str, name: &str) -> Result<(), Fault> {
+    let slot = if scene.target_is_pending() { "pending" } else { "current" };
+    let question = Question {
+        title: format!("enter the password of {name} on {server}"),
+        lines: vec![
+            format!("1. Read the password from the vault: {}, {slot}.", scene.vault_name()),
+            format!(
+                "2. On {server} open the Synchronization Service Manager (miisclient.exe), Connectors, {name}, Properties."
+            ),
+            "3. Connect to Active Directory Forest: enter it as the password, OK.".to_owned(),
+            "4. Close the Synchronization Service Manager.".to_owned(),
+        ],
+        word: "entered",
+    };
+    scene.ports.operator.ask(&question).await?;
+    let facts = scene.aside(scene.ports.server(server)?.describe()).await?;
+    match facts.open_programs.first() {
+        Some(program) => Err(Fault::unclear(question.title, format!("{program} is still open on {server}"))
+            .hint("close it, and confirm again: it holds the configuration, and the test sync would fail")),
+        None => Ok(()),
+    }
 }

@@ -8,21 +8,26 @@ use providers::port::Fault;
 
 use crate::engine::logon;
 use crate::engine::scene::{Acted, Scene};
-use crate::rotation::Seen;
+use crate::rotation::{Procedure, Seen};
 
 pub(super) async fn apply(scene: &Scene<'_>) -> Result<Acted, Fault> {
     if let Some(seen) = scene.overtaken().await? {
         return Ok(Acted::Foreign(Seen::Directory(seen)));
     }
     let target = scene.target().await?;
-    let accepted = logon::accepts(&*scene.ports.directory, scene.dn(), scene.dc(), &target).await?;
+    let directory = &*scene.ports.directory;
+    let accepted = match scene.plan.inventory.procedure {
+        // Nothing was set: what a person gave may be the password before, which is accepted for an hour.
+        Procedure::Adoption => logon::in_use(directory, scene.dn(), scene.dc(), &target).await?,
+        _ => logon::accepts(directory, scene.dn(), scene.dc(), &target).await?,
+    };
     drop(target);
     if !accepted {
         return Err(Fault::refused(
             format!("logging on to {} as {}", scene.dc(), scene.dn()),
-            "the domain controller refuses the password that it took",
+            "it is not the password in use",
         )
-        .hint("look at the account and at replication; both passwords are in the vault"));
+        .hint("look at the account, at replication, and at who else sets its password"));
     }
     // A password that somebody set in between would leave ours as the previous one, still accepted.
     Ok(match scene.overtaken().await? {

@@ -1,7 +1,7 @@
-//! Release: what Quiesce paused goes on.
+//! Release: what Quiesce paused goes on, and the servers are looked at once more.
 //!
-//! Before: with `disable` the scheduler is off. After: it has the value that the first Quiesce intent holds.
-//! If we die here: it is repeated. With `gap` nothing was written, and nothing is.
+//! Before: with `disable` the scheduler is off. After: it has the value that the first Quiesce intent holds, and the
+//! server's own task is gone. If we die here: it is repeated. With `gap` nothing was written, and nothing is.
 
 use providers::port::{Fault, QuiesceMode};
 
@@ -10,7 +10,7 @@ use crate::rotation::{Event, Seen, Step};
 
 pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Fault> {
     if scene.plan.inventory.quiesce == QuiesceMode::Gap {
-        return Ok(Acted::Done(Seen::Nothing));
+        return Ok(Acted::Done(roles(scene).await));
     }
     // The first one: a later one, after a resume, may have seen what we ourselves wrote.
     let first = scene.log.iter().find_map(|entry| match &entry.event {
@@ -19,5 +19,23 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Faul
     });
     let enabled = first.unwrap_or(true);
     scene.ports.server(server)?.release_scheduler(enabled).await?;
-    Ok(Acted::Done(Seen::Scheduler { enabled }))
+    match roles(scene).await {
+        Seen::Nothing => Ok(Acted::Done(Seen::Scheduler { enabled })),
+        swapped => Ok(Acted::Done(swapped)),
+    }
+}
+
+/// Whether servers have other roles now than in the plan: worth a word, as all of them have the password. A server that
+/// does not answer at this point is no news: it was proven, or is about to be held for.
+async fn roles(scene: &Scene<'_>) -> Seen {
+    let mut swapped = Vec::new();
+    for used in &scene.plan.inventory.servers {
+        let Ok(server) = scene.ports.server(&used.server) else { continue };
+        if let Ok(facts) = scene.aside(server.describe()).await
+            && facts.staging != used.staging
+        {
+            swapped.push(used.server.clone());
+        }
+    }
+    if swapped.is_empty() { Seen::Nothing } else { Seen::RolesSwapped { servers: swapped } }
 }

@@ -8,11 +8,11 @@ use providers::port::{Fault, ServiceFacts};
 use crate::engine::scene::{Acted, Before, Scene};
 use crate::rotation::{Seen, Side, Step};
 
-async fn service(scene: &Scene<'_>, server: &str) -> Result<ServiceFacts, Fault> {
+pub(super) async fn service(scene: &Scene<'_>, server: &str) -> Result<ServiceFacts, Fault> {
     Ok(scene.aside(scene.ports.server(server)?.describe()).await?.service)
 }
 
-fn process(service: &ServiceFacts) -> Seen {
+pub(super) fn process(service: &ServiceFacts) -> Seen {
     Seen::Service { process_id: service.process_id, started_at: service.started_at }
 }
 
@@ -22,6 +22,11 @@ pub(super) async fn before(scene: &Scene<'_>, server: &str) -> Result<Before, Fa
 
 pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Fault> {
     scene.ports.server(server)?.restart().await?;
+    running(scene, server).await
+}
+
+/// The process that runs now; a service that does not run makes it unclear what became of the request.
+pub(super) async fn running(scene: &Scene<'_>, server: &str) -> Result<Acted, Fault> {
     let after = service(scene, server).await.map_err(|fault| Fault::unclear(fault.doing, fault.cause))?;
     if after.state == "running" {
         return Ok(Acted::Done(process(&after)));

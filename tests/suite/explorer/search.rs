@@ -5,10 +5,10 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use entra_rotator::rotation::{
-    Decision, Direction, Event, Mark, Outcome, Plan, Progress, Seen, Side, Step, TurnedBy, Why, decide,
+    Decision, Direction, Event, Mark, Outcome, Plan, Procedure, Progress, Seen, Side, Step, TurnedBy, Why, decide,
 };
 use jiff::Timestamp;
-use providers::port::{Fault, Meaning};
+use providers::port::{FailureClass, Fault, Meaning};
 
 use super::Case;
 use super::world::{Natural, Password, World};
@@ -198,6 +198,12 @@ impl Search<'_> {
             Natural::Refused => {
                 self.branch(&done, failed(Meaning::Refused), &format!("{step}: refused by the world"), 0)
             }
+            Natural::RefusedLogon | Natural::KeySet => {
+                let class =
+                    if matches!(natural, Natural::KeySet) { FailureClass::KeySet } else { FailureClass::ServiceLogon };
+                let event = Event::Failed { step: step.clone(), fault: fault(Meaning::Refused).of(class) };
+                self.branch(&done, event, &format!("{step}: {class:?}"), 0);
+            }
             Natural::Foreign => {
                 let looked = Event::Looked { step: step.clone(), side: Side::Foreign, seen: Seen::Nothing };
                 self.branch(&done, looked, &format!("{step}: foreign seen"), 0);
@@ -213,9 +219,9 @@ impl Search<'_> {
             self.branch(&overtaken(&begun), failed(Meaning::Unclear), &what, 2);
         }
         self.crash(&begun, step, "crash before");
-        if let Step::Engine { server, connector } = step {
+        if matches!(step, Step::Engine { .. } | Step::ServiceLogon { .. }) {
             let mut hollow = begun.clone();
-            hollow.world.claim_success(server, connector);
+            hollow.world.claim_success(step);
             let event = Event::Done { step: step.clone(), proof: Seen::Nothing };
             self.branch(&hollow, event, &format!("{step}: claims success, stores nothing"), 1);
         }
@@ -250,7 +256,7 @@ impl Search<'_> {
         }
         let world = &node.world;
         let complaint = match &outcome {
-            Outcome::Finished if !world.is_all(Password::New) => Some("finished, and not all new"),
+            Outcome::Finished if !world.is_all(self.goal()) => Some("finished, and not all new"),
             Outcome::RolledBack if !world.is_all(Password::Old) && !self.is_untouched(world) => {
                 Some("rolled back, and not all old")
             }
@@ -273,6 +279,10 @@ impl Search<'_> {
                 self.ways_out(node, why);
             }
         }
+    }
+
+    fn goal(&self) -> Password {
+        if self.plan.inventory.procedure == Procedure::Rehearsal { Password::Old } else { Password::New }
     }
 
     /// A repair that was turned back before it touched anything leaves the world as it found it.
@@ -301,7 +311,9 @@ impl Search<'_> {
             Why::BudgetSpent { step: Step::Prove { .. } } => spent >= 1,
             Why::NotSeen { .. } | Why::BudgetSpent { .. } => spent >= 3 || node.world.deceived || !node.may_resume,
             Why::RollbackFailed { .. } => spent >= 2,
-            Why::ForwardOnly { .. } => spent >= 1 && self.plan.forward_only(),
+            Why::ForwardOnly { .. } => spent >= 1 && self.plan.committed(|step| node.progress.touched(step)),
+            Why::KeySet { .. } => spent >= 1,
+            Why::KeyLost { .. } => spent >= 1 && self.plan.inventory.procedure == Procedure::ServiceKeyLost,
             Why::JournalBehind { .. } => false,
         };
         (!justified).then_some("held without need")
@@ -316,8 +328,8 @@ impl Search<'_> {
             self.push(next);
         }
         let progress = &held.progress;
-        let forward_only = self.plan.forward_only() && progress.touched(&Step::Directory);
-        let allowed = !progress.pivot_passed && progress.direction == Direction::Forward && !forward_only;
+        let committed = self.plan.committed(|step| progress.touched(step));
+        let allowed = !progress.pivot_passed && progress.direction == Direction::Forward && !committed;
         if held.may_roll_back && allowed {
             let event = Event::Turned { by: TurnedBy::Operator, why: "operator".into() };
             let mut next = self.next(&held, event, "rollback", 0);

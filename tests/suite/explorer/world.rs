@@ -1,6 +1,6 @@
 //! A model of the world small enough to be explored: who holds which password, and nothing else.
 
-use entra_rotator::rotation::{Direction, Method, Plan, Progress, Side, Step};
+use entra_rotator::rotation::{Direction, Method, Plan, Procedure, Progress, Side, Step};
 use providers::port::QuiesceMode;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,8 @@ pub(super) enum Password {
     Stray,
 }
 
+/// A place on a server that holds a password: what the engine keeps for a connector, or, where the account is the one
+/// that the service runs as, what the service manager keeps and what the running service was started with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Engine {
     pub server: String,
@@ -44,10 +46,28 @@ pub(super) struct World {
     repair: bool,
     /// The directory is changed as the account itself, and takes no password that it had.
     changes: bool,
+    /// A server's own account database: changed by showing the old one, and no grace.
+    local: bool,
+    procedure: Procedure,
+    /// Whether the service is stopped.
+    stopped: bool,
+    /// Whether the engine's key set opens, and whether it has the connectors' passwords.
+    key_opens: bool,
+    connectors_entered: bool,
     /// A person set a third password after the rotation began.
     pub third_set: bool,
     /// A look lied, or a call claimed success without effect: outages may then happen, lies may not.
     pub deceived: bool,
+}
+
+/// Who holds the password of a service account on a server.
+const SERVICE: &str = "(service)";
+
+fn server_of(step: &Step) -> &str {
+    match step {
+        Step::Baseline { server, .. } | Step::Prove { server, .. } => server,
+        _ => "",
+    }
 }
 
 /// Which of the two directory writes a step is.
@@ -59,20 +79,32 @@ fn which(step: &Step) -> usize {
 pub(super) enum Natural {
     Done,
     Refused,
+    /// The service's logon was refused.
+    RefusedLogon,
+    /// The service can't open its key set.
+    KeySet,
     Foreign,
 }
 
 impl World {
     pub(super) fn new(plan: &Plan, repair: bool) -> Self {
+        let procedure = plan.inventory.procedure;
+        let of_service = matches!(procedure, Procedure::Service | Procedure::ServiceKeyLost);
         let first = if repair { Password::Third } else { Password::Old };
         let engines = plan
             .inventory
             .servers
             .iter()
-            .flat_map(|server| server.connectors.iter().map(move |use_| (server, use_)))
-            .map(|(server, use_)| Engine {
+            .flat_map(|server| {
+                let mut holders: Vec<String> = server.connectors.iter().map(|used| used.connector.clone()).collect();
+                if of_service {
+                    holders = vec![SERVICE.to_owned()];
+                }
+                holders.into_iter().map(move |holder| (server, holder))
+            })
+            .map(|(server, connector)| Engine {
                 server: server.server.clone(),
-                connector: use_.connector.clone(),
+                connector,
                 stored: Password::Old,
                 running: Password::Old,
                 staging: server.staging,
@@ -94,21 +126,53 @@ impl World {
             disables: plan.inventory.quiesce == QuiesceMode::Disable,
             repair,
             changes: plan.inventory.method == Method::Change,
+            local: plan.inventory.method == Method::LocalChange,
+            procedure,
+            stopped: false,
+            key_opens: true,
+            connectors_entered: true,
             third_set: false,
             deceived: false,
         }
     }
 
     fn accepts(&self, password: Password) -> bool {
-        password == self.directory || password == self.directory_previous
+        password == self.directory || (password == self.directory_previous && !self.local)
+    }
+
+    fn of_service(&self) -> bool {
+        matches!(self.procedure, Procedure::Service | Procedure::ServiceKeyLost)
+    }
+
+    /// Starts the service of a server: it logs on with what the service manager keeps, and opens its key set.
+    fn start(&mut self, server: &str) -> Natural {
+        if self.of_service() {
+            let logon = self.engine(server, SERVICE).stored;
+            self.stopped = !self.accepts(logon);
+            if self.stopped {
+                return Natural::RefusedLogon;
+            }
+            self.engine(server, SERVICE).running = logon;
+            self.stopped = !self.key_opens;
+            if self.stopped {
+                return Natural::KeySet;
+            }
+        } else {
+            for engine in self.engines.iter_mut().filter(|engine| engine.server == server) {
+                engine.running = engine.stored;
+            }
+        }
+        self.restarted.push(server.to_owned());
+        Natural::Done
     }
 
     fn engine(&mut self, server: &str, connector: &str) -> &mut Engine {
         self.engines.iter_mut().find(|e| e.server == server && e.connector == connector).expect("an engine of the plan")
     }
 
-    fn target(progress: &Progress) -> Password {
-        if progress.direction == Direction::Forward { Password::New } else { Password::Old }
+    fn target(&self, progress: &Progress) -> Password {
+        let forward = progress.direction == Direction::Forward && self.procedure != Procedure::Rehearsal;
+        if forward { Password::New } else { Password::Old }
     }
 
     /// What is seen before the step is applied, and so goes into its intent. `Some` when there is
@@ -132,6 +196,7 @@ impl World {
             }
             Step::Engine { server, connector } => self.engine(server, connector).moved = false,
             Step::Restart { server } => self.restarted.retain(|name| name != server),
+            Step::Reenter { .. } if self.connectors_entered => return Some(Side::New),
             _ => {}
         }
         None
@@ -139,8 +204,21 @@ impl World {
 
     /// Applies the step as the real actions do. The candidate of a mutant may be another one.
     pub(super) fn apply(&mut self, step: &Step, progress: &Progress, candidate: Password) -> Natural {
-        let target = if progress.direction == Direction::Forward { candidate } else { Password::Old };
+        let target = if self.target(progress) == Password::New { candidate } else { Password::Old };
         match step {
+            Step::Baseline { .. } | Step::Prove { .. } if self.of_service() => {
+                if matches!(step, Step::Prove { .. }) && self.key_version != self.key_version_known {
+                    return Natural::Foreign;
+                }
+                // The proof looks whether the process is another one than before the restart.
+                let server = server_of(step);
+                let restart = Step::Restart { server: server.to_owned() };
+                let to_restart = matches!(step, Step::Prove { .. }) && progress.route.contains(&restart);
+                let same_process = to_restart && !self.restarted.iter().any(|name| name == server);
+                if self.stopped || !self.connectors_entered || same_process {
+                    return Natural::Refused;
+                }
+            }
             Step::Baseline { server, connector } => {
                 let running = self.engine(server, connector).running;
                 if !self.accepts(running) {
@@ -169,9 +247,21 @@ impl World {
                 {
                     return Natural::Refused;
                 }
+                if self.local {
+                    let shown = if target == Password::Old { Password::New } else { self.current };
+                    if target == Password::Old && self.directory == Password::Old {
+                        return Natural::Done;
+                    }
+                    if self.directory != shown {
+                        return Natural::Refused;
+                    }
+                }
                 self.directory_previous = self.directory;
                 self.directory = target;
                 self.key_version += 1;
+                if self.procedure == Procedure::ServiceKeyLost {
+                    self.key_opens = false;
+                }
             }
             Step::Converge { .. } => {
                 if self.key_version != self.key_version_known {
@@ -183,12 +273,15 @@ impl World {
                 engine.stored = target;
                 engine.moved = true;
             }
-            Step::Restart { server } => {
-                for engine in self.engines.iter_mut().filter(|engine| &engine.server == server) {
-                    engine.running = engine.stored;
-                }
-                self.restarted.push(server.clone());
+            Step::Restart { server } | Step::Start { server } => return self.start(server),
+            Step::Stop { .. } => self.stopped = true,
+            Step::ServiceLogon { server } => self.engine(server, SERVICE).stored = target,
+            Step::AbandonKey { .. } => {
+                self.key_opens = true;
+                self.connectors_entered = false;
             }
+            Step::Reenter { .. } => self.connectors_entered = true,
+            Step::EntraReset { .. } => {}
             Step::Logon => {
                 if self.key_version != self.key_version_known {
                     return Natural::Foreign;
@@ -236,7 +329,12 @@ impl World {
     }
 
     /// Only the engine's claim of success, with its version moved, and nothing stored.
-    pub(super) fn claim_success(&mut self, server: &str, connector: &str) {
+    pub(super) fn claim_success(&mut self, step: &Step) {
+        let (server, connector) = match step {
+            Step::Engine { server, connector } => (server.as_str(), connector.as_str()),
+            Step::ServiceLogon { server } => (server.as_str(), SERVICE),
+            _ => return,
+        };
         self.engine(server, connector).moved = true;
         self.deceived = true;
     }
@@ -250,8 +348,39 @@ impl World {
 
     /// What an honest look shows.
     pub(super) fn look(&mut self, step: &Step, progress: &Progress) -> Side {
-        let target = Self::target(progress);
+        let target = self.target(progress);
         match step {
+            Step::Stop { .. } => {
+                if self.stopped {
+                    Side::New
+                } else {
+                    Side::Old
+                }
+            }
+            Step::Start { .. } => {
+                if self.stopped {
+                    Side::Old
+                } else {
+                    Side::New
+                }
+            }
+            Step::Reenter { .. } => {
+                if self.connectors_entered {
+                    Side::New
+                } else {
+                    Side::Old
+                }
+            }
+            Step::EntraReset { .. } => Side::Blind,
+            Step::Directory if self.local => {
+                if self.directory == target {
+                    Side::New
+                } else if self.key_version == self.key_version_at_intent[0] {
+                    Side::Old
+                } else {
+                    Side::Foreign
+                }
+            }
             Step::Stage => {
                 if self.pending == Some(target) {
                     Side::New
@@ -293,7 +422,7 @@ impl World {
     pub(super) fn accepts_after_one_set(&self, step: &Step, progress: &Progress) -> bool {
         matches!(step, Step::Directory | Step::Seal)
             && self.key_version - self.key_version_at_intent[which(step)] == 1
-            && self.accepts(Self::target(progress))
+            && self.accepts(self.target(progress))
     }
 
     /// Whether a look at this step may lie, and as what: a stale answer from a replica, or a service
@@ -317,7 +446,8 @@ impl World {
         if self.third_set && self.directory != Password::Third {
             return Some("a password that a person set was overwritten");
         }
-        let shut_out = |engine: &Engine| !engine.staging && !self.accepts(engine.running);
+        // A service that runs keeps what it logged on with; it is the next start that is refused.
+        let shut_out = |engine: &Engine| !self.of_service() && !engine.staging && !self.accepts(engine.running);
         if !self.deceived && !self.third_set && !self.repair && self.engines.iter().any(shut_out) {
             return Some("the active engine runs with a password that the directory refuses");
         }
@@ -328,6 +458,11 @@ impl World {
         self.directory == password
             && self.current == password
             && self.pending.is_none()
-            && self.engines.iter().all(|engine| engine.stored == password && engine.running == password)
+            && !self.stopped
+            && self.connectors_entered
+            && self
+                .engines
+                .iter()
+                .all(|engine| engine.stored == password && (self.of_service() || engine.running == password))
     }
 }

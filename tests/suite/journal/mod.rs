@@ -2,7 +2,8 @@
 
 use entra_rotator::journal::{Journal, JournalError, SqliteJournal, State};
 use entra_rotator::rotation::{
-    ConnectorUse, Event, Inventory, Limits, OldPassword, Seen, ServerUse, Side, Step, TurnedBy, Why, plan,
+    ConnectorUse, EngineMethod, Event, Inventory, LateProof, Limits, OldPassword, Procedure, Seen, ServerUse, Side,
+    Step, TurnedBy, Why, plan,
 };
 use jiff::Timestamp;
 use providers::port::{Fault, Fingerprint, ProofFacts, QuiesceMode, SecretRef, Slot};
@@ -11,15 +12,27 @@ use tempfile::TempDir;
 
 fn begun() -> Event {
     let print = Fingerprint { dc: "dc1".into(), key_version: 2, password_last_set: 3, dc_time: 4 };
-    let used = ConnectorUse { connector: "contoso.test".into(), dc: None };
+    let used = ConnectorUse { connector: "contoso.test".into(), dc: None, vault_name: None };
     let inventory = Inventory {
         account: "msol".into(),
         vault_name: "entra/msol".into(),
         dn: "CN=msol,DC=contoso,DC=test".into(),
         fingerprint: print,
+        procedure: Procedure::Connector,
+        engine_method: EngineMethod::ObjectModel,
+        scheduler_owed: None,
+        entra_administrator: None,
         old: OldPassword::Known,
         method: entra_rotator::rotation::Method::Reset,
-        servers: vec![ServerUse { server: "SYNC1".into(), staging: false, connectors: vec![used] }],
+        servers: vec![ServerUse {
+            server: "SYNC1".into(),
+            staging: false,
+            connectors: vec![used],
+            build: "2.6.92.0".into(),
+            start_name: String::new(),
+            logon_dc: None,
+            entra_connector: None,
+        }],
         quiesce: QuiesceMode::Gap,
         repair: false,
         repairs: Vec::new(),
@@ -146,6 +159,12 @@ fn the_stored_form_is_the_golden_one() {
         Event::Resumed { by: "me@host".into() },
         Event::Held { why: Why::JournalBehind { seen: "a newer value".into() } },
         Event::Held { why: Why::BudgetSpent { step: Step::Promote } },
+        Event::Held { why: Why::KeySet { step: Step::Start { server: "SYNC1".into() } } },
+        Event::Done {
+            step: Step::Release { server: "SYNC1".into() },
+            proof: Seen::RolesSwapped { servers: vec!["SYNC2".into()] },
+        },
+        Event::LateProof { outcome: LateProof::Proven { proofs: Vec::new() } },
         Event::Finished,
         Event::RolledBack,
         Event::Superseded { by: "r2".into() },

@@ -1,0 +1,85 @@
+//! What the journal knows that a preflight asks for.
+
+use jiff::Timestamp;
+use providers::port::Fingerprint;
+
+use crate::engine::{Ports, Rehearsed, Rotation, Wish};
+use crate::journal::{Journal, JournalError, State};
+use crate::rotation::{Event, Outcome, Procedure, Seen, Step};
+
+/// How many of the newest rotations are read for what concerns all accounts.
+const NEWEST_MAX: usize = 300;
+
+/// What is known of an account, and of the servers that it shares with others.
+pub(super) struct Knowledge {
+    /// The account's distinguished name, and its metadata after our last write.
+    pub(super) last_known: Option<(String, Fingerprint)>,
+    scheduler_owed: Option<bool>,
+    rehearsed: Vec<Rehearsed>,
+    own_writes: Vec<Timestamp>,
+}
+
+impl Knowledge {
+    pub(super) async fn of(journal: &dyn Journal, ports: &Ports, account: &str) -> Result<Self, JournalError> {
+        let listed = journal.list().await?;
+        let mut known = Self { last_known: None, scheduler_owed: None, rehearsed: Vec::new(), own_writes: Vec::new() };
+        for listed in listed.iter().rev().take(NEWEST_MAX) {
+            known.add_of_all(&Rotation::read(journal, &listed.id).await?);
+        }
+        for last in listed.iter().rev().filter(|listed| listed.account == account && listed.state == State::Closed) {
+            let rotation = Rotation::read(journal, &last.id).await?;
+            // A password that was given and refused says nothing about the one in use.
+            let refused = rotation.plan().inventory.procedure == Procedure::Adoption
+                && rotation.progress().ended != Some(Outcome::Finished);
+            if !refused {
+                known.last_known = rotation.last_known(ports);
+                break;
+            }
+        }
+        Ok(known)
+    }
+
+    fn add_of_all(&mut self, rotation: &Rotation) {
+        let inventory = &rotation.plan().inventory;
+        self.own_writes.extend(rotation.log().iter().filter_map(|entry| match &entry.event {
+            Event::Intent { step: Step::Engine { .. } | Step::Reenter { .. }, .. } => Some(entry.at),
+            _ => None,
+        }));
+        if inventory.procedure == Procedure::Rehearsal && rotation.progress().ended == Some(Outcome::Finished) {
+            let record = |build: &String| Rehearsed { build: build.clone(), method: inventory.engine_method };
+            self.rehearsed.extend(inventory.servers.iter().map(|server| record(&server.build)));
+        }
+        if let Some(owed) = owed(rotation) {
+            // The oldest one saw the value before anybody paused it.
+            self.scheduler_owed = Some(owed);
+        }
+    }
+
+    /// The wish with what is known.
+    pub(super) fn inform(&self, wish: &Wish) -> Wish {
+        Wish {
+            scheduler_owed: self.scheduler_owed,
+            rehearsed: self.rehearsed.clone(),
+            own_writes: self.own_writes.clone(),
+            ..wish.clone()
+        }
+    }
+}
+
+/// The scheduler's value before the rotation paused it, if it never released it.
+fn owed(rotation: &Rotation) -> Option<bool> {
+    if rotation.plan().inventory.quiesce != providers::port::QuiesceMode::Disable || rotation.progress().superseded {
+        return None;
+    }
+    let mut owed = None;
+    for entry in rotation.log() {
+        match &entry.event {
+            Event::Intent { step: Step::Quiesce { .. }, before: Seen::Scheduler { enabled } } => {
+                owed = owed.or(Some(*enabled));
+            }
+            Event::Done { step: Step::Release { .. }, .. } => owed = None,
+            _ => {}
+        }
+    }
+    owed
+}

@@ -1,0 +1,118 @@
+use jiff::Timestamp;
+use providers::port::QuiesceMode;
+
+use crate::rotation::{EngineMethod, EntraAdministrator, Limits};
+
+/// What kind of account it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountKind {
+    /// An AD DS connector account.
+    Connector,
+    /// The account that the ADSync service runs as.
+    Service,
+    /// The Entra connector account.
+    Entra,
+    /// The rotator's own.
+    Own,
+}
+
+/// What is to be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new password, with the way back to the old one.
+    Rotate,
+    /// A fresh password everywhere, whatever the one in use is.
+    Repair,
+    /// The password in use, given to the engine once more.
+    Rehearse,
+    /// A password that a person knows, into the vault.
+    Adopt,
+}
+
+/// Another account of the configuration whose password a connector holds.
+#[derive(Clone, Debug)]
+pub struct Escrow {
+    /// How the directory finds it.
+    pub locator: String,
+    /// Its name in the vault.
+    pub vault_name: String,
+}
+
+/// A rehearsal that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// On which build.
+    pub build: String,
+    /// By which method.
+    pub method: EngineMethod,
+}
+
+/// What somebody wants done, and how.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The account's name in the configuration.
+    pub account: String,
+    /// What kind it is.
+    pub kind: AccountKind,
+    /// What is to be done.
+    pub purpose: Purpose,
+    /// How the directory finds it: sAMAccountName, user principal name or distinguished name; of a service account the
+    /// StartName.
+    pub locator: String,
+    /// Its name in the vault.
+    pub vault_name: String,
+    /// `(server, connector)`; without a connector, those that bind as the account are found on the server.
+    pub servers: Vec<(String, Option<String>)>,
+    /// Password length, where configured.
+    pub length: Option<u32>,
+    /// How sync is kept out of the way.
+    pub quiesce: QuiesceMode,
+    /// How the engine is given the password.
+    pub engine_method: EngineMethod,
+    /// Held rotations that a repair closes.
+    pub repairs: Vec<String>,
+    /// Go on although there is no old password to go back to.
+    pub forward_only: bool,
+    /// Go on although the build does not sync any more: for laboratories.
+    pub allow_unsupported_build: bool,
+    /// The server whose encryption key may be lost, as a person typed it.
+    pub abandon_encryption_key: Option<String>,
+    /// The other accounts of the configuration, for the passwords of a server's connectors.
+    pub escrow: Vec<Escrow>,
+    /// Who resets the Entra connector account.
+    pub entra_administrator: Option<EntraAdministrator>,
+    /// From the journal: the scheduler's value before another rotation paused it that has not released it.
+    pub scheduler_owed: Option<bool>,
+    /// From the journal: what was rehearsed.
+    pub rehearsed: Vec<Rehearsed>,
+    /// From the journal: when we ourselves gave an engine a password.
+    pub own_writes: Vec<Timestamp>,
+    /// How often and how long.
+    pub limits: Limits,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            account: String::new(),
+            kind: AccountKind::Connector,
+            purpose: Purpose::Rotate,
+            locator: String::new(),
+            vault_name: String::new(),
+            servers: Vec::new(),
+            length: None,
+            quiesce: QuiesceMode::Gap,
+            engine_method: EngineMethod::ObjectModel,
+            repairs: Vec::new(),
+            forward_only: false,
+            allow_unsupported_build: false,
+            abandon_encryption_key: None,
+            escrow: Vec::new(),
+            entra_administrator: None,
+            scheduler_owed: None,
+            rehearsed: Vec::new(),
+            own_writes: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
