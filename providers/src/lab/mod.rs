@@ -11,7 +11,8 @@
 //! the whole folder, so that several processes may act on one world. The only clock is the one in
 //! [`LabSetting`].
 //!
-//! - `domain`, `account`, `engine`, `vault_books`, `world`: the model itself, without input or output
+//! - `domain`, `account`, `vault_books`, `world`: the model itself, without input or output
+//! - `engine`, `service`, `local_users`, `entra`, `restore_task`, `event_log`, `builds`: a model server
 //! - `directory`, `connect_server`, `vault`: the model behind the ports
 //! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order
 //! - `person`, `administrator`: those who interfere
@@ -20,21 +21,27 @@
 
 mod account;
 mod administrator;
+mod builds;
 mod cipher;
 mod clock;
 mod connect_server;
 mod directory;
 mod domain;
 mod engine;
+mod entra;
+mod event_log;
 pub mod faults;
 mod lab_handle;
 mod labels;
 #[cfg(feature = "lab-ldaps")]
 pub mod ldaps;
+mod local_users;
 mod mishap;
 mod person;
 mod plan;
+mod restore_task;
 mod server_plan;
+mod service;
 mod show;
 mod store;
 #[cfg(test)]

@@ -6,16 +6,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Rights};
-use super::cipher::{random_hex, random_password, seal};
+use super::cipher::random_password;
 use super::domain::{Controller, Domain, FineGrained, Policy, Replica};
-use super::engine::{Connector, Server, Service, new_key_set};
+use super::engine::{Birth, Server};
 use super::labels::Labels;
+use super::server_plan::{ConnectorPlan, EntraPlan, ServerPlan, ServicePlan};
 use super::vault_books::VaultBooks;
 use super::world::{COUNTERS, FIRST_KEY_VERSION, SCHEMA, Scheduler, World};
-use crate::port::{ConnectorKind, Fault, Secret};
+use crate::port::{Fault, Secret};
 
-/// The identifier that every Entra connector has.
-const ENTRA_CONNECTOR_ID: &str = "b891884f-051e-4a83-95af-2544101c9083";
 const FIRST_PASSWORD_LENGTH: usize = 64;
 /// AD's default: 42 days.
 const MAXIMUM_AGE_MINUTES: u32 = 42 * 24 * 60;
@@ -42,7 +41,7 @@ pub enum Logon {
 
 impl Logon {
     /// The real domain controller that the server's connectors bind to.
-    fn host(&self) -> Option<String> {
+    pub(super) fn host(&self) -> Option<String> {
         let Self::Ldaps { url, .. } = self else { return None };
         let place = url.rsplit("://").next().unwrap_or(url).trim_end_matches('/');
         Some(place.split(':').next().unwrap_or(place).to_owned())
@@ -184,7 +183,7 @@ impl WorldPlan {
         }
         let mut servers = Vec::new();
         for number in 1..=self.staging_servers + 1 {
-            servers.push(self.server(number, domain.as_ref(), &first)?);
+            servers.push(self.server(number, domain.as_ref(), &first, &mut labels)?);
         }
         let next_process_id = servers.iter().map(|server| server.service.process_id).max().unwrap_or(0) + 4;
         let world = World {
@@ -260,75 +259,48 @@ impl WorldPlan {
         })
     }
 
-    fn server(&self, number: u32, domain: Option<&Domain>, first: &Secret) -> Result<Server, Fault> {
+    fn server(
+        &self,
+        number: u32,
+        domain: Option<&Domain>,
+        first: &Secret,
+        labels: &mut Labels,
+    ) -> Result<Server, Fault> {
         let name = if number == 1 { self.active_server.clone() } else { format!("SYNC{number}") };
         if number > 1 && name == self.active_server {
             return Err(Fault::refused("making a lab", format!("two servers would be named {name}"))
                 .hint("give the active server another name"));
         }
-        let (service_password, key_set) = new_key_set();
-        let tenant = format!("{}.onmicrosoft.com", self.forest.split('.').next().unwrap_or("contoso"));
-        let last_dc = domain.and_then(|domain| domain.controllers.last()).map(|controller| controller.host.clone());
-        let connector = |name: String, id: String, kind, user: String, domain: String| Connector {
+        let plan = ServerPlan {
             name,
-            id,
-            kind,
-            user,
-            domain,
-            dc: None,
-            account: self.account.clone(),
-            modified_at: None,
-            version: 1,
-            stored: None,
-            cached: None,
-        };
-        let mut server = Server {
-            name: name.clone(),
-            build: self.build.clone(),
             staging: number > 1,
-            service: Service {
-                account: r"NT SERVICE\ADSync".to_owned(),
-                state: "running".to_owned(),
-                process_id: 3100 + 4 * number,
-                started_at: None,
-            },
-            service_password,
-            key_set,
-            connectors: Vec::new(),
+            build: self.build.clone(),
+            service: ServicePlan::Virtual,
+            connectors: vec![ConnectorPlan {
+                forest: self.forest.clone(),
+                account: self.account.clone(),
+                user: self.engine_user.clone(),
+                domain: self.forest.clone(),
+                dc: self.connector_dc.clone(),
+                alternate_credentials: Vec::new(),
+            }],
+            entra: EntraPlan::ServiceAccount,
             open_programs: if number == 1 { self.open_programs.clone() } else { Vec::new() },
-            events: Vec::new(),
+            upgrading: false,
+        };
+        let last_dc = domain.and_then(|domain| domain.controllers.last()).map(|controller| controller.host.clone());
+        let tenant = format!("{}.onmicrosoft.com", self.forest.split('.').next().unwrap_or("contoso"));
+        let birth = Birth {
+            process_id: 3100 + 4 * number,
+            password: &|account| (account == self.account).then(|| first.clone()),
+            connector_dc: self.logon.host().or(last_dc),
+            tenant: &tenant,
             logon: self.logon.clone(),
         };
-        let sealed = seal(&server.key()?, first.expose().as_bytes());
-        let ad = connector(
-            self.forest.clone(),
-            random_guid(),
-            ConnectorKind::ActiveDirectory,
-            self.engine_user.clone(),
-            self.forest.clone(),
-        );
-        server.connectors.push(Connector {
-            dc: self.connector_dc.clone().or_else(|| self.logon.host()).or(last_dc),
-            stored: Some(sealed.clone()),
-            cached: Some(sealed),
-            ..ad
-        });
-        server.connectors.push(connector(
-            format!("{tenant} - AAD"),
-            ENTRA_CONNECTOR_ID.to_owned(),
-            ConnectorKind::Entra,
-            format!("Sync_{name}_{}@{tenant}", random_hex(6)),
-            tenant,
-        ));
-        Ok(server)
+        Server::new(&plan, &birth, labels)
     }
 }
 
 fn first_replica(digest: String) -> Replica {
     Replica { key_version: FIRST_KEY_VERSION, password_last_set: 0, history: vec![digest], wrong_count: 0, wrong_at: 0 }
-}
-
-fn random_guid() -> String {
-    let hex = random_hex(16);
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

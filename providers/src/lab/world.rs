@@ -12,7 +12,7 @@ use super::labels::Labels;
 use crate::port::{Fault, SyncScheduler};
 
 /// The form of `world.json`.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 /// Key version of an account whose password was set once after its creation, as the wizard does.
 pub(super) const FIRST_KEY_VERSION: i64 = 2;
 /// How old the first password is when the world begins: older than the 90 days after which it is flagged.
@@ -68,12 +68,9 @@ impl World {
         self.begun_at = Some(now);
         self.last_at = Some(now);
         self.scheduler.anchor = Some(before(now, LAST_CYCLE_AGE));
+        let set_at = before(now, SignedDuration::from_mins(FIRST_PASSWORD_AGE_MINUTES));
         for server in &mut self.servers {
-            server.service.started_at = Some(before(now, SERVICE_AGE));
-            for connector in &mut server.connectors {
-                let set_at = before(now, SignedDuration::from_mins(FIRST_PASSWORD_AGE_MINUTES));
-                connector.modified_at = connector.modified_at.or(Some(set_at));
-            }
+            server.begin(now, before(now, SERVICE_AGE), set_at);
         }
         if let Some(domain) = &mut self.domain {
             domain.catch_up(i64::MAX);
