@@ -13,9 +13,9 @@
 //!
 //! - `domain`, `account`, `vault_books`, `world`: the model itself, without input or output
 //! - `engine`, `service`, `local_users`, `entra`, `restore_task`, `event_log`, `builds`: a model server
-//! - `directory`, `connect_server`, `vault`: the model behind the ports
+//! - `directory`, `connect_server`, `runs`, `vault`: the model behind the ports; `real_logon`: a server's way out of it
 //! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order
-//! - `person`, `administrator`: those who interfere
+//! - `person`, `administrator`, `server_administrator`: those who interfere
 //! - `lab_handle`, `store`: the way of a request, the folder and its lock
 //! - `labels`, `show`: which password is which, and who holds it
 
@@ -39,7 +39,10 @@ mod local_users;
 mod mishap;
 mod person;
 mod plan;
+mod real_logon;
 mod restore_task;
+mod runs;
+mod server_administrator;
 mod server_plan;
 mod service;
 mod show;
