@@ -14,12 +14,14 @@
 //! - `domain`, `account`, `engine`, `vault_books`, `world`: the model itself, without input or output
 //! - `directory`, `connect_server`, `vault`: the model behind the ports
 //! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order
-//! - `person`, `administrator`: those who interfere
+//! - `person`, `operator`, `administrator`: those who interfere
+//! - `plan`, `server_plan`, `build`, `worlds`: what a new world is to look like, and the table of named ones
 //! - `lab_handle`, `store`: the way of a request, the folder and its lock
 //! - `labels`, `show`: which password is which, and who holds it
 
 mod account;
 mod administrator;
+mod build;
 mod cipher;
 mod clock;
 mod connect_server;
@@ -27,11 +29,13 @@ mod directory;
 mod domain;
 mod engine;
 pub mod faults;
+mod lab_account;
 mod lab_handle;
 mod labels;
 #[cfg(feature = "lab-ldaps")]
 pub mod ldaps;
 mod mishap;
+mod operator;
 mod person;
 mod plan;
 mod server_plan;
@@ -42,11 +46,14 @@ mod tests;
 mod vault;
 mod vault_books;
 mod world;
+mod worlds;
 
 pub use account::Rights;
 pub use administrator::Mark;
+pub use lab_account::{LabAccount, LabAccountKind};
 pub use lab_handle::{Lab, LabSetting};
 pub use person::set_password;
 pub use plan::{AccountPlan, FineGrainedPlan, Logon, WorldPlan};
 pub use server_plan::{ConnectorPlan, EntraPlan, ServerPlan, ServicePlan};
 pub use show::show;
+pub use worlds::{NamedWorld, make, ready, world, worlds};

@@ -27,9 +27,10 @@ impl Lab {
 
 fn set(books: &mut Books, account: &str, holder: &str, secret: Option<Secret>) -> Result<(), Fault> {
     let doing = format!("setting the password of {account} in {holder} by hand");
-    if !books.world.accounts.iter().any(|known| known == account) {
+    if !books.world.accounts.iter().any(|known| known.name == account) {
+        let names: Vec<_> = books.world.accounts.iter().map(|known| known.name.as_str()).collect();
         return Err(Fault::refused(&doing, "this lab has no such account")
-            .hint(format!("its accounts are: {}", books.world.accounts.join(", "))));
+            .hint(format!("its accounts are: {}", names.join(", "))));
     }
     let secret = secret.unwrap_or_else(|| random_password(FOREIGN_PASSWORD_LENGTH));
     let now = books.now;

@@ -1,6 +1,6 @@
 //! The world's truth: who holds which password, by its label. Written without knowing the engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -45,9 +45,9 @@ struct SchedulerTruth {
 /// the account does not have is left out.
 pub fn show(dir: &Path) -> Result<serde_json::Value, Fault> {
     Store::new(dir).with(None, |books| {
-        let known: BTreeSet<&String> = books.world.accounts.iter().collect();
-        let others = books.vault.accounts.keys().filter(|name| !known.contains(name));
-        let names: Vec<String> = books.world.accounts.iter().chain(others).cloned().collect();
+        let own: Vec<&String> = books.world.accounts.iter().map(|account| &account.name).collect();
+        let others = books.vault.accounts.keys().filter(|name| !own.contains(name));
+        let names: Vec<String> = own.iter().copied().chain(others).cloned().collect();
         let mut accounts = Vec::new();
         for account in names {
             let holders = holders(books, &account)?;
