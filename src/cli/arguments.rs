@@ -192,6 +192,12 @@ pub(super) enum OperatorCommand {
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
+    /// Abandon a server's encryption key set: `miiskmu.exe /a`, while the service is stopped.
+    AbandonKey {
+        /// The server.
+        #[arg(long)]
+        server: String,
+    },
     /// Close the wizard and the Synchronization Service Manager on a server.
     ClosePrograms {
         /// The server.

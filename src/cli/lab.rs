@@ -71,6 +71,7 @@ fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
         OperatorCommand::EnterPassword { server, connector, account } => {
             lab.enter_password(&server, &connector, account.as_deref())
         }
+        OperatorCommand::AbandonKey { server } => lab.abandon_key(&server),
         OperatorCommand::ClosePrograms { server } => lab.close_programs(&server),
         OperatorCommand::OpenProgram { server, program } => lab.open_program(&server, &program),
         OperatorCommand::Scheduler { enabled } => lab.switch_scheduler(enabled),

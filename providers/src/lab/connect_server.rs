@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::clock::filetime;
 use super::domain::BindAnswer;
-use super::engine::EVENT_NO_START_CREDENTIALS;
 use super::lab_handle::{Lab, Request};
 use super::plan::Logon;
 use super::store::Books;
@@ -66,6 +65,7 @@ impl LabServer {
         let fails = books.faults.strikes("restart-fails");
         let now = books.now;
         let process_id = books.world.next_process_id;
+        let epoch = books.world.key_epoch(&self.name)?;
         let server = books.world.server(&self.name, &doing)?;
         if fails {
             let (state, process) = (&server.service.state, server.service.process_id);
@@ -75,7 +75,8 @@ impl LabServer {
             )
             .hint("look at the server's System log, then restart ADSync by hand"));
         }
-        server.restart(process_id, now);
+        server.stop();
+        server.start(&epoch, process_id, now, &doing)?;
         books.world.next_process_id += 4;
         books.world.count("restarts");
         Ok(())
@@ -120,7 +121,7 @@ impl LabServer {
         books.world.count("proofs");
         if result == NO_START_CREDENTIALS {
             let server = books.world.server(&self.name, &self.proving(connector))?;
-            server.log_event(EVENT_NO_START_CREDENTIALS, connector, now);
+            server.log_no_start_credentials(connector, now);
         }
         Ok(ProofFacts {
             connector: connector.to_owned(),
@@ -190,7 +191,7 @@ impl ConnectServer for LabServer {
     async fn describe(&self) -> Result<ServerFacts, Fault> {
         let describe = |books: &mut Books| {
             let scheduler = books.world.scheduler.facts(books.now);
-            Ok(books.world.server(&self.name, &format!("describing {}", self.name))?.facts(scheduler))
+            Ok(books.world.server(&self.name, &format!("describing {}", self.name))?.facts(scheduler, None))
         };
         self.lab.request(Request::new(&self.name, "describe"), describe).await
     }

@@ -11,34 +11,41 @@
 //! the whole folder, so that several processes may act on one world. The only clock is the one in
 //! [`LabSetting`].
 //!
-//! - `domain`, `account`, `engine`, `vault_books`, `world`: the model itself, without input or output
+//! - `domain`, `account`, `vault_books`, `world`: the model itself, without input or output
+//! - `engine`, `service`, `local_users`, `entra`, `restore_task`, `event_log`, `builds`: a model server
 //! - `directory`, `connect_server`, `vault`: the model behind the ports
 //! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order
 //! - `person`, `operator`, `administrator`: those who interfere
-//! - `plan`, `server_plan`, `build`, `worlds`: what a new world is to look like, and the table of named ones
+//! - `plan`, `server_plan`, `construct`, `worlds`: what a new world is to look like, and the table of named ones
 //! - `lab_handle`, `store`: the way of a request, the folder and its lock
 //! - `labels`, `show`: which password is which, and who holds it
 
 mod account;
 mod administrator;
-mod build;
+mod builds;
 mod cipher;
 mod clock;
 mod connect_server;
+mod construct;
 mod directory;
 mod domain;
 mod engine;
+mod entra;
+mod event_log;
 pub mod faults;
 mod lab_account;
 mod lab_handle;
 mod labels;
 #[cfg(feature = "lab-ldaps")]
 pub mod ldaps;
+mod local_users;
 mod mishap;
 mod operator;
 mod person;
 mod plan;
+mod restore_task;
 mod server_plan;
+mod service;
 mod show;
 mod store;
 #[cfg(test)]

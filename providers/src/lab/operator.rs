@@ -1,5 +1,6 @@
 //! A dutiful operator: what the tool asks a person to do, and what people do on a server of their own accord.
 
+use super::cipher::seal;
 use super::lab_handle::Lab;
 use super::store::Books;
 use crate::port::{Fault, Secret, Slot};
@@ -23,6 +24,15 @@ impl Lab {
             server.touch(connector, now);
             books.world.labels.see(&of, &secret);
             Ok(())
+        })
+    }
+
+    /// Abandons a server's encryption key set (`miiskmu.exe /a`): what was enciphered under it is lost.
+    pub fn abandon_key(&self, server: &str) -> Result<(), Fault> {
+        let doing = format!("abandoning the encryption key of {server}");
+        self.books(|books| {
+            let epoch = books.world.key_epoch(server)?;
+            books.world.server(server, &doing)?.abandon_key(&epoch, &doing)
         })
     }
 
@@ -72,7 +82,7 @@ impl Lab {
         })
     }
 
-    /// Brings a server to another build of Entra Connect.
+    /// Brings a server to another build of Entra Connect; a running service goes on as a new process.
     pub fn upgrade(&self, server: &str, build: &str) -> Result<(), Fault> {
         let doing = format!("upgrading {server} to {build}");
         let numbers = build.split('.').filter(|part| part.parse::<u32>().is_ok()).count();
@@ -81,10 +91,22 @@ impl Lab {
         }
         self.books(|books| {
             let (now, process_id) = (books.now, books.world.next_process_id);
-            let server = books.world.server(server, &doing)?;
-            build.clone_into(&mut server.build);
-            server.restart(process_id, now);
-            books.world.next_process_id += 4;
+            let before = books.world.key_epoch(server)?;
+            let known = books.world.server(server, &doing)?;
+            let opened = known.key_set_opens(&before)?;
+            build.clone_into(&mut known.build);
+            known.upgrading = false;
+            // The setup protects the key as the new build wants it, if it can open it at all.
+            let after = books.world.key_epoch(server)?;
+            let known = books.world.server(server, &doing)?;
+            if opened {
+                known.key_set.protected = seal(&known.service.protection(&after), &known.key()?);
+            }
+            if known.service.runs() {
+                known.stop();
+                known.start(&after, process_id, now, &doing)?;
+                books.world.next_process_id += 4;
+            }
             Ok(())
         })
     }

@@ -203,7 +203,7 @@ impl WorldPlan {
             account: self.account.clone(),
             user: self.engine_user.clone(),
             domain: self.forest.clone(),
-            dc: self.connector_dc.clone().or_else(|| self.logon.host()),
+            dc: self.connector_dc.clone(),
             alternate_credentials: Vec::new(),
         }
     }

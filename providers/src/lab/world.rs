@@ -73,12 +73,9 @@ impl World {
         self.begun_at = Some(now);
         self.last_at = Some(now);
         self.scheduler.anchor = Some(before(now, self.scheduler.last_cycle_age()));
+        let set_at = before(now, SignedDuration::from_mins(FIRST_PASSWORD_AGE_MINUTES));
         for server in &mut self.servers {
-            server.service.started_at = Some(before(now, SERVICE_AGE));
-            for connector in &mut server.connectors {
-                let set_at = before(now, SignedDuration::from_mins(FIRST_PASSWORD_AGE_MINUTES));
-                connector.modified_at = connector.modified_at.or(Some(set_at));
-            }
+            server.begin(now, before(now, SERVICE_AGE), set_at);
         }
         if let Some(domain) = &mut self.domain {
             domain.catch_up(i64::MAX);

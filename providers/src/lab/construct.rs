@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
-use super::cipher::{random_hex, random_password, seal};
+use super::cipher::random_password;
 use super::domain::{Controller, Domain, FineGrained, Policy, Replica};
-use super::engine::{Connector, Server, Service, new_key_set};
+use super::engine::{Birth, Server};
 use super::lab_account::{LabAccount, LabAccountKind};
 use super::labels::Labels;
 use super::plan::{FIRST_PASSWORD_LENGTH, Logon, WorldPlan};
@@ -14,8 +14,8 @@ use super::vault_books::VaultBooks;
 use super::world::{COUNTERS, FIRST_KEY_VERSION, SCHEMA, Scheduler, World};
 use crate::port::{ConnectorKind, Fault, Secret};
 
-/// The identifier that every Entra connector has.
-const ENTRA_CONNECTOR_ID: &str = "b891884f-051e-4a83-95af-2544101c9083";
+/// The process of the first server's service.
+const FIRST_PROCESS_ID: u32 = 3104;
 /// AD's default: 42 days.
 const MAXIMUM_AGE_MINUTES: u32 = 42 * 24 * 60;
 /// Relative id of the group Domain Admins.
@@ -275,67 +275,26 @@ impl<'p> Site<'p> {
 impl Site<'_> {
     fn server(&mut self, number: usize, domain: Option<&Domain>, labels: &mut Labels) -> Result<Server, Fault> {
         let (world, plan) = (self.plan, self.servers[number].clone());
-        let (service_password, key_set) = new_key_set();
-        let tenant = world.tenant();
+        let mut held = BTreeMap::new();
+        match &plan.service {
+            ServicePlan::Domain { account: name, .. } | ServicePlan::Local { user: name, .. } => {
+                held.insert(name.clone(), self.passwords.of(name));
+            }
+            ServicePlan::Virtual | ServicePlan::Managed(_) => {}
+        }
+        for connector in &plan.connectors {
+            held.insert(connector.account.clone(), self.passwords.of_engines(&connector.account, world));
+        }
         let last_dc = domain.and_then(|domain| domain.controllers.last()).map(|controller| controller.host.clone());
-        let mut server = Server {
-            name: plan.name.clone(),
-            build: plan.build.clone(),
-            staging: plan.staging,
-            service: Service {
-                account: r"NT SERVICE\ADSync".to_owned(),
-                state: "running".to_owned(),
-                process_id: 3104 + 4 * u32::try_from(number).unwrap_or(0),
-                started_at: None,
-            },
-            service_password,
-            key_set,
-            connectors: Vec::new(),
-            open_programs: plan.open_programs.clone(),
-            events: Vec::new(),
+        let tenant = world.tenant();
+        let birth = Birth {
+            process_id: FIRST_PROCESS_ID + 4 * u32::try_from(number).unwrap_or(0),
+            password: &|account| held.get(account).cloned(),
+            connector_dc: world.logon.host().or(last_dc),
+            tenant: &tenant,
             logon: world.logon.clone(),
         };
-        let connector = |name: &str, kind, user: &str, domain: &str| Connector {
-            name: name.to_owned(),
-            id: random_guid(),
-            kind,
-            user: user.to_owned(),
-            domain: domain.to_owned(),
-            dc: None,
-            account: world.account.clone(),
-            modified_at: None,
-            version: 1,
-            stored: None,
-            cached: None,
-        };
-        let mut connectors = Vec::new();
-        for ad in &plan.connectors {
-            connectors.push(Connector {
-                dc: ad.dc.clone().or_else(|| last_dc.clone()),
-                account: ad.account.clone(),
-                ..connector(&ad.forest, ConnectorKind::ActiveDirectory, &ad.user, &ad.domain)
-            });
-        }
-        connectors.push(Connector {
-            id: ENTRA_CONNECTOR_ID.to_owned(),
-            ..connector(
-                &format!("{tenant} - AAD"),
-                ConnectorKind::Entra,
-                &format!("Sync_{}_{}@{tenant}", plan.name, random_hex(6)),
-                &tenant,
-            )
-        });
-        for mut connector in connectors {
-            if connector.kind == ConnectorKind::ActiveDirectory {
-                let password = self.passwords.of_engines(&connector.account, world);
-                labels.see(&connector.account, &password);
-                let sealed = seal(&server.key()?, password.expose().as_bytes());
-                connector.stored = Some(sealed.clone());
-                connector.cached = Some(sealed);
-            }
-            server.connectors.push(connector);
-        }
-        Ok(server)
+        Server::new(&plan, &birth, labels)
     }
 }
 
@@ -359,9 +318,4 @@ fn connector_accounts(servers: &[ServerPlan]) -> Vec<LabAccount> {
 
 fn first_replica(digest: String) -> Replica {
     Replica { key_version: FIRST_KEY_VERSION, password_last_set: 0, history: vec![digest], wrong_count: 0, wrong_at: 0 }
-}
-
-fn random_guid() -> String {
-    let hex = random_hex(16);
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
