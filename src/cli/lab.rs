@@ -202,12 +202,33 @@ fn shown(format: Format, truth: &Value) -> String {
         return format!("{truth:#}");
     }
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let accounts = truth["accounts"].as_array().into_iter().flatten();
-    let rows = accounts.flat_map(|account| {
-        let holders = account["holders"].as_array().into_iter().flatten();
-        holders.map(|holder| vec![text(&account["account"]), text(&holder["holder"]), text(&holder["label"])])
+    let all = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let yes = |value: &Value| value.as_bool().unwrap_or_default();
+    let mut holders = Vec::new();
+    for account in all(&truth["accounts"]) {
+        for holder in all(&account["holders"]) {
+            holders.push(vec![text(&account["account"]), text(&holder["holder"]), text(&holder["label"])]);
+        }
+    }
+    let servers = all(&truth["servers"]).into_iter().map(|server| {
+        let mut open: Vec<String> = all(&server["open-programs"]).iter().map(text).collect();
+        open.extend(yes(&server["upgrading"]).then(|| "an upgrade".to_owned()));
+        let role = if yes(&server["staging"]) { "staging" } else { "active" };
+        let mut row = vec![text(&server["server"]), role.to_owned()];
+        row.extend(["build", "service-account", "service-state"].map(|part| text(&server[part])));
+        row.push(if open.is_empty() { "-".to_owned() } else { open.join(", ") });
+        row
     });
-    table(&["ACCOUNT", "HOLDER", "PASSWORD"], rows.collect())
+    let scheduler = &truth["scheduler"];
+    let switch = |on: bool| if on { "on" } else { "off" };
+    let mut lines = vec![format!("SyncCycleEnabled: {}", switch(yes(&scheduler["enabled"])))];
+    lines.extend(yes(&scheduler["suspended"]).then(|| "the scheduler is suspended".to_owned()));
+    lines.extend(all(&scheduler["restore-tasks"]).iter().map(|task| {
+        let to = switch(yes(&task["enabled"]));
+        format!("planted on {}: switch {to} at {}", text(&task["server"]), text(&task["at"]))
+    }));
+    let servers = table(&["SERVER", "ROLE", "BUILD", "SERVICE ACCOUNT", "SERVICE", "OPEN"], servers.collect());
+    [table(&["ACCOUNT", "HOLDER", "PASSWORD"], holders), servers, lines.join("\n")].join("\n\n")
 }
 
 fn list(global: &Global, dir: &Path) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use super::cipher::seal;
 use super::lab_handle::Lab;
 use super::store::Books;
-use crate::port::{Fault, Secret, Slot};
+use crate::port::{ConnectorKind, Fault, Secret, Slot};
 
 impl Lab {
     /// Types a connector's password into the console, as the tool asks: the account's pending one in the vault, else
@@ -13,8 +13,8 @@ impl Lab {
         self.books(|books| {
             let now = books.now;
             let known = books.world.server(server, &doing)?.connector(connector, &doing)?;
-            if known.stored.is_none() {
-                return Err(Fault::refused(&doing, "the connector has no password of an AD account")
+            if known.kind == ConnectorKind::Entra {
+                return Err(Fault::refused(&doing, "it is the connector to Entra ID")
                     .hint("name a connector to Active Directory"));
             }
             let of = known.account.clone();

@@ -90,6 +90,22 @@ impl World {
         *self.counters.entry(counter.to_owned()).or_default() += 1;
     }
 
+    /// The names of all accounts whose passwords this world knows: those it was made with first, then those of its
+    /// connectors and services.
+    pub(super) fn account_names(&self) -> Vec<String> {
+        let own = self.accounts.iter().map(|account| account.name.as_str());
+        let connectors = self.servers.iter().flat_map(|server| &server.connectors);
+        let connectors = connectors.map(|connector| connector.account.as_str()).filter(|name| !name.is_empty());
+        let services = self.servers.iter().filter_map(|server| server.service.account());
+        let mut names: Vec<String> = Vec::new();
+        for name in own.chain(connectors).chain(services) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+
     /// The model directory, or the answer of a world that has none.
     pub(super) fn domain(&mut self, doing: &str) -> Result<&mut Domain, Fault> {
         self.domain.as_mut().ok_or_else(|| {
