@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
-use providers::lab::{Lab, LabSetting, WorldPlan};
+use providers::lab::{self, Lab, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
@@ -31,8 +31,8 @@ pub struct Records {
 
 impl Records {
     /// Those of a lab.
-    pub fn of_lab(dir: &Path) -> Result<Self, Fault> {
-        let world = World::of_lab(dir)?;
+    pub fn of_lab(dir: &Path, named: Option<&str>) -> Result<Self, Fault> {
+        let world = World::of_lab(dir, named)?;
         let accounts = world.wishes.into_iter().map(|wish| wish.account).collect();
         Ok(Self { accounts, journal_file: world.journal_file })
     }
@@ -60,20 +60,19 @@ pub struct World {
 }
 
 impl World {
-    /// The lab in `dir`; it is made when there is none.
-    pub fn of_lab(dir: &Path) -> Result<Self, Fault> {
-        if !Lab::exists(dir) {
-            Lab::create(dir, &WorldPlan::default_world())?;
-        }
+    /// The lab in `dir`; it is made when there is none, from the world named so. The lab of another world is refused.
+    pub fn of_lab(dir: &Path, named: Option<&str>) -> Result<Self, Fault> {
+        lab::ready(dir, named)?;
         let lab = open_lab(dir)?;
         let names = lab.server_names();
         let servers = names.iter().filter_map(|name| Some((name.clone(), lab.server(name)?))).collect();
-        let wishes = lab.account_names().into_iter().map(|account| Wish {
-            locator: account.clone(),
-            vault_name: account.clone(),
-            servers: names.iter().map(|name| (name.clone(), None)).collect(),
+        let accounts = lab.accounts().into_iter().filter(|account| account.kind == LabAccountKind::Connector);
+        let wishes = accounts.map(|account| Wish {
+            locator: account.locator,
+            vault_name: account.vault_name,
+            servers: account.servers.into_iter().map(|server| (server, None)).collect(),
             length: None,
-            ..wish(account)
+            ..wish(account.name)
         });
         Ok(Self {
             wishes: wishes.collect(),

@@ -7,6 +7,7 @@ mod faults;
 mod secrecy;
 mod truth;
 mod vault;
+mod worlds;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
