@@ -135,12 +135,15 @@ impl LabServer {
         if books.faults.strikes_on("start-fails", &self.name) {
             return Ok(Starting::TimesOut);
         }
+        if books.world.server(&self.name, doing)?.service.kind == ServiceAccount::Managed {
+            return Ok(Starting::Answered(None));
+        }
         let loses_right = books.faults.strikes_on("service-right-lost", &self.name);
         let server = books.world.server(&self.name, doing)?;
         server.service.right_lost |= loses_right;
         let secret = server.scm_password()?;
         let refusal = match (server.service.kind.clone(), secret) {
-            (ServiceAccount::Managed, _) => return Ok(Starting::Answered(None)),
+            (ServiceAccount::Managed, _) => None,
             (_, None) => LogonRefusal::of_bind(BindAnswer::Wrong),
             (ServiceAccount::Local { user }, Some(secret)) => {
                 let digest = books.world.labels.digest(&user, &secret);

@@ -106,6 +106,11 @@ impl Server {
         }
     }
 
+    /// Whether there is a password at all.
+    pub(super) fn has_entra_password(&self) -> bool {
+        matches!(self.entra, Entra::ServiceAccount { .. })
+    }
+
     /// The cloud's password becomes another one, which the server does not know.
     pub(super) fn break_entra_password(&mut self) {
         if let Entra::ServiceAccount { cloud, .. } = &mut self.entra {

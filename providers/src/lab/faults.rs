@@ -1,5 +1,7 @@
 //! Bad luck on order: named faults that wait in `faults.json` until they strike.
 //!
+//! A fault of a server strikes on every server, or on one: `NAME@SERVER`.
+//!
 //! A fault that strikes a limited number of times disappears after the last; the others stay until
 //! [`clear`].
 
@@ -164,11 +166,10 @@ impl FaultList {
 /// Every fault's name or form, its default number of times (`None` = always), and what it does.
 pub fn known() -> Vec<(String, Option<u32>, &'static str)> {
     let named = NAMED.iter().chain(&OF_A_SERVER).map(|(name, times, does)| ((*name).to_owned(), *times, *does));
-    let on_one = std::iter::once(("FAULT@SERVER".to_owned(), None, "a fault of a server, on that one only"));
     let at_step = AT_STEP.iter().map(|(prefix, does)| (format!("{prefix}:STEP"), Some(1), *does));
     let at_append = AT_APPEND.iter().map(|(prefix, does)| (format!("{prefix}:N"), Some(1), *does));
     let on_the_wire = mishap::FORMS.iter().map(|(form, times, does)| ((*form).to_owned(), *times, *does));
-    named.chain(on_one).chain(at_step).chain(at_append).chain(on_the_wire).collect()
+    named.chain(at_step).chain(at_append).chain(on_the_wire).collect()
 }
 
 /// Arms a fault, `times` or its default number of times. The same fault again replaces the first.
@@ -182,7 +183,8 @@ pub fn add(dir: &Path, name: &str, times: Option<u32>) -> Result<(), Fault> {
             (Some(step), None) => format!("no step is named {step}"),
             (None, None) => "there is no such fault".to_owned(),
         };
-        Fault::refused(&doing, cause).hint(format!("known faults: {names}; steps: {}", STEP_WORDS.join(", ")))
+        Fault::refused(&doing, cause)
+            .hint(format!("known faults: {names}; one of a server takes @SERVER; steps: {}", STEP_WORDS.join(", ")))
     })?;
     if times == Some(0) {
         return Err(Fault::refused(&doing, "it would strike zero times").hint("give a number of 1 or more"));

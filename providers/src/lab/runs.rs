@@ -109,7 +109,8 @@ impl LabServer {
     fn run_to_entra(&self, books: &mut Books, doing: &str) -> Result<bool, Fault> {
         let now = books.now;
         let blocked = books.faults.strikes_on("cloud-credential-blocked", &self.name);
-        let wrong = books.faults.strikes_on("entra-password-wrong", &self.name);
+        let has_password = books.world.server(&self.name, doing)?.has_entra_password();
+        let wrong = has_password && books.faults.strikes_on("entra-password-wrong", &self.name);
         let server = books.world.server(&self.name, doing)?;
         if wrong {
             server.break_entra_password();

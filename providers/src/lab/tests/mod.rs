@@ -5,6 +5,8 @@ mod crashes;
 mod directory;
 mod faults;
 mod local_users;
+#[cfg(all(feature = "active-directory", feature = "lab-ldaps"))]
+mod real_logon;
 mod runs;
 mod secrecy;
 mod service;
