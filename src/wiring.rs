@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
-use providers::lab::{Lab, LabSetting, WorldPlan};
+use providers::lab::{self, Lab, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
@@ -17,6 +17,9 @@ use crate::config::{self, Config, DirectoryConfig, Logon, Quiesce, ServerKind, V
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
 use crate::rotation::{EngineMethod, EntraAdministrator, Event, Limits};
+
+/// The administrator of Entra ID in a lab.
+const LAB_ADMINISTRATOR: &str = "admin@contoso.onmicrosoft.com";
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
@@ -31,8 +34,8 @@ pub struct Records {
 
 impl Records {
     /// Those of a lab.
-    pub fn of_lab(dir: &Path) -> Result<Self, Fault> {
-        let world = World::of_lab(dir)?;
+    pub fn of_lab(dir: &Path, named: Option<&str>) -> Result<Self, Fault> {
+        let world = World::of_lab(dir, named)?;
         let accounts = world.wishes.into_iter().map(|wish| wish.account).collect();
         Ok(Self { accounts, journal_file: world.journal_file })
     }
@@ -60,19 +63,31 @@ pub struct World {
 }
 
 impl World {
-    /// The lab in `dir`; it is made when there is none.
-    pub fn of_lab(dir: &Path) -> Result<Self, Fault> {
-        if !Lab::exists(dir) {
-            Lab::create(dir, &WorldPlan::default_world())?;
-        }
+    /// The lab in `dir`; it is made when there is none, from the world named so. The lab of another world is refused.
+    pub fn of_lab(dir: &Path, named: Option<&str>) -> Result<Self, Fault> {
+        lab::ready(dir, named)?;
         let lab = open_lab(dir)?;
         let names = lab.server_names();
         let servers = names.iter().filter_map(|name| Some((name.clone(), lab.server(name)?))).collect();
-        let wishes = lab.account_names().into_iter().map(|account| Wish {
-            locator: account.clone(),
-            vault_name: account.clone(),
-            servers: names.iter().map(|name| (name.clone(), None)).collect(),
-            account,
+        let accounts = lab.accounts();
+        let connectors = accounts.iter().filter(|account| account.kind == LabAccountKind::Connector);
+        let escrow: Vec<Escrow> = connectors
+            .map(|account| Escrow { locator: account.locator.clone(), vault_name: account.vault_name.clone() })
+            .collect();
+        let wishes = accounts.into_iter().map(|account| Wish {
+            kind: match account.kind {
+                LabAccountKind::Connector => AccountKind::Connector,
+                LabAccountKind::Service => AccountKind::Service,
+                LabAccountKind::Entra => AccountKind::Entra,
+            },
+            entra_administrator: account
+                .admin_vault_name
+                .map(|vault_name| EntraAdministrator { user: LAB_ADMINISTRATOR.to_owned(), vault_name }),
+            escrow: escrow.clone(),
+            locator: account.locator,
+            vault_name: account.vault_name,
+            servers: account.servers.into_iter().map(|server| (server, None)).collect(),
+            account: account.name,
             ..Wish::default()
         });
         Ok(Self {

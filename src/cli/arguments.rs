@@ -38,6 +38,10 @@ pub(super) struct Global {
     /// The lab's folder [default: `lab` in the user's state folder].
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) lab_dir: Option<PathBuf>,
+    /// With --lab: the lab of this named world; `lab worlds` prints their names. Made where there is none, in a folder
+    /// of its own [default: `lab-NAME` in the user's state folder].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) lab_world: Option<String>,
     /// How data is printed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
@@ -213,6 +217,8 @@ pub(super) enum HistoryCommand {
 pub(super) enum LabCommand {
     /// Print the truth of the lab: who holds which password, by label.
     Show,
+    /// Print the named worlds that a lab can be made from.
+    Worlds,
     /// Make a lab, where there is none.
     Init(LabInit),
     /// Serve the lab's directory over LDAPS on loopback, as a stand-in for Windows domain controllers, until a signal
@@ -223,17 +229,82 @@ pub(super) enum LabCommand {
         /// The account.
         #[arg(long)]
         account: String,
-        /// Who gets it: `directory`, `engine:SERVER/CONNECTOR` or `vault:current`.
+        /// Who gets it: `directory`, `engine:SERVER/CONNECTOR`, `vault:current`, `service:SERVER` (the service manager)
+        /// or `local:SERVER` (a user of the server itself, by force).
         #[arg(long, default_value = "directory")]
         holder: String,
     },
+    /// Do by hand what the tool asks an operator to do, or what people do on a server of their own accord.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
     /// Order bad luck.
     #[command(subcommand)]
     Fault(FaultCommand),
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum OperatorCommand {
+    /// Type a connector's password into the Synchronization Service Manager: the account's pending one in the vault,
+    /// else its current one.
+    EnterPassword {
+        /// The server.
+        #[arg(long)]
+        server: String,
+        /// The connector.
+        #[arg(long)]
+        connector: String,
+        /// The name in the vault, where it is not that of the connector's account.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
+    /// Abandon a server's encryption key set: `miiskmu.exe /a`, while the service is stopped.
+    AbandonKey {
+        /// The server.
+        #[arg(long)]
+        server: String,
+    },
+    /// Close the wizard and the Synchronization Service Manager on a server.
+    ClosePrograms {
+        /// The server.
+        #[arg(long)]
+        server: String,
+    },
+    /// Open a program on a server.
+    OpenProgram {
+        /// The server.
+        #[arg(long)]
+        server: String,
+        /// `miisclient.exe` or `AzureADConnect.exe`.
+        #[arg(long)]
+        program: String,
+    },
+    /// Turn SyncCycleEnabled on or off, for the whole tenant.
+    Scheduler {
+        /// The new value.
+        #[arg(long, action = clap::ArgAction::Set)]
+        enabled: bool,
+    },
+    /// Make the first staging server active, and the active one staging.
+    SwapRoles,
+    /// Bring a server to another build.
+    Upgrade {
+        /// The server.
+        #[arg(long)]
+        server: String,
+        /// File version of miiserver.exe.
+        #[arg(long)]
+        build: String,
+    },
+}
+
 #[derive(Debug, Args)]
 pub(super) struct LabInit {
+    /// Make this named world; `lab worlds` prints their names. Says all there is to say about it.
+    #[arg(long, value_name = "NAME", conflicts_with_all = [
+        "server", "staging_servers", "account", "logon", "logon_ca_file", "logon_name", "password_file", "addresses",
+        "rotator_password_file", "rotator",
+    ])]
+    pub(super) world: Option<String>,
     /// The active server's name.
     #[arg(long, default_value = "SYNC1")]
     pub(super) server: String,

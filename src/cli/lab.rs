@@ -8,31 +8,31 @@ use providers::lab::{self, AccountPlan, Lab, Logon, WorldPlan, faults};
 use providers::port::{Fault, Secret};
 use serde_json::{Value, json};
 
-use super::arguments::{FaultCommand, Format, Global, LabCommand, LabInit, LabServe};
+use super::arguments::{FaultCommand, Format, Global, LabCommand, LabInit, LabServe, OperatorCommand};
 use super::exit::Exit;
 use super::output::{print, say, show, table};
 use super::session;
 use crate::wiring;
 
 pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
+    if matches!(command, LabCommand::Worlds) {
+        worlds(global.format);
+        return Exit::Done;
+    }
     let dir = match session::lab_dir(global) {
         Ok(dir) => dir,
         Err(exit) => return exit,
     };
     let done = match command {
-        LabCommand::Init(init) => make(&dir, init),
-        LabCommand::Serve(options) => match ready(&dir) {
-            Ok(()) => serve(global, &dir, &options).await,
+        LabCommand::Init(init) => make(&dir, global.lab_world.as_deref(), init),
+        // An order may come before everything else.
+        LabCommand::Fault(FaultCommand::Add { name, times }) => {
+            lab::ready(&dir, global.lab_world.as_deref()).and_then(|()| faults::add(&dir, &name, times))
+        }
+        command => match there(&dir, global.lab_world.as_deref()) {
+            Ok(()) => work(global, &dir, command).await,
             Err(fault) => Err(fault),
         },
-        command => ready(&dir).and_then(|()| match command {
-            LabCommand::Show => lab::show(&dir).map(|truth| print(&shown(global.format, &truth))),
-            LabCommand::SetPassword { account, holder } => lab::set_password(&dir, &account, &holder, None),
-            LabCommand::Fault(FaultCommand::Add { name, times }) => faults::add(&dir, &name, times),
-            LabCommand::Fault(FaultCommand::Clear) => faults::clear(&dir),
-            LabCommand::Fault(FaultCommand::List) => list(global, &dir),
-            LabCommand::Init(_) | LabCommand::Serve(_) => Ok(()),
-        }),
     };
     match done {
         Ok(()) => Exit::Done,
@@ -43,12 +43,66 @@ pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
     }
 }
 
-/// A lab that nobody made yet is the default one.
-fn ready(dir: &Path) -> Result<(), Fault> {
-    if Lab::exists(dir) { Ok(()) } else { Lab::create(dir, &WorldPlan::default_world()) }
+/// Works on a lab that is there.
+async fn work(global: &Global, dir: &Path, command: LabCommand) -> Result<(), Fault> {
+    match command {
+        LabCommand::Show => lab::show(dir).map(|truth| print(&shown(global.format, &truth))),
+        LabCommand::SetPassword { account, holder } => lab::set_password(dir, &account, &holder, None),
+        LabCommand::Operator(command) => operate(&wiring::open_lab(dir)?, command),
+        LabCommand::Fault(FaultCommand::Add { name, times }) => faults::add(dir, &name, times),
+        LabCommand::Fault(FaultCommand::Clear) => faults::clear(dir),
+        LabCommand::Fault(FaultCommand::List) => list(global, dir),
+        LabCommand::Serve(options) => serve(global, dir, &options).await,
+        LabCommand::Init(_) | LabCommand::Worlds => Ok(()),
+    }
 }
 
-fn make(dir: &Path, init: LabInit) -> Result<(), Fault> {
+/// Looking at a lab, and interfering with it, makes none.
+fn there(dir: &Path, world: Option<&str>) -> Result<(), Fault> {
+    if Lab::exists(dir) {
+        return lab::ready(dir, world);
+    }
+    Err(Fault::refused(format!("opening the lab in {}", dir.display()), "there is no lab")
+        .hint("`lab init` makes one, and so does a rotation or a plan with --lab"))
+}
+
+fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
+    match command {
+        OperatorCommand::EnterPassword { server, connector, account } => {
+            lab.enter_password(&server, &connector, account.as_deref())
+        }
+        OperatorCommand::AbandonKey { server } => lab.abandon_key(&server),
+        OperatorCommand::ClosePrograms { server } => lab.close_programs(&server),
+        OperatorCommand::OpenProgram { server, program } => lab.open_program(&server, &program),
+        OperatorCommand::Scheduler { enabled } => lab.switch_scheduler(enabled),
+        OperatorCommand::SwapRoles => lab.swap_roles(),
+        OperatorCommand::Upgrade { server, build } => lab.upgrade(&server, &build),
+    }
+}
+
+fn worlds(format: Format) {
+    let worlds: Vec<Value> =
+        lab::worlds().iter().map(|world| json!({ "name": world.name, "what": world.what })).collect();
+    show(format, &json!({ "worlds": worlds }), |all| {
+        let word = |world: &Value, part: &str| world[part].as_str().unwrap_or_default().to_owned();
+        let worlds = all["worlds"].as_array().into_iter().flatten();
+        table(&["WORLD", "WHAT IT IS"], worlds.map(|world| vec![word(world, "name"), word(world, "what")]).collect())
+    });
+}
+
+fn make(dir: &Path, lab_world: Option<&str>, init: LabInit) -> Result<(), Fault> {
+    let doing = || format!("making a lab in {}", dir.display());
+    match (init.world.as_deref(), lab_world) {
+        (Some(name), Some(other)) if name != other => {
+            return Err(Fault::refused(doing(), "--world and --lab-world name two worlds").hint("name one"));
+        }
+        (Some(name), _) => return lab::make(dir, name),
+        (None, Some(name)) => {
+            return Err(Fault::refused(doing(), "--lab-world names its folder, but not what to make")
+                .hint(format!("say --world {name} too")));
+        }
+        (None, None) => {}
+    }
     let first_password = init.password_file.map(|file| {
         let text = std::fs::read_to_string(&file)
             .map_err(|cause| Fault::broken(format!("reading {}", file.display()), cause.to_string()))?;
@@ -61,8 +115,7 @@ fn make(dir: &Path, init: LabInit) -> Result<(), Fault> {
     let rotator = init.rotator_password_file.map(|file| (file, AccountPlan::rotator(&init.rotator, &[&init.account])));
     if Lab::exists(dir) {
         // Said before the rotator's password is written: that lab has another one.
-        return Err(Fault::refused(format!("making a lab in {}", dir.display()), "there is one already")
-            .hint("choose another folder, or remove that one"));
+        return Err(Fault::refused(doing(), "there is one already").hint("choose another folder, or remove that one"));
     }
     if let Some((file, rotator)) = &rotator {
         write_new(file, &rotator.password)?;
@@ -149,12 +202,33 @@ fn shown(format: Format, truth: &Value) -> String {
         return format!("{truth:#}");
     }
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let accounts = truth["accounts"].as_array().into_iter().flatten();
-    let rows = accounts.flat_map(|account| {
-        let holders = account["holders"].as_array().into_iter().flatten();
-        holders.map(|holder| vec![text(&account["account"]), text(&holder["holder"]), text(&holder["label"])])
+    let all = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let yes = |value: &Value| value.as_bool().unwrap_or_default();
+    let mut holders = Vec::new();
+    for account in all(&truth["accounts"]) {
+        for holder in all(&account["holders"]) {
+            holders.push(vec![text(&account["account"]), text(&holder["holder"]), text(&holder["label"])]);
+        }
+    }
+    let servers = all(&truth["servers"]).into_iter().map(|server| {
+        let mut open: Vec<String> = all(&server["open-programs"]).iter().map(text).collect();
+        open.extend(yes(&server["upgrading"]).then(|| "an upgrade".to_owned()));
+        let role = if yes(&server["staging"]) { "staging" } else { "active" };
+        let mut row = vec![text(&server["server"]), role.to_owned()];
+        row.extend(["build", "service-account", "service-state"].map(|part| text(&server[part])));
+        row.push(if open.is_empty() { "-".to_owned() } else { open.join(", ") });
+        row
     });
-    table(&["ACCOUNT", "HOLDER", "PASSWORD"], rows.collect())
+    let scheduler = &truth["scheduler"];
+    let switch = |on: bool| if on { "on" } else { "off" };
+    let mut lines = vec![format!("SyncCycleEnabled: {}", switch(yes(&scheduler["enabled"])))];
+    lines.extend(yes(&scheduler["suspended"]).then(|| "the scheduler is suspended".to_owned()));
+    lines.extend(all(&scheduler["restore-tasks"]).iter().map(|task| {
+        let to = switch(yes(&task["enabled"]));
+        format!("planted on {}: switch {to} at {}", text(&task["server"]), text(&task["at"]))
+    }));
+    let servers = table(&["SERVER", "ROLE", "BUILD", "SERVICE ACCOUNT", "SERVICE", "OPEN"], servers.collect());
+    [table(&["ACCOUNT", "HOLDER", "PASSWORD"], holders), servers, lines.join("\n")].join("\n\n")
 }
 
 fn list(global: &Global, dir: &Path) -> Result<(), Fault> {

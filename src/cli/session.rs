@@ -16,7 +16,11 @@ use crate::wiring::{Records, World};
 
 /// Opens the world that a command works on, or says why not.
 pub(super) fn open(global: &Global) -> Result<World, Exit> {
-    let world = if global.lab { World::of_lab(&lab_dir(global)?) } else { World::of_config(&configuration(global)?) };
+    let world = if is_lab(global)? {
+        World::of_lab(&lab_dir(global)?, global.lab_world.as_deref())
+    } else {
+        World::of_config(&configuration(global)?)
+    };
     let mut world = world.map_err(unusable)?;
     world.attend(Arc::new(Terminal));
     Ok(world)
@@ -24,8 +28,8 @@ pub(super) fn open(global: &Global) -> Result<World, Exit> {
 
 /// Opens what the commands need that only read the journal.
 pub(super) fn records(global: &Global) -> Result<Records, Exit> {
-    if global.lab {
-        return Records::of_lab(&lab_dir(global)?).map_err(unusable);
+    if is_lab(global)? {
+        return Records::of_lab(&lab_dir(global)?, global.lab_world.as_deref()).map_err(unusable);
     }
     Ok(Records::of_config(&configuration(global)?))
 }
@@ -42,7 +46,17 @@ fn unusable(fault: Fault) -> Exit {
     Exit::Usage
 }
 
-/// The lab's folder.
+/// Whether a command works on the lab. A named world without `--lab` is a mistake: the command would work on what the
+/// configuration describes.
+fn is_lab(global: &Global) -> Result<bool, Exit> {
+    if global.lab_world.is_some() && !global.lab {
+        say("--lab-world names a lab; say --lab too");
+        return Err(Exit::Usage);
+    }
+    Ok(global.lab)
+}
+
+/// The lab's folder: a named world has one of its own.
 pub(super) fn lab_dir(global: &Global) -> Result<PathBuf, Exit> {
     if let Some(dir) = &global.lab_dir {
         return Ok(dir.clone());
@@ -51,7 +65,8 @@ pub(super) fn lab_dir(global: &Global) -> Result<PathBuf, Exit> {
     let state = from("XDG_STATE_HOME")
         .or_else(|| from("HOME").map(|home| home.join(".local/state")))
         .or_else(|| from("LOCALAPPDATA"));
-    state.map(|state| state.join("entra-rotator/lab")).ok_or_else(|| {
+    let name = global.lab_world.as_ref().map_or_else(|| "lab".to_owned(), |world| format!("lab-{world}"));
+    state.map(|state| state.join("entra-rotator").join(name)).ok_or_else(|| {
         say("there is no state folder (XDG_STATE_HOME, HOME and LOCALAPPDATA are not set); name one with --lab-dir");
         Exit::Usage
     })

@@ -34,6 +34,9 @@ pub(super) struct Account {
     pub(super) fine_grained: Option<String>,
     #[serde(default)]
     pub(super) rights: Rights,
+    /// How often its password was reset, rather than changed by itself.
+    #[serde(default)]
+    pub(super) password_resets: u32,
 }
 
 /// What an account may do to others.
@@ -85,6 +88,7 @@ impl Account {
             groups: Vec::new(),
             fine_grained: None,
             rights: Rights::default(),
+            password_resets: 0,
         }
     }
 

@@ -231,6 +231,14 @@ impl Domain {
     /// Sets the password on one controller; the others learn of it after their lag. Repeating it with the
     /// same password is a set of its own, after which the one before is no longer the previous one.
     pub(super) fn set(&mut self, at: usize, name: &str, digest: &str, now: i64) {
+        if let Some(account) = self.accounts.iter_mut().find(|account| account.name == name) {
+            account.password_resets += 1;
+        }
+        self.take(at, name, digest, now);
+    }
+
+    /// A controller takes a password, after a reset or a change.
+    fn take(&mut self, at: usize, name: &str, digest: &str, now: i64) {
         self.catch_up(now);
         let Some(replica) = self.controllers[at].replicas.get_mut(name) else { return };
         replica.key_version += 1;
@@ -304,7 +312,7 @@ impl Domain {
         if let Some(restriction) = restriction {
             return Err(ChangeRefusal::Restricted(restriction));
         }
-        self.set(at, name, new, now);
+        self.take(at, name, new, now);
         Ok(())
     }
 

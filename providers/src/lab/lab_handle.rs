@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use super::connect_server::LabServer;
 use super::directory::LabDirectory;
+use super::faults;
+use super::lab_account::{LabAccount, LabAccountKind};
 use super::plan::WorldPlan;
 use super::store::{Books, RequestLine, Store};
 use super::vault::LabVault;
@@ -37,7 +39,7 @@ struct Inner {
     store: Store,
     setting: LabSetting,
     server_names: Vec<String>,
-    account_names: Vec<String>,
+    accounts: Vec<LabAccount>,
     /// Journal entries that this process was about to write.
     appends: AtomicU64,
 }
@@ -97,12 +99,14 @@ impl Lab {
     /// the password is 120 days old.
     pub fn open(dir: &Path, setting: LabSetting) -> Result<Self, Fault> {
         let store = Store::new(dir);
-        let (server_names, account_names) = store.with(Some(&*setting.now), |books| {
+        let (server_names, accounts) = store.with(Some(&*setting.now), |books| {
             books.world.begin(books.now);
-            let servers = books.world.servers.iter().map(|server| server.name.clone()).collect();
+            let mut servers: Vec<_> = books.world.servers.iter().collect();
+            servers.sort_by_key(|server| server.staging);
+            let servers = servers.into_iter().map(|server| server.name.clone()).collect();
             Ok((servers, books.world.accounts.clone()))
         })?;
-        let inner = Inner { store, setting, server_names, account_names, appends: AtomicU64::new(0) };
+        let inner = Inner { store, setting, server_names, accounts, appends: AtomicU64::new(0) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -114,7 +118,8 @@ impl Lab {
     /// Makes a lab in `dir`, which may exist but must hold no lab.
     pub fn create(dir: &Path, plan: &WorldPlan) -> Result<(), Fault> {
         let (world, vault) = plan.build()?;
-        Store::new(dir).create(&world, &vault)
+        Store::new(dir).create(&world, &vault)?;
+        plan.faults.iter().try_for_each(|fault| faults::add(dir, fault, None))
     }
 
     /// The lab's vault.
@@ -142,7 +147,13 @@ impl Lab {
 
     /// The connector accounts this world was made with.
     pub fn account_names(&self) -> Vec<String> {
-        self.inner.account_names.clone()
+        let connectors = self.inner.accounts.iter().filter(|account| account.kind == LabAccountKind::Connector);
+        connectors.map(|account| account.name.clone()).collect()
+    }
+
+    /// The accounts this world was made with, of every kind.
+    pub fn accounts(&self) -> Vec<LabAccount> {
+        self.inner.accounts.clone()
     }
 
     /// The folder.
@@ -268,7 +279,7 @@ impl Lab {
         if answer.is_ok() {
             let counts = request.acts || request.looks();
             ends = counts && books.faults.strikes(&format!("crash-after:{}", request.step));
-            if request.reply_lost.is_some_and(|fault| books.faults.strikes(fault)) {
+            if request.reply_lost.is_some_and(|fault| books.faults.strikes_on(fault, &request.holder)) {
                 answer = Err(Fault::unclear(request.doing(), "the connection was cut before the reply came")
                     .hint("it may have happened; look before asking again"));
             }

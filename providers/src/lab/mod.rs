@@ -11,30 +11,43 @@
 //! the whole folder, so that several processes may act on one world. The only clock is the one in
 //! [`LabSetting`].
 //!
-//! - `domain`, `account`, `engine`, `vault_books`, `world`: the model itself, without input or output
-//! - `directory`, `connect_server`, `vault`: the model behind the ports
+//! - `domain`, `account`, `vault_books`, `world`: the model itself, without input or output
+//! - `engine`, `service`, `local_users`, `entra`, `restore_task`, `event_log`, `builds`: a model server
+//! - `directory`, `connect_server`, `runs`, `vault`: the model behind the ports; `real_logon`: a server's way out of it
 //! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order
-//! - `person`, `administrator`: those who interfere
+//! - `person`, `operator`, `administrator`: those who interfere
+//! - `plan`, `server_plan`, `construct`, `worlds`: what a new world is to look like, and the table of named ones
 //! - `lab_handle`, `store`: the way of a request, the folder and its lock
 //! - `labels`, `show`: which password is which, and who holds it
 
 mod account;
 mod administrator;
+mod builds;
 mod cipher;
 mod clock;
 mod connect_server;
+mod construct;
 mod directory;
 mod domain;
 mod engine;
+mod entra;
+mod event_log;
 pub mod faults;
+mod lab_account;
 mod lab_handle;
 mod labels;
 #[cfg(feature = "lab-ldaps")]
 pub mod ldaps;
+mod local_users;
 mod mishap;
+mod operator;
 mod person;
 mod plan;
+mod real_logon;
+mod restore_task;
+mod runs;
 mod server_plan;
+mod service;
 mod show;
 mod store;
 #[cfg(test)]
@@ -42,11 +55,14 @@ mod tests;
 mod vault;
 mod vault_books;
 mod world;
+mod worlds;
 
 pub use account::Rights;
 pub use administrator::Mark;
+pub use lab_account::{LabAccount, LabAccountKind};
 pub use lab_handle::{Lab, LabSetting};
 pub use person::set_password;
 pub use plan::{AccountPlan, FineGrainedPlan, Logon, WorldPlan};
 pub use server_plan::{ConnectorPlan, EntraPlan, ServerPlan, ServicePlan};
 pub use show::show;
+pub use worlds::{NamedWorld, make, ready, world, worlds};

@@ -1,27 +1,16 @@
-//! What a new world is to look like, and how it is built from that.
+//! What a new world is to look like.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, Rights};
-use super::cipher::{random_hex, random_password, seal};
-use super::domain::{Controller, Domain, FineGrained, Policy, Replica};
-use super::engine::{Connector, Server, Service, new_key_set};
-use super::labels::Labels;
-use super::vault_books::VaultBooks;
-use super::world::{COUNTERS, FIRST_KEY_VERSION, SCHEMA, Scheduler, World};
-use crate::port::{ConnectorKind, Fault, Secret};
+use super::account::Rights;
+use super::cipher::{random_hex, random_password};
+use super::lab_account::LabAccount;
+use super::server_plan::{ConnectorPlan, EntraPlan, ServerPlan, ServicePlan};
+use crate::port::Secret;
 
-/// The identifier that every Entra connector has.
-const ENTRA_CONNECTOR_ID: &str = "b891884f-051e-4a83-95af-2544101c9083";
-const FIRST_PASSWORD_LENGTH: usize = 64;
-/// AD's default: 42 days.
-const MAXIMUM_AGE_MINUTES: u32 = 42 * 24 * 60;
-/// Relative id of the group Domain Admins.
-const DOMAIN_ADMINS: u32 = 512;
-const STAGING_SERVERS_MAX: u32 = 20;
+pub(super) const FIRST_PASSWORD_LENGTH: usize = 64;
 
 /// Where a model server binds when its engine imports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +31,7 @@ pub enum Logon {
 
 impl Logon {
     /// The real domain controller that the server's connectors bind to.
-    fn host(&self) -> Option<String> {
+    pub(super) fn host(&self) -> Option<String> {
         let Self::Ldaps { url, .. } = self else { return None };
         let place = url.rsplit("://").next().unwrap_or(url).trim_end_matches('/');
         Some(place.split(':').next().unwrap_or(place).to_owned())
@@ -130,6 +119,28 @@ pub struct WorldPlan {
     /// The first password, which all parts of the world hold. `None` = a random one; with a real directory
     /// it is required, because the engine must hold the real one.
     pub first_password: Option<Secret>,
+    /// The world's name in the table of worlds; empty = it has none.
+    pub name: String,
+    /// The servers, the active one first. Empty = one active server and `staging_servers`, made from the fields
+    /// above.
+    pub servers: Vec<ServerPlan>,
+    /// What can be rotated. Empty = the account of every connector.
+    pub accounts: Vec<LabAccount>,
+    /// The connector accounts' descriptions: `(account, text)`. An account named `MSOL_…` without one has what the
+    /// wizard writes, with the name of the first server that uses it.
+    pub descriptions: Vec<(String, String)>,
+    /// Accounts whose first password the vault does not know.
+    pub unknown: Vec<String>,
+    /// Accounts for which every engine stores another password than the directory has.
+    pub broken: Vec<String>,
+    /// SyncCycleEnabled.
+    pub scheduler_enabled: bool,
+    /// SchedulerSuspended.
+    pub scheduler_suspended: bool,
+    /// How long the cycle that runs when the world is first opened goes on; 0 = none runs.
+    pub cycle_left_s: u32,
+    /// Faults that are ordered from the start.
+    pub faults: Vec<String>,
 }
 
 impl WorldPlan {
@@ -157,178 +168,69 @@ impl WorldPlan {
             logon: Logon::Model,
             connector_dc: None,
             first_password: None,
+            name: String::new(),
+            servers: Vec::new(),
+            accounts: Vec::new(),
+            descriptions: Vec::new(),
+            unknown: Vec::new(),
+            broken: Vec::new(),
+            scheduler_enabled: true,
+            scheduler_suspended: false,
+            cycle_left_s: 0,
+            faults: Vec::new(),
         }
     }
 
-    /// The world and its vault, with one password everywhere.
-    pub(super) fn build(&self) -> Result<(World, VaultBooks), Fault> {
-        let doing = "making a lab";
-        if self.staging_servers > STAGING_SERVERS_MAX {
-            return Err(Fault::refused(doing, format!("{} staging servers", self.staging_servers))
-                .hint(format!("a lab has at most {STAGING_SERVERS_MAX}")));
-        }
-        let first = match (&self.first_password, &self.logon) {
-            (Some(secret), _) => secret.clone(),
-            (None, Logon::Model) => random_password(FIRST_PASSWORD_LENGTH),
-            (None, Logon::Ldaps { .. }) => {
-                return Err(Fault::refused(doing, "the engine's first password is not given")
-                    .hint("servers that bind to a real directory need the account's password there from the start"));
-            }
-        };
-        let mut labels = Labels::new();
-        labels.see(&self.account, &first);
-        let mut vault = VaultBooks::default();
-        let domain = if self.logon == Logon::Model { Some(self.domain(&mut labels, &first)?) } else { None };
-        if domain.is_some() {
-            vault.adopt(&self.account, &first)?;
-        }
-        let mut servers = Vec::new();
-        for number in 1..=self.staging_servers + 1 {
-            servers.push(self.server(number, domain.as_ref(), &first)?);
-        }
-        let next_process_id = servers.iter().map(|server| server.service.process_id).max().unwrap_or(0) + 4;
-        let world = World {
-            schema: SCHEMA,
-            begun_at: None,
-            last_at: None,
-            accounts: vec![self.account.clone()],
-            labels,
-            domain,
-            scheduler: Scheduler::new(),
-            servers,
-            next_process_id,
-            counters: COUNTERS.iter().map(|counter| ((*counter).to_owned(), 0)).collect(),
-        };
-        Ok((world, vault))
-    }
-
-    fn domain(&self, labels: &mut Labels, first: &Secret) -> Result<Domain, Fault> {
-        let components = self.forest.split('.').map(|label| format!("DC={label}")).collect::<Vec<_>>().join(",");
-        let policy = Policy {
-            length_min: self.length_min,
-            complexity: true,
-            lockout_threshold: self.lockout_threshold,
-            lockout_minutes: 15,
-            history_length: self.history_length,
-            minimum_age_minutes: self.minimum_age_minutes,
-            maximum_age_minutes: MAXIMUM_AGE_MINUTES,
-        };
-        let fine_grained = self.fine_grained.iter().map(|plan| FineGrained {
-            name: plan.name.clone(),
-            policy: Policy { length_min: plan.length_min, lockout_threshold: plan.lockout_threshold, ..policy.clone() },
-        });
-        let connector = Account {
-            fine_grained: self.fine_grained.as_ref().map(|plan| plan.name.clone()),
-            ..Account::new(
-                &self.account,
-                format!("CN={},OU=Entra Connect,{components}", self.account),
-                &self.display_name,
-            )
-        };
-        let mut accounts = vec![connector];
-        let mut replicas = BTreeMap::from([(self.account.clone(), first_replica(labels.see(&self.account, first)))]);
-        for more in &self.more_accounts {
-            if accounts.iter().any(|known| known.name.eq_ignore_ascii_case(&more.name)) {
-                return Err(Fault::refused("making a lab", format!("two accounts would be named {}", more.name))
-                    .hint("give each account a name of its own"));
-            }
-            let dn = format!("CN={},CN=Users,{components}", more.name);
-            let groups = if more.rights.administrator { vec![DOMAIN_ADMINS] } else { Vec::new() };
-            accounts.push(Account { rights: more.rights.clone(), groups, ..Account::new(&more.name, dn, "") });
-            replicas.insert(more.name.clone(), first_replica(labels.see(&more.name, &more.password)));
-        }
-        let hosts = if self.controller_hosts.is_empty() {
-            let count = if self.single_dc { 1 } else { 2 };
-            (1..=count).map(|number| format!("dc{number}.{}", self.forest)).collect()
-        } else {
-            self.controller_hosts.clone()
-        };
-        let controllers = hosts.into_iter().enumerate().map(|(at, host)| Controller {
-            host,
-            pdc: at == 0,
-            lag_ms: self.lag_ms,
-            replicas: replicas.clone(),
-            inbound: Vec::new(),
-        });
-        Ok(Domain {
-            forest: self.forest.clone(),
-            controllers: controllers.collect(),
-            fine_grained: fine_grained.collect(),
-            child: self.child_domain.as_ref().map(|label| format!("{label}.{}", self.forest)),
-            policy,
-            accounts,
-        })
-    }
-
-    fn server(&self, number: u32, domain: Option<&Domain>, first: &Secret) -> Result<Server, Fault> {
-        let name = if number == 1 { self.active_server.clone() } else { format!("SYNC{number}") };
-        if number > 1 && name == self.active_server {
-            return Err(Fault::refused("making a lab", format!("two servers would be named {name}"))
-                .hint("give the active server another name"));
-        }
-        let (service_password, key_set) = new_key_set();
-        let tenant = format!("{}.onmicrosoft.com", self.forest.split('.').next().unwrap_or("contoso"));
-        let last_dc = domain.and_then(|domain| domain.controllers.last()).map(|controller| controller.host.clone());
-        let connector = |name: String, id: String, kind, user: String, domain: String| Connector {
-            name,
-            id,
-            kind,
-            user,
-            domain,
-            dc: None,
-            account: self.account.clone(),
-            modified_at: None,
-            version: 1,
-            stored: None,
-            cached: None,
-        };
-        let mut server = Server {
-            name: name.clone(),
+    /// A server of this world as installed: it runs under its virtual account, has one connector, and logs on to Entra
+    /// ID with a password.
+    pub fn server(&self, name: &str, staging: bool) -> ServerPlan {
+        ServerPlan {
+            name: name.to_owned(),
+            staging,
             build: self.build.clone(),
-            staging: number > 1,
-            service: Service {
-                account: r"NT SERVICE\ADSync".to_owned(),
-                state: "running".to_owned(),
-                process_id: 3100 + 4 * number,
-                started_at: None,
-            },
-            service_password,
-            key_set,
-            connectors: Vec::new(),
-            open_programs: if number == 1 { self.open_programs.clone() } else { Vec::new() },
-            events: Vec::new(),
-            logon: self.logon.clone(),
-        };
-        let sealed = seal(&server.key()?, first.expose().as_bytes());
-        let ad = connector(
-            self.forest.clone(),
-            random_guid(),
-            ConnectorKind::ActiveDirectory,
-            self.engine_user.clone(),
-            self.forest.clone(),
-        );
-        server.connectors.push(Connector {
-            dc: self.connector_dc.clone().or_else(|| self.logon.host()).or(last_dc),
-            stored: Some(sealed.clone()),
-            cached: Some(sealed),
-            ..ad
-        });
-        server.connectors.push(connector(
-            format!("{tenant} - AAD"),
-            ENTRA_CONNECTOR_ID.to_owned(),
-            ConnectorKind::Entra,
-            format!("Sync_{name}_{}@{tenant}", random_hex(6)),
-            tenant,
-        ));
-        Ok(server)
+            service: ServicePlan::Virtual,
+            connectors: vec![self.connector(&self.forest)],
+            entra: EntraPlan::ServiceAccount,
+            open_programs: if staging { Vec::new() } else { self.open_programs.clone() },
+            upgrading: false,
+        }
+    }
+
+    /// A connector to a forest, which binds as this world's account.
+    pub fn connector(&self, forest: &str) -> ConnectorPlan {
+        ConnectorPlan {
+            forest: forest.to_owned(),
+            account: self.account.clone(),
+            user: self.engine_user.clone(),
+            domain: self.forest.clone(),
+            dc: self.connector_dc.clone(),
+            alternate_credentials: Vec::new(),
+        }
+    }
+
+    /// The tenant that the servers synchronize to.
+    pub(super) fn tenant(&self) -> String {
+        format!("{}.onmicrosoft.com", self.forest.split('.').next().unwrap_or("contoso"))
+    }
+
+    /// The description of a connector account that `server` uses first.
+    pub(super) fn description(&self, account: &str, server: &str) -> String {
+        if let Some((_, text)) = self.descriptions.iter().find(|(known, _)| known == account) {
+            return text.clone();
+        }
+        wizard_description(account, server, &self.tenant()).unwrap_or_default()
     }
 }
 
-fn first_replica(digest: String) -> Replica {
-    Replica { key_version: FIRST_KEY_VERSION, password_last_set: 0, history: vec![digest], wrong_count: 0, wrong_at: 0 }
-}
-
-fn random_guid() -> String {
-    let hex = random_hex(16);
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+/// What the wizard writes about the account that it makes: the account's name goes on with the first twelve digits of
+/// the installation identifier. `None` = no account of the wizard's.
+pub(super) fn wizard_description(account: &str, server: &str, tenant: &str) -> Option<String> {
+    let identifier = account.strip_prefix("MSOL_")?;
+    let rest = random_hex(10);
+    Some(format!(
+        "Account created by Microsoft Azure Active Directory Connect with installation identifier {identifier}{rest} \
+         running on computer {server} configured to synchronize to tenant {tenant}. This account must have directory \
+         replication permissions in the local Active Directory and write permission on certain attributes to enable \
+         Hybrid Deployment."
+    ))
 }

@@ -1,10 +1,12 @@
 //! The world's truth: who holds which password, by its label. Written without knowing the engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::engine::Server;
 use super::faults::engine_key;
 use super::store::{Books, Store};
 use crate::port::{Fault, Slot};
@@ -18,6 +20,9 @@ struct Truth {
     accounts: Vec<AccountTruth>,
     counters: BTreeMap<String, u64>,
     scheduler: SchedulerTruth,
+    servers: Vec<ServerTruth>,
+    /// The world's name in the table of worlds; empty = it has none.
+    world: String,
 }
 
 #[derive(Serialize)]
@@ -38,16 +43,52 @@ struct SchedulerTruth {
     enabled: bool,
     suspended: bool,
     interval_minutes: u32,
+    /// What the servers planted to give the switch back.
+    restore_tasks: Vec<TaskTruth>,
+}
+
+#[derive(Serialize)]
+struct TaskTruth {
+    server: String,
+    enabled: bool,
+    at: Timestamp,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ServerTruth {
+    server: String,
+    staging: bool,
+    build: String,
+    /// StartName.
+    service_account: String,
+    service_state: String,
+    open_programs: Vec<String>,
+    upgrading: bool,
+}
+
+impl ServerTruth {
+    fn of(server: &Server) -> Self {
+        Self {
+            server: server.name.clone(),
+            staging: server.staging,
+            build: server.build.clone(),
+            service_account: server.service.start_name.clone(),
+            service_state: server.service.state.clone(),
+            open_programs: server.open_programs.clone(),
+            upgrading: server.upgrading,
+        }
+    }
 }
 
 /// The truth about the lab in `dir`: for each account the holders of a password and its label, the counters
-/// of what was done, and the scheduler's switch. A place that holds nothing has the label null; a holder that
+/// of what was done, the scheduler's switch with the tasks that will give it back, and the servers. A place that holds nothing has the label null; a holder that
 /// the account does not have is left out.
 pub fn show(dir: &Path) -> Result<serde_json::Value, Fault> {
     Store::new(dir).with(None, |books| {
-        let known: BTreeSet<&String> = books.world.accounts.iter().collect();
-        let others = books.vault.accounts.keys().filter(|name| !known.contains(name));
-        let names: Vec<String> = books.world.accounts.iter().chain(others).cloned().collect();
+        let own = books.world.account_names();
+        let others: Vec<_> = books.vault.accounts.keys().filter(|name| !own.contains(name)).cloned().collect();
+        let names = own.into_iter().chain(others);
         let mut accounts = Vec::new();
         for account in names {
             let holders = holders(books, &account)?;
@@ -62,10 +103,21 @@ pub fn show(dir: &Path) -> Result<serde_json::Value, Fault> {
                 enabled: scheduler.enabled,
                 suspended: scheduler.suspended,
                 interval_minutes: scheduler.interval_minutes,
+                restore_tasks: restore_tasks(books),
             },
+            servers: books.world.servers.iter().map(ServerTruth::of).collect(),
+            world: books.world.name.clone(),
         };
         serde_json::to_value(truth).map_err(|error| Fault::broken("showing the lab", error.to_string()))
     })
+}
+
+fn restore_tasks(books: &Books) -> Vec<TaskTruth> {
+    let tasks = books.world.servers.iter().filter_map(|server| {
+        let task = server.restore_task.as_ref()?;
+        Some(TaskTruth { server: server.name.clone(), enabled: task.enabled, at: task.at })
+    });
+    tasks.collect()
 }
 
 fn holders(books: &Books, account: &str) -> Result<Vec<Holder>, Fault> {
@@ -77,15 +129,23 @@ fn holders(books: &Books, account: &str) -> Result<Vec<Holder>, Fault> {
     }
     for server in &books.world.servers {
         for connector in server.connectors.iter().filter(|connector| connector.account == account) {
-            let Some(stored) = server.stored_password(connector)? else { continue };
             let key = engine_key(&server.name, &connector.name);
-            let label = labels.of(account, &stored);
+            let label = server.stored_password(connector)?.and_then(|stored| labels.of(account, &stored));
             let cached = server.cached_password(connector)?.and_then(|cached| labels.of(account, &cached));
-            let differs = cached != label;
+            // A stopped service has no memory that could differ.
+            let differs = server.service.runs() && cached != label;
             holders.push(Holder { holder: format!("engine:{key}"), label });
             if differs {
                 holders.push(Holder { holder: format!("engine-cache:{key}"), label: cached });
             }
+        }
+        if server.service.account() == Some(account) {
+            let label = server.scm_password()?.and_then(|held| labels.of(account, &held));
+            holders.push(Holder { holder: format!("service:{}", server.name), label });
+        }
+        if let Some(user) = server.local_users.iter().find(|user| user.name == account) {
+            let label = user.digest().and_then(|digest| labels.of_digest(account, digest));
+            holders.push(Holder { holder: format!("local:{}", server.name), label });
         }
     }
     if let Some(places) = books.vault.accounts.get(account) {

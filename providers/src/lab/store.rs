@@ -124,6 +124,9 @@ impl Store {
         let before = world.clone();
         let mut books = Books { world, vault, faults, now };
         books.label_vault();
+        if clock.is_some() {
+            books.world.run_due_tasks(now);
+        }
         let answer = request(&mut books);
         if clock.is_some() {
             books.world.last_at = Some(now);

@@ -8,18 +8,19 @@ use serde::{Deserialize, Serialize};
 use super::clock::{MINUTE, filetime};
 use super::domain::Domain;
 use super::engine::Server;
+use super::lab_account::LabAccount;
 use super::labels::Labels;
 use crate::port::{Fault, SyncScheduler};
 
 /// The form of `world.json`.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 /// Key version of an account whose password was set once after its creation, as the wizard does.
 pub(super) const FIRST_KEY_VERSION: i64 = 2;
 /// How old the first password is when the world begins: older than the 90 days after which it is flagged.
 const FIRST_PASSWORD_AGE_MINUTES: i64 = 120 * 24 * 60;
 /// How long the services have been running when the world begins.
 const SERVICE_AGE: SignedDuration = SignedDuration::from_hours(72);
-/// How long ago the last cycle started when the world begins.
+/// How long ago the last cycle started when the world begins, unless one runs.
 const LAST_CYCLE_AGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is counted, each from zero.
@@ -30,12 +31,14 @@ pub(super) const COUNTERS: [&str; 7] =
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct World {
     pub(super) schema: u32,
+    /// Its name in the table of worlds; empty = it has none.
+    pub(super) name: String,
     /// When the world was first opened; until then its times are not fixed.
     pub(super) begun_at: Option<Timestamp>,
     /// When the last request came.
     pub(super) last_at: Option<Timestamp>,
     /// The accounts this world was made with.
-    pub(super) accounts: Vec<String>,
+    pub(super) accounts: Vec<LabAccount>,
     pub(super) labels: Labels,
     /// `None` when the servers bind to a real directory.
     pub(super) domain: Option<Domain>,
@@ -53,6 +56,8 @@ pub(super) struct Scheduler {
     pub(super) interval_minutes: u32,
     /// How long a cycle runs.
     pub(super) cycle_seconds: u32,
+    /// How long the cycle that runs when the world is first opened goes on; 0 = none runs.
+    pub(super) first_cycle_left_s: u32,
     /// Start of one cycle; the others lie whole intervals away.
     pub(super) anchor: Option<Timestamp>,
     /// When the switch last moved: a cycle that ran then runs on to its end.
@@ -67,13 +72,10 @@ impl World {
         }
         self.begun_at = Some(now);
         self.last_at = Some(now);
-        self.scheduler.anchor = Some(before(now, LAST_CYCLE_AGE));
+        self.scheduler.anchor = Some(before(now, self.scheduler.last_cycle_age()));
+        let set_at = before(now, SignedDuration::from_mins(FIRST_PASSWORD_AGE_MINUTES));
         for server in &mut self.servers {
-            server.service.started_at = Some(before(now, SERVICE_AGE));
-            for connector in &mut server.connectors {
-                let set_at = before(now, SignedDuration::from_mins(FIRST_PASSWORD_AGE_MINUTES));
-                connector.modified_at = connector.modified_at.or(Some(set_at));
-            }
+            server.begin(now, before(now, SERVICE_AGE), set_at);
         }
         if let Some(domain) = &mut self.domain {
             domain.catch_up(i64::MAX);
@@ -86,6 +88,22 @@ impl World {
 
     pub(super) fn count(&mut self, counter: &str) {
         *self.counters.entry(counter.to_owned()).or_default() += 1;
+    }
+
+    /// The names of all accounts whose passwords this world knows: those it was made with first, then those of its
+    /// connectors and services.
+    pub(super) fn account_names(&self) -> Vec<String> {
+        let own = self.accounts.iter().map(|account| account.name.as_str());
+        let connectors = self.servers.iter().flat_map(|server| &server.connectors);
+        let connectors = connectors.map(|connector| connector.account.as_str()).filter(|name| !name.is_empty());
+        let services = self.servers.iter().filter_map(|server| server.service.account());
+        let mut names: Vec<String> = Vec::new();
+        for name in own.chain(connectors).chain(services) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     /// The model directory, or the answer of a world that has none.
@@ -112,8 +130,17 @@ impl Scheduler {
             suspended: false,
             interval_minutes: 30,
             cycle_seconds: 40,
+            first_cycle_left_s: 0,
             anchor: None,
             switched_at: None,
+        }
+    }
+
+    /// How long ago the last cycle started when the world begins.
+    fn last_cycle_age(&self) -> SignedDuration {
+        match self.first_cycle_left_s {
+            0 => LAST_CYCLE_AGE,
+            left => SignedDuration::from_secs(i64::from(self.cycle_seconds.saturating_sub(left))),
         }
     }
 

@@ -15,7 +15,7 @@ fn world(lab: &Lab) -> Value {
 }
 
 fn with_threshold() -> Lab {
-    let lab = Lab::new();
+    let lab = Lab::made();
     lab.expect("all=p1", "at first");
     let text = fs::read_to_string(lab.dir().join("world.json")).expect("the lab's file");
     let mut world: Value = serde_json::from_str(&text).expect("JSON");

@@ -8,5 +8,6 @@ mod plain;
 mod program;
 mod serve;
 mod storm;
+mod worlds_cli;
 
 pub(crate) use program::{Ended, Lab};

@@ -15,7 +15,7 @@ fn runs_follow_one_another() {
 
 #[test]
 fn a_person_who_changes_a_password_moves_the_label() {
-    let lab = Lab::new();
+    let lab = Lab::made();
     lab.expect("directory=p1 engine=p1 current=p1", "at first");
     assert_eq!(lab.run("lab set-password --account MSOL_1a2b3c4d5e6f").code, Some(0));
     lab.expect("directory=p2 engine=p1 current=p1", "after the change");

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// No run of the program against the lab takes longer.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 
-/// A fresh lab in a folder of its own.
+/// A lab in a folder of its own, made by the first command that makes one.
 pub(crate) struct Lab {
     folder: TempDir,
 }
@@ -34,6 +34,14 @@ impl Ended {
 impl Lab {
     pub(crate) fn new() -> Self {
         Self { folder: TempDir::new().expect("a folder") }
+    }
+
+    /// The same, made already: looking at a lab makes none.
+    pub(crate) fn made() -> Self {
+        let lab = Self::new();
+        let made = lab.run("lab init");
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        lab
     }
 
     pub(crate) fn dir(&self) -> PathBuf {

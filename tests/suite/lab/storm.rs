@@ -294,7 +294,7 @@ impl Storm {
 /// The story of a storm that broke a promise.
 fn storm(seed: u64) -> Option<String> {
     let mut storm = Storm {
-        lab: Lab::new(),
+        lab: Lab::made(),
         dice: Dice(seed),
         story: String::new(),
         settled: "p1".into(),

@@ -4,9 +4,15 @@ mod connect_server;
 mod crashes;
 mod directory;
 mod faults;
+mod local_users;
+#[cfg(all(feature = "active-directory", feature = "lab-ldaps"))]
+mod real_logon;
+mod runs;
 mod secrecy;
+mod service;
 mod truth;
 mod vault;
+mod worlds;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

@@ -17,7 +17,12 @@ async fn the_truth_of_a_fresh_world_is_one_password_everywhere() {
             "directory-binds": 0, "directory-writes": 0, "engine-writes": 0, "proofs": 0, "restarts": 0,
             "scheduler-writes": 0, "vault-writes": 0,
         },
-        "scheduler": {"enabled": true, "suspended": false, "interval-minutes": 30},
+        "scheduler": {"enabled": true, "suspended": false, "interval-minutes": 30, "restore-tasks": []},
+        "servers": [{
+            "server": "SYNC1", "staging": false, "build": "2.6.92.0", "service-account": "NT SERVICE\\ADSync",
+            "service-state": "running", "open-programs": [], "upgrading": false,
+        }],
+        "world": "",
     });
     assert_eq!(bench.truth(), expected);
     assert_eq!(bench.lab.account_names(), [ACCOUNT]);

@@ -1,0 +1,123 @@
+//! A dutiful operator: what the tool asks a person to do, and what people do on a server of their own accord.
+
+use super::cipher::seal;
+use super::lab_handle::Lab;
+use super::store::Books;
+use crate::port::{ConnectorKind, Fault, Secret, Slot};
+
+impl Lab {
+    /// Types a connector's password into the console, as the tool asks: the account's pending one in the vault, else
+    /// its current one. `account` = another name in the vault than the connector's own account.
+    pub fn enter_password(&self, server: &str, connector: &str, account: Option<&str>) -> Result<(), Fault> {
+        let doing = format!("entering the password of connector {connector} on {server} by hand");
+        self.books(|books| {
+            let now = books.now;
+            let known = books.world.server(server, &doing)?.connector(connector, &doing)?;
+            if known.kind == ConnectorKind::Entra {
+                return Err(Fault::refused(&doing, "it is the connector to Entra ID")
+                    .hint("name a connector to Active Directory"));
+            }
+            let of = known.account.clone();
+            let secret = from_vault(books, account.unwrap_or(&of), &doing)?;
+            let server = books.world.server(server, &doing)?;
+            server.store_password(connector, &secret)?;
+            server.touch(connector, now);
+            books.world.labels.see(&of, &secret);
+            Ok(())
+        })
+    }
+
+    /// Abandons a server's encryption key set (`miiskmu.exe /a`): what was enciphered under it is lost.
+    pub fn abandon_key(&self, server: &str) -> Result<(), Fault> {
+        let doing = format!("abandoning the encryption key of {server}");
+        self.books(|books| {
+            let epoch = books.world.key_epoch(server)?;
+            books.world.server(server, &doing)?.abandon_key(&epoch, &doing)
+        })
+    }
+
+    /// Closes the wizard and the console on a server.
+    pub fn close_programs(&self, server: &str) -> Result<(), Fault> {
+        let doing = format!("closing the programs on {server}");
+        self.books(|books| {
+            books.world.server(server, &doing)?.open_programs.clear();
+            Ok(())
+        })
+    }
+
+    /// Opens a program on a server: `miisclient.exe`, `AzureADConnect.exe`.
+    pub fn open_program(&self, server: &str, program: &str) -> Result<(), Fault> {
+        let doing = format!("opening {program} on {server}");
+        self.books(|books| {
+            let open = &mut books.world.server(server, &doing)?.open_programs;
+            if !open.iter().any(|known| known.eq_ignore_ascii_case(program)) {
+                open.push(program.to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    /// Turns SyncCycleEnabled, which is one setting for the tenant.
+    pub fn switch_scheduler(&self, enabled: bool) -> Result<(), Fault> {
+        self.books(|books| {
+            books.world.scheduler.switch(enabled, books.now);
+            Ok(())
+        })
+    }
+
+    /// Makes the first staging server active and the active one staging.
+    pub fn swap_roles(&self) -> Result<(), Fault> {
+        let doing = "swapping the roles of the servers";
+        self.books(|books| {
+            let servers = &mut books.world.servers;
+            let active = servers.iter().position(|server| !server.staging);
+            let staging = servers.iter().position(|server| server.staging);
+            let (Some(active), Some(staging)) = (active, staging) else {
+                return Err(Fault::refused(doing, "there is no active and staging server")
+                    .hint("make a lab with a staging server"));
+            };
+            servers[active].staging = true;
+            servers[staging].staging = false;
+            Ok(())
+        })
+    }
+
+    /// Brings a server to another build of Entra Connect; a running service goes on as a new process.
+    pub fn upgrade(&self, server: &str, build: &str) -> Result<(), Fault> {
+        let doing = format!("upgrading {server} to {build}");
+        let numbers = build.split('.').filter(|part| part.parse::<u32>().is_ok()).count();
+        if numbers != 4 || build.split('.').count() != 4 {
+            return Err(Fault::refused(&doing, "this is no build").hint("a build is four numbers, such as 2.6.92.0"));
+        }
+        self.books(|books| {
+            let (now, process_id) = (books.now, books.world.next_process_id);
+            let before = books.world.key_epoch(server)?;
+            let known = books.world.server(server, &doing)?;
+            let opened = known.key_set_opens(&before)?;
+            build.clone_into(&mut known.build);
+            known.upgrading = false;
+            // The setup protects the key as the new build wants it, if it can open it at all.
+            let after = books.world.key_epoch(server)?;
+            let known = books.world.server(server, &doing)?;
+            if opened {
+                known.key_set.protected = seal(&known.service.protection(&after), &known.key()?);
+            }
+            if known.service.runs() {
+                known.stop();
+                known.start(&after, process_id, now, &doing)?;
+                books.world.next_process_id += 4;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What the vault tells an operator to type: the candidate where there is one.
+fn from_vault(books: &Books, account: &str, doing: &str) -> Result<Secret, Fault> {
+    let places = books.vault.accounts.get(account);
+    let secret = places.and_then(|places| places.secret(Slot::Pending).or_else(|| places.secret(Slot::Current)));
+    secret.cloned().ok_or_else(|| {
+        Fault::refused(doing, format!("the vault has no password of {account}"))
+            .hint("name an account that the vault knows")
+    })
+}
