@@ -2,6 +2,7 @@
 
 mod arguments;
 mod config;
+mod doctor;
 mod exit;
 mod history;
 mod lab;
@@ -38,6 +39,7 @@ pub async fn run() -> Exit {
         Command::Resume(options) => rotate::resume(&global, &options).await,
         Command::Rollback(options) => rollback::run(&global, &options).await,
         Command::History(options) => history::run(&global, &options).await,
+        Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Lab(command) => lab::run(&global, command).await,
         Command::Config(command) => config::run(&global, &command),
         Command::Completions { shell } => {
