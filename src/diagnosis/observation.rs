@@ -48,6 +48,8 @@ pub struct OwnChange {
 pub struct Replication {
     /// The account, as configured.
     pub account: String,
+    /// The server.
+    pub server: String,
     /// The connector that binds as it.
     pub connector: String,
     /// That connector's domain controller.

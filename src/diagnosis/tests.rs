@@ -154,7 +154,7 @@ fn nothing_is_found_where_nothing_is_wrong() {
 #[test]
 fn the_engine_holds_another_password() {
     let event = engine(6000, "07:00", "contoso.com");
-    let finding = healthy().events(&[event.clone()]).only(Class::EnginePassword, Some(AD));
+    let finding = healthy().events(std::slice::from_ref(&event)).only(Class::EnginePassword, Some(AD));
     assert!(finding.evidence[0].starts_with("event 6000 (ADSync) at 2026-11-21T07:00:00Z: contoso.com"));
     let words = "The management agent \"contoso.com\" failed to run because the credentials were invalid";
     healthy().events(&[engine(6000, "07:00", words)]).only(Class::EnginePassword, Some(AD));
@@ -228,6 +228,7 @@ fn the_replication_right_is_lost() {
 fn a_lagging_domain_controller_explains_a_refusal() {
     let lag = |agrees| Replication {
         account: "msol".into(),
+        server: "SYNC1".into(),
         connector: AD.into(),
         dc: "dc2.contoso.com".into(),
         pdc: "dc1.contoso.com".into(),
@@ -268,8 +269,8 @@ fn the_cloud_credential_is_blocked() {
         directory_sync(106, "07:00", modal),
         directory_sync(904, "07:00", "AADSTS53003: Access has been blocked by Conditional Access policies."),
     ] {
-        healthy().events(&[event.clone()]).only(Class::CloudCredential, Some(ENTRA));
-        assert!(healthy().events(&[event.clone()]).run(run(ENTRA, "08:00", "success")).kinds().is_empty());
+        healthy().events(std::slice::from_ref(&event)).only(Class::CloudCredential, Some(ENTRA));
+        assert!(healthy().events(std::slice::from_ref(&event)).run(run(ENTRA, "08:00", "success")).kinds().is_empty());
         assert_eq!(healthy().events(&[event]).run(run(AD, "08:00", "success")).kinds(), [Class::CloudCredential]);
     }
     // Get-ADSyncScheduler itself fails with it.
@@ -294,7 +295,7 @@ fn the_entra_account_has_another_password() {
         ),
         directory_sync(906, "07:00", codes),
     ] {
-        healthy().events(&[event.clone()]).only(Class::EntraAccount, Some(ENTRA));
+        healthy().events(std::slice::from_ref(&event)).only(Class::EntraAccount, Some(ENTRA));
         assert!(healthy().events(&[event]).run(run(ENTRA, "08:00", "success")).kinds().is_empty());
     }
     healthy().run(run(ENTRA, "07:00", "no-start-credentials")).only(Class::EntraAccount, Some(ENTRA));
@@ -330,7 +331,7 @@ fn the_service_can_not_log_on() {
     assert!(stopped().events(&[other, failing]).kinds().is_empty());
     // No domain controller to ask.
     let alone = service_manager(7038, "07:00", &["ADSync", r"CONTOSO\svc", "%%1311"]);
-    stopped().events(&[alone.clone()]).only(Class::Connection, None);
+    stopped().events(std::slice::from_ref(&alone)).only(Class::Connection, None);
     assert!(healthy().facts(|facts| facts.service.started_at = Some(at("07:05"))).events(&[alone]).kinds().is_empty());
 }
 

@@ -116,7 +116,7 @@ async fn look_at_account(
     let asking =
         limited(format!("looking for {} in the directory", wish.account), ports.directory.account(&wish.locator));
     let Some(facts) = noted(asking.await, unseen) else { return account };
-    let pdc = fingerprint(ports, &facts, &facts.dc, unseen).await;
+    let at_pdc = fingerprint(ports, &facts, &facts.dc, unseen).await;
     let mut known: BTreeMap<String, Option<Fingerprint>> = BTreeMap::new();
     for server in servers {
         let Ok(described) = &server.seen.facts else { continue };
@@ -126,7 +126,16 @@ async fn look_at_account(
                 known.insert(dc.clone(), there);
             }
             let there = known.get(&dc).and_then(Option::as_ref);
-            let replication = compare(&wish.account, connector, &facts.dc, &dc, pdc.as_ref(), there);
+            let (agrees, evidence) = compare(at_pdc.as_ref(), there);
+            let replication = Replication {
+                account: wish.account.clone(),
+                server: server.seen.server.clone(),
+                connector,
+                dc,
+                pdc: facts.dc.clone(),
+                agrees,
+                evidence,
+            };
             server.seen.replication.push(replication.clone());
             account.replication.push(replication);
         }
@@ -163,26 +172,15 @@ fn binds_as(connector: &ConnectorFacts, facts: &AccountFacts) -> bool {
     of_domain && user.eq_ignore_ascii_case(&facts.sam_account_name)
 }
 
-fn compare(
-    account: &str,
-    connector: String,
-    pdc: &str,
-    dc: &str,
-    at_pdc: Option<&Fingerprint>,
-    at_dc: Option<&Fingerprint>,
-) -> Replication {
+/// Whether both show the same set, and what they show.
+fn compare(at_pdc: Option<&Fingerprint>, at_dc: Option<&Fingerprint>) -> (Option<bool>, String) {
     let shown = |print: &Fingerprint| {
         let at = print.password_last_set_at().map_or_else(|| "no time".to_owned(), |at| format!("{at:.0}"));
         format!("{} shows key version {} set at {at}", print.dc, print.key_version)
     };
-    let both = at_pdc.zip(at_dc);
-    Replication {
-        account: account.to_owned(),
-        connector,
-        dc: dc.to_owned(),
-        pdc: pdc.to_owned(),
-        agrees: both.map(|(a, b)| a.same_set(b)),
-        evidence: both.map(|(a, b)| format!("{}, {}", shown(b), shown(a))).unwrap_or_default(),
+    match at_pdc.zip(at_dc) {
+        Some((pdc, dc)) => (Some(dc.same_set(pdc)), format!("{}, {}", shown(dc), shown(pdc))),
+        None => (None, String::new()),
     }
 }
 
