@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use entra_rotator::engine::own_changes;
+use entra_rotator::journal::SqliteJournal;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Ended, Lab};
@@ -62,6 +65,25 @@ fn it_only_looks() {
         assert!(operation.is_some_and(|operation| reads.contains(&operation)), "{line}");
     }
     assert!(log.lines().count() >= 3, "{log}");
+}
+
+#[tokio::test]
+async fn the_journal_tells_which_changes_were_ours() {
+    let lab = Lab::new();
+    assert_eq!(lab.run("lab init --staging-servers 1").code, Some(0));
+    assert_eq!(lab.rotate().code, Some(0));
+    let journal = SqliteJournal::open_without_ballast(&lab.dir().join("journal.db")).await.expect("a journal");
+    let ours = own_changes(&journal, Timestamp::MIN).await.expect("readable");
+    assert_eq!(ours.keys().collect::<Vec<_>>(), ["SYNC1", "SYNC2"]);
+    for changes in ours.values() {
+        let [change] = &changes.connector_passwords[..] else { panic!("one change each: {changes:?}") };
+        assert_eq!(change.connector.as_deref(), Some("contoso.test"));
+        let took = change.to.duration_since(change.from);
+        // It ended by its reply, not by the time that a lost one gets.
+        assert!(took >= SignedDuration::ZERO && took < SignedDuration::from_mins(10), "{took}");
+    }
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    assert!(own_changes(&journal, later).await.expect("readable").is_empty(), "too long ago to explain anything");
 }
 
 #[test]
