@@ -71,6 +71,13 @@ pub(super) enum Command {
     Rollback(OpenSelection),
     /// Show past rotations, or check the journal's hash chain.
     History(HistoryOptions),
+    /// Look for what is wrong on the servers and in the directory: kind, evidence, next step. Changes nothing, logs on
+    /// with no rotated password.
+    #[command(
+        after_help = "Exit codes: 0 nothing found, 1 something found, 2 usage or configuration, 75 something could \
+        not be reached."
+    )]
+    Doctor(DoctorOptions),
     /// Look at the lab and interfere with it.
     #[command(subcommand)]
     Lab(LabCommand),
@@ -186,6 +193,16 @@ pub(super) struct StatusOptions {
     /// Exit with 3 when a rotation is held, with 75 when one was interrupted.
     #[arg(long)]
     pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorOptions {
+    /// Only this account and the servers that use it. Can be given several times; without it, everything.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Vec<String>,
+    /// How far back events are read, in hours.
+    #[arg(long, value_name = "HOURS", default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=8760))]
+    pub(super) since: u32,
 }
 
 #[derive(Debug, Args)]

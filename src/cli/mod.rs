@@ -4,6 +4,7 @@ mod adopt;
 mod approval;
 mod arguments;
 mod config;
+mod doctor;
 mod exit;
 mod history;
 mod knowledge;
@@ -44,6 +45,7 @@ pub async fn run() -> Exit {
         Command::Resume(options) => rotate::resume(&global, &options).await,
         Command::Rollback(options) => rollback::run(&global, &options).await,
         Command::History(options) => history::run(&global, &options).await,
+        Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Lab(command) => lab::run(&global, command).await,
         Command::Config(command) => config::run(&global, &command),
         Command::Completions { shell } => {

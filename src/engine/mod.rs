@@ -1,12 +1,14 @@
 //! Drives rotations: asks the heart what comes next, writes it down, does it, writes down what happened.
 //!
-//! `prepare` looks at the world and says whether and what to rotate; `drive` is the only loop; `scene` is
+//! `prepare` looks at the world and says whether and what to rotate; `drive` is the only loop; `examine` looks
+//! without a plan, for `doctor`; `scene` is
 //! what an action may know; `logon` keeps the lockout's budget; `actions` has one file for each step.
 
 mod actions;
 mod credentials;
 mod drive;
 mod late_proof;
+mod examine;
 mod logon;
 mod operator;
 mod ports;
@@ -17,6 +19,7 @@ pub use actions::STOP_PLANNED_S;
 pub use drive::{Rotation, Stopped, Watch};
 pub use late_proof::late_proof_due;
 pub use operator::{Nobody, Operator, Question};
+pub use examine::{Examination, ExaminedAccount, ExaminedServer, examine, own_changes};
 pub use ports::Ports;
 pub use preflight::{
     AccountKind, CHECKS, Check, CheckKind, Escrow, Prepared, Purpose, Refusal, Rehearsed, Verdict, Wish, prepare,

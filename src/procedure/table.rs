@@ -119,7 +119,7 @@ pub const PROCEDURES: &[Procedure] = &[
             },
         ],
         left_undone: "The service does not start and logs event 6028, \"The server encryption key cannot be accessed.\"; or it runs and no connector can decrypt its password.",
-        here: "Windows destroys the key when the password is reset: that reset is the point of no return, so it is done only on an explicit, attended order. The engine takes connector passwords only while its service runs, so this program follows the second order, restarts once more at the end, and proves.",
+        here: "Windows destroys the key when the password is reset: that reset is the point of no return, so it is done only on an explicit, attended order. The engine takes connector passwords only while its service runs, so this program follows the second order, restarts once more at the end, and proves. Neither document spells out the second step; both take it for done.",
     },
     Procedure {
         id: "entra",

@@ -2,6 +2,7 @@
 
 mod backup;
 mod crash;
+mod doctor;
 mod faults;
 mod lockout;
 mod plain;

@@ -1,0 +1,227 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use providers::port::{
+    AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, step_scope,
+};
+
+use super::{Ports, Wish};
+use crate::diagnosis::{Observation, OwnChange, OwnChanges, Replication, Unreadable, read_events};
+use crate::journal::{Journal, JournalError};
+use crate::procedure::StartName;
+use crate::rotation::{Event, Step};
+
+/// No single look takes longer.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long after its intent a change of ours may take effect when its reply never came.
+const LATE_EFFECT: SignedDuration = SignedDuration::from_mins(15);
+
+/// What could be seen of servers and accounts. Nothing was changed, and nobody logged on with a rotated password.
+#[derive(Debug, Default)]
+pub struct Examination {
+    /// The servers, by name.
+    pub servers: Vec<ExaminedServer>,
+    /// The accounts, in the order asked for.
+    pub accounts: Vec<ExaminedAccount>,
+    /// What could not be seen, and why.
+    pub unseen: Vec<Fault>,
+}
+
+/// A server, for `diagnosis::diagnose`.
+#[derive(Debug)]
+pub struct ExaminedServer {
+    /// What it showed.
+    pub seen: Observation,
+    /// Events that can't be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// An account in its directory.
+#[derive(Debug)]
+pub struct ExaminedAccount {
+    /// Its name in the configuration.
+    pub account: String,
+    /// What the directory says; `None` = it could not be asked.
+    pub facts: Option<AccountFacts>,
+    /// The domain controllers of its connectors against the PDC emulator.
+    pub replication: Vec<Replication>,
+}
+
+/// Looks at the accounts and at `servers`, which need not all be theirs.
+pub async fn examine(
+    ports: &Ports,
+    wishes: &[Wish],
+    servers: &BTreeSet<String>,
+    since: Timestamp,
+    mut ours: BTreeMap<String, OwnChanges>,
+) -> Examination {
+    let looking = async {
+        let mut all = Examination::default();
+        for name in servers {
+            let ours = ours.remove(name).unwrap_or_default();
+            match look_at_server(ports, name, since, ours, &mut all.unseen).await {
+                Ok(server) => all.servers.push(server),
+                Err(fault) => all.unseen.push(fault),
+            }
+        }
+        for wish in wishes {
+            let account = look_at_account(ports, wish, &mut all.servers, &mut all.unseen).await;
+            all.accounts.push(account);
+        }
+        all
+    };
+    step_scope::within("doctor".to_owned(), looking).await
+}
+
+async fn look_at_server(
+    ports: &Ports,
+    name: &str,
+    since: Timestamp,
+    ours: OwnChanges,
+    unseen: &mut Vec<Fault>,
+) -> Result<ExaminedServer, Fault> {
+    let server = ports.server(name)?;
+    let facts = limited(format!("describing {name}"), server.describe()).await;
+    let raw = limited(format!("reading the events of {name}"), server.events(since)).await;
+    let read = read_events(&noted(raw, unseen).unwrap_or_default());
+    let mut runs: Vec<ProofFacts> = Vec::new();
+    for connector in facts.as_ref().map_or(&[][..], |facts| &facts.connectors) {
+        let asking = limited(format!("reading the runs of {} on {name}", connector.name), server.runs(&connector.name));
+        runs.extend(noted(asking.await, unseen).unwrap_or_default());
+    }
+    if let Err(fault) = &facts {
+        unseen.push(fault.clone());
+    }
+    let seen = Observation {
+        server: name.to_owned(),
+        facts,
+        events: read.events,
+        runs,
+        ours,
+        replication: Vec::new(),
+        now: ports.clock.now(),
+    };
+    Ok(ExaminedServer { seen, unreadable: read.unreadable })
+}
+
+async fn look_at_account(
+    ports: &Ports,
+    wish: &Wish,
+    servers: &mut [ExaminedServer],
+    unseen: &mut Vec<Fault>,
+) -> ExaminedAccount {
+    let mut account = ExaminedAccount { account: wish.account.clone(), facts: None, replication: Vec::new() };
+    let asking =
+        limited(format!("looking for {} in the directory", wish.account), ports.directory.account(&wish.locator));
+    let Some(facts) = noted(asking.await, unseen) else { return account };
+    let at_pdc = fingerprint(ports, &facts, &facts.dc, unseen).await;
+    let mut known: BTreeMap<String, Option<Fingerprint>> = BTreeMap::new();
+    for server in servers {
+        let Ok(described) = &server.seen.facts else { continue };
+        for (connector, dc) in connectors_of(wish, &server.seen.server, described, &facts) {
+            if !known.contains_key(&dc) {
+                let there = fingerprint(ports, &facts, &dc, unseen).await;
+                known.insert(dc.clone(), there);
+            }
+            let there = known.get(&dc).and_then(Option::as_ref);
+            let (agrees, evidence) = compare(at_pdc.as_ref(), there);
+            let replication = Replication {
+                account: wish.account.clone(),
+                server: server.seen.server.clone(),
+                connector,
+                dc,
+                pdc: facts.dc.clone(),
+                agrees,
+                evidence,
+            };
+            server.seen.replication.push(replication.clone());
+            account.replication.push(replication);
+        }
+    }
+    account.facts = Some(facts);
+    account
+}
+
+/// The connectors on a server that bind as the account, with their domain controllers, where these are others than the
+/// PDC emulator.
+fn connectors_of(wish: &Wish, server: &str, described: &ServerFacts, facts: &AccountFacts) -> Vec<(String, String)> {
+    let wanted: Vec<Option<&str>> =
+        wish.servers.iter().filter(|(name, _)| name == server).map(|(_, connector)| connector.as_deref()).collect();
+    let used = |connector: &&ConnectorFacts| {
+        let by_name =
+            |wanted: &Option<&str>| wanted.map_or_else(|| binds_as(connector, facts), |name| name == connector.name);
+        connector.kind == ConnectorKind::ActiveDirectory && wanted.iter().any(by_name)
+    };
+    let with_dc = |connector: &ConnectorFacts| Some((connector.name.clone(), connector.dc.clone()?));
+    let elsewhere = |(_, dc): &(String, String)| !dc.eq_ignore_ascii_case(&facts.dc);
+    described.connectors.iter().filter(used).filter_map(with_dc).filter(elsewhere).collect()
+}
+
+/// Whether the connector binds as the account. Two domains may have users of one name.
+fn binds_as(connector: &ConnectorFacts, facts: &AccountFacts) -> bool {
+    let (domain, user) = match StartName::parse(&connector.user, "") {
+        StartName::DomainUser { domain, user } => (domain, user),
+        _ => (connector.domain.clone(), connector.user.clone()),
+    };
+    let of_domain = domain.is_empty()
+        || facts.netbios.is_empty()
+        || domain.eq_ignore_ascii_case(&facts.domain)
+        || domain.eq_ignore_ascii_case(&facts.netbios);
+    of_domain && user.eq_ignore_ascii_case(&facts.sam_account_name)
+}
+
+/// Whether both show the same set, and what they show.
+fn compare(at_pdc: Option<&Fingerprint>, at_dc: Option<&Fingerprint>) -> (Option<bool>, String) {
+    let shown = |print: &Fingerprint| {
+        let at = print.password_last_set_at().map_or_else(|| "no time".to_owned(), |at| format!("{at:.0}"));
+        format!("{} shows key version {} set at {at}", print.dc, print.key_version)
+    };
+    match at_pdc.zip(at_dc) {
+        Some((pdc, dc)) => (Some(dc.same_set(pdc)), format!("{}, {}", shown(dc), shown(pdc))),
+        None => (None, String::new()),
+    }
+}
+
+async fn fingerprint(ports: &Ports, facts: &AccountFacts, dc: &str, unseen: &mut Vec<Fault>) -> Option<Fingerprint> {
+    let doing = format!("reading the metadata of {} at {dc}", facts.dn);
+    noted(limited(doing, ports.directory.fingerprint(&facts.dn, dc)).await, unseen)
+}
+
+fn noted<T>(looked: Result<T, Fault>, unseen: &mut Vec<Fault>) -> Option<T> {
+    looked.map_err(|fault| unseen.push(fault)).ok()
+}
+
+async fn limited<T>(doing: String, look: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(LOOK_LIMIT, look).await.unwrap_or_else(|_| {
+        Err(Fault::later(doing, format!("no answer within {} s", LOOK_LIMIT.as_secs()))
+            .hint("look at the network and at that machine, then look again"))
+    })
+}
+
+/// What the journal knows of our own changes on each server since `since`: what an audit event may be explained by.
+pub async fn own_changes(
+    journal: &dyn Journal,
+    since: Timestamp,
+) -> Result<BTreeMap<String, OwnChanges>, JournalError> {
+    let mut changes: BTreeMap<String, OwnChanges> = BTreeMap::new();
+    for listed in journal.list().await? {
+        let log = journal.read(&listed.id).await?;
+        for (place, entry) in log.iter().enumerate() {
+            let Event::Intent { step: step @ Step::Engine { server, connector }, .. } = &entry.event else { continue };
+            // What came of it, if the reply came: the next entry about the same step.
+            let ended = log[place + 1..].iter().find_map(|later| match &later.event {
+                Event::Done { step: done, .. } if done == step => Some(later.at),
+                _ => None,
+            });
+            let late = entry.at.checked_add(LATE_EFFECT).unwrap_or(entry.at);
+            let to = ended.unwrap_or(late);
+            if to >= since {
+                let change = OwnChange { connector: Some(connector.clone()), from: entry.at, to };
+                changes.entry(server.clone()).or_default().connector_passwords.push(change);
+            }
+        }
+    }
+    Ok(changes)
+}
