@@ -202,14 +202,19 @@ fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
 }
 
 fn proof(rotation: &Rotation) -> String {
-    let last = rotation.log().iter().rev().find_map(|entry| match &entry.event {
-        Event::Done { step: Step::Prove { server, .. }, proof: Seen::Sync(facts) } => Some((server, facts)),
-        _ => None,
-    });
-    match last {
-        Some((server, facts)) => format!("a delta import of {} on {server} ({})", facts.connector, facts.result),
-        None => "no test sync".into(),
+    // Those of the direction in which it ended.
+    let last = rotation.log().iter().rev().map(|entry| &entry.event);
+    let mut proofs: Vec<String> = Vec::new();
+    for event in last.take_while(|event| !matches!(event, Event::Turned { .. })) {
+        if let Event::Done { step: Step::Prove { server, .. }, proof: Seen::Sync(facts) } = event {
+            let told = format!("{} on {server} ({})", facts.connector, facts.result);
+            if !proofs.contains(&told) {
+                proofs.push(told);
+            }
+        }
     }
+    proofs.reverse();
+    if proofs.is_empty() { "no test sync".into() } else { format!("a delta import of {}", proofs.join(", ")) }
 }
 
 /// Whether Quiesce may have disabled the scheduler and Release did not bring it back.

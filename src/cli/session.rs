@@ -10,7 +10,7 @@ use super::knowledge::Knowledge;
 use super::output::say;
 use super::terminal::Terminal;
 use crate::config::{self, Config};
-use crate::engine::{self, Check, Prepared, Refusal, Stopped, Verdict, Wish};
+use crate::engine::{self, AccountKind, Check, Prepared, Refusal, Stopped, Verdict, Wish};
 use crate::journal::{Busy, Journal, JournalError, Lease, State};
 use crate::wiring::{Records, World};
 
@@ -75,7 +75,15 @@ pub(super) fn lab_dir(global: &Global) -> Result<PathBuf, Exit> {
 /// The accounts that were asked for.
 pub(super) fn choose(world: &World, names: &[String]) -> Result<Vec<Wish>, Exit> {
     if names.is_empty() {
-        return Ok(world.wishes.clone());
+        // Connectors first: recovery of a service account's lost key needs their passwords in the vault.
+        let mut wishes = world.wishes.clone();
+        wishes.sort_by_key(|wish| match wish.kind {
+            AccountKind::Connector => 0,
+            AccountKind::Service => 1,
+            AccountKind::Entra => 2,
+            AccountKind::Own => 3,
+        });
+        return Ok(wishes);
     }
     let mut chosen: Vec<Wish> = Vec::new();
     for name in names {

@@ -178,7 +178,7 @@ impl Rotation {
             Some(
                 "the active server was proven with the new password; going back would be a second outage. Use `resume`",
             )
-        } else if self.plan.inventory.method == Method::Change && self.progress.touched(&Step::Directory) {
+        } else if self.plan.inventory.method != Method::Reset && self.progress.touched(&Step::Directory) {
             Some("history and minimum age forbid to change back to the old password. Use `resume`")
         } else if self.plan.committed(|step| self.progress.touched(step)) {
             Some("what was done can't be undone: there is nothing to go back to. Use `resume` or `rotate --repair`")

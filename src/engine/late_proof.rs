@@ -33,7 +33,8 @@ pub(super) async fn prove(ports: &Ports, rotation: &Rotation) -> Result<LateProo
             let port = ports.server(server)?;
             let failed =
                 |fault: Fault| LateProof::Failed { server: server.clone(), connector: connector.clone(), fault };
-            if port.stored_logon(connector).await? == Some(false) {
+            let to_directory = rotation.plan().inventory.server(server).is_some_and(|used| used.imports(connector));
+            if to_directory && port.stored_logon(connector).await? == Some(false) {
                 let cause = "what the engine stores does not open a search in the directory any more";
                 return Ok(failed(
                     Fault::refused(format!("the late proof of {connector} on {server}"), cause).hint(

@@ -7,8 +7,8 @@
 mod actions;
 mod credentials;
 mod drive;
-mod late_proof;
 mod examine;
+mod late_proof;
 mod logon;
 mod operator;
 mod ports;
@@ -17,9 +17,9 @@ mod scene;
 
 pub use actions::STOP_PLANNED_S;
 pub use drive::{Rotation, Stopped, Watch};
+pub use examine::{Examination, ExaminedAccount, ExaminedServer, examine, own_changes};
 pub use late_proof::late_proof_due;
 pub use operator::{Nobody, Operator, Question};
-pub use examine::{Examination, ExaminedAccount, ExaminedServer, examine, own_changes};
 pub use ports::Ports;
 pub use preflight::{
     AccountKind, CHECKS, Check, CheckKind, Escrow, Prepared, Purpose, Refusal, Rehearsed, Verdict, Wish, prepare,

@@ -44,7 +44,8 @@ pub enum Method {
     /// By change, as the account itself: the old password is shown. History and minimum age forbid the way
     /// back, so it goes forward only once it may have taken effect.
     Change,
-    /// By change in the server's own account database: a reset there would cost the account its keys (DPAPI).
+    /// By change in the server's own account database: a reset there would cost the account its keys (DPAPI). History and
+    /// minimum age, which a domain's default policy gives to its servers too, forbid the way back.
     LocalChange,
 }
 
@@ -93,6 +94,13 @@ pub struct ServerUse {
     /// The connector to Entra ID, where the procedure proves or resets it.
     #[serde(default)]
     pub entra_connector: Option<String>,
+}
+
+impl ServerUse {
+    /// Whether it is one of the AD connectors here, and not the one to Entra ID.
+    pub fn imports(&self, connector: &str) -> bool {
+        self.connectors.iter().any(|used| used.connector == connector)
+    }
 }
 
 /// An administrator of Entra ID, whose credential a reset of the Entra connector account needs.

@@ -49,7 +49,7 @@ impl Plan {
     /// Whether there is no way back once the account's authority may have taken the new password.
     pub fn forward_only(&self) -> bool {
         self.old == OldPassword::Unknown
-            || self.inventory.method == Method::Change
+            || matches!(self.inventory.method, Method::Change | Method::LocalChange)
             || self.inventory.procedure == Procedure::ServiceKeyLost
     }
 

@@ -92,6 +92,8 @@ fn service_key_lost(inventory: Inventory) -> Result<Plan, NoPlan> {
     steps.extend([Step::Stage, quiesce(server), Step::Stop { server: name() }, Step::Directory]);
     let pivot = steps.len() - 1;
     steps.extend(converge(&inventory, Change::Directory));
+    steps.push(Step::Seal);
+    steps.extend(converge(&inventory, Change::Seal));
     steps.extend([
         Step::ServiceLogon { server: name() },
         Step::AbandonKey { server: name() },

@@ -146,7 +146,11 @@ impl Domain {
     pub(super) fn locate(&self, locator: &str) -> Vec<&Account> {
         let means = |account: &&Account| {
             let upn = format!("{}@{}", account.name, self.forest);
-            [&account.name, &account.dn, &upn].iter().any(|name| name.eq_ignore_ascii_case(locator))
+            let qualified = [&self.netbios(), &self.forest].map(|domain| format!(r"{domain}\{}", account.name));
+            [&account.name, &account.dn, &upn]
+                .into_iter()
+                .chain(&qualified)
+                .any(|name| name.eq_ignore_ascii_case(locator))
         };
         self.accounts.iter().filter(means).collect()
     }

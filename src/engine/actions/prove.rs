@@ -23,7 +23,8 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str, connector: &str) -> R
     touched_since_the_intent(scene, server, connector).await?;
     another_process_runs(scene, server).await?;
     no_bad_event_since_the_restart(scene, server).await?;
-    if scene.aside(port.stored_logon(connector)).await? == Some(false) {
+    let to_directory = scene.plan.inventory.server(server).is_some_and(|used| used.imports(connector));
+    if to_directory && scene.aside(port.stored_logon(connector)).await? == Some(false) {
         let cause = "what the engine stores does not open a search in the directory";
         return Err(Fault::refused(format!("test sync of {connector} on {server}"), cause)
             .hint("the engine kept another password, or a person changed it meanwhile")

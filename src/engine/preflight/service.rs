@@ -24,8 +24,8 @@ impl Look<'_> {
                 checks.refuse(
                     "managed",
                     name,
-                    format!("{name} runs ADSync as {}: {sentence}", facts.service.account),
-                    "nothing to rotate; take the account out of the configuration, or keep it as a record",
+                    format!("ADSync runs as {}: {sentence}", facts.service.account),
+                    "take the account out of the configuration, or keep it as a record",
                 );
                 continue;
             }

@@ -90,7 +90,7 @@ fn no_fault_breaks_a_promise() {
         (case("repair", OldPassword::Unknown, QuiesceMode::Disable, vec![server("S1", false, &["c1"])], true), 4),
         (case("the rotator's own account", OldPassword::Known, QuiesceMode::Gap, Vec::new(), false), 4),
         (of("service account", Procedure::Service, Method::Reset, vec![server("S1", false, &["c1"])]), 3),
-        (of("service account, local", Procedure::Service, Method::LocalChange, vec![server("S1", false, &["c1"])]), 4),
+        (of("service account, local", Procedure::Service, Method::LocalChange, vec![server("S1", false, &["c1"])]), 3),
         (
             of(
                 "service account, key lost",
