@@ -279,7 +279,7 @@ impl Lab {
         if answer.is_ok() {
             let counts = request.acts || request.looks();
             ends = counts && books.faults.strikes(&format!("crash-after:{}", request.step));
-            if request.reply_lost.is_some_and(|fault| books.faults.strikes(fault)) {
+            if request.reply_lost.is_some_and(|fault| books.faults.strikes_on(fault, &request.holder)) {
                 answer = Err(Fault::unclear(request.doing(), "the connection was cut before the reply came")
                     .hint("it may have happened; look before asking again"));
             }

@@ -76,7 +76,7 @@ async fn the_scheduler_is_one_for_all_servers() {
     let plan = WorldPlan { staging_servers: 2, ..WorldPlan::default_world() };
     let bench = Bench::with(&plan);
     assert_eq!(bench.lab.server_names(), ["SYNC1", "SYNC2", "SYNC3"]);
-    let restore_at = Timestamp::UNIX_EPOCH;
+    let restore_at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     bench.server().pause_scheduler(true, restore_at).await.unwrap();
     let other = bench.lab.server("SYNC3").unwrap().describe().await.unwrap();
     assert!(other.staging && !other.scheduler.enabled && other.scheduler.next_cycle_at.is_none());

@@ -49,9 +49,9 @@ async fn a_look_can_be_where_the_process_ends() {
 async fn a_step_without_requests_dies_at_its_entry() {
     let bench = Bench::new();
     bench.fault("crash-before:quiesce");
-    bench.fault("crash-after:describe");
-    bench.lab.at_append("describe", false).await;
-    never_returns(&bench, bench.lab.at_append("describe", true)).await;
+    bench.fault("crash-after:baseline");
+    bench.lab.at_append("baseline", false).await;
+    never_returns(&bench, bench.lab.at_append("baseline", true)).await;
     never_returns(&bench, bench.lab.at_append("quiesce", false)).await;
     bench.lab.at_append("quiesce", false).await;
     assert!(!bench.has_ended());
