@@ -48,7 +48,7 @@ async fn work(global: &Global, dir: &Path, command: LabCommand) -> Result<(), Fa
     match command {
         LabCommand::Show => lab::show(dir).map(|truth| print(&shown(global.format, &truth))),
         LabCommand::SetPassword { account, holder } => lab::set_password(dir, &account, &holder, None),
-        LabCommand::Operator(command) => operate(&wiring::open_lab(dir)?, command),
+        LabCommand::Operator(command) => operate(&wiring::open_lab(dir)?, command).await,
         LabCommand::Fault(FaultCommand::Add { name, times }) => faults::add(dir, &name, times),
         LabCommand::Fault(FaultCommand::Clear) => faults::clear(dir),
         LabCommand::Fault(FaultCommand::List) => list(global, dir),
@@ -66,7 +66,7 @@ fn there(dir: &Path, world: Option<&str>) -> Result<(), Fault> {
         .hint("`lab init` makes one, and so does a rotation or a plan with --lab"))
 }
 
-fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
+async fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
     match command {
         OperatorCommand::EnterPassword { server, connector, account } => {
             lab.enter_password(&server, &connector, account.as_deref())
@@ -76,7 +76,7 @@ fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
         OperatorCommand::OpenProgram { server, program } => lab.open_program(&server, &program),
         OperatorCommand::Scheduler { enabled } => lab.switch_scheduler(enabled),
         OperatorCommand::SwapRoles => lab.swap_roles(),
-        OperatorCommand::Upgrade { server, build } => lab.upgrade(&server, &build),
+        OperatorCommand::Upgrade { server, build } => lab.upgrade(&server, &build).await,
     }
 }
 
