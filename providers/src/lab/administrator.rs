@@ -1,4 +1,4 @@
-//! What an administrator does to the model domain while it runs.
+//! What an administrator does to the model domain and its servers while they run.
 
 use super::account::Rights;
 use super::clock::filetime;
@@ -49,6 +49,15 @@ impl Lab {
                 Mark::Groups(groups) => known.groups = groups,
                 Mark::Rights(rights) => known.rights = rights,
             }
+            Ok(())
+        })
+    }
+
+    /// Gives the account of a server's service the right to log on as a service, or takes it.
+    pub fn let_log_on_as_service(&self, server: &str, may: bool) -> Result<(), Fault> {
+        let doing = format!("changing the rights of the service's account on {server}");
+        self.books(|books| {
+            books.world.server(server, &doing)?.service.right_lost = !may;
             Ok(())
         })
     }

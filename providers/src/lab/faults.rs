@@ -102,7 +102,7 @@ const STEP_WORDS: [&str; 20] = [
     "entra-reset",
 ];
 
-/// A name with no more wrong letters than this is taken for a slip of the hand.
+/// A name with no more wrong letters than this is taken for a slip of the hand, a short one with fewer.
 const SLIP_MAX: usize = 2;
 
 /// A fault that waits to strike.
@@ -290,7 +290,7 @@ fn meant(name: &str) -> Option<String> {
 /// The nearest of the known words, when it is near enough.
 fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.map(|known| (letters_apart(word, known), known)).min_by_key(|(apart, _)| *apart)?;
-    (near.0 <= SLIP_MAX).then_some(near.1)
+    (near.0 <= SLIP_MAX.min(word.chars().count() / 3)).then_some(near.1)
 }
 
 /// How many letters have to be put in, left out or replaced to make one word of the other.

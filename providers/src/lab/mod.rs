@@ -15,7 +15,7 @@
 //! - `engine`, `service`, `local_users`, `entra`, `restore_task`, `event_log`, `builds`: a model server
 //! - `directory`, `connect_server`, `runs`, `vault`: the model behind the ports; `real_logon`: a server's way out of it
 //! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order
-//! - `person`, `operator`, `administrator`, `server_administrator`: those who interfere
+//! - `person`, `operator`, `administrator`: those who interfere
 //! - `plan`, `server_plan`, `construct`, `worlds`: what a new world is to look like, and the table of named ones
 //! - `lab_handle`, `store`: the way of a request, the folder and its lock
 //! - `labels`, `show`: which password is which, and who holds it
@@ -46,7 +46,6 @@ mod plan;
 mod real_logon;
 mod restore_task;
 mod runs;
-mod server_administrator;
 mod server_plan;
 mod service;
 mod show;

@@ -27,6 +27,15 @@ impl Lab {
         })
     }
 
+    /// Abandons a server's encryption key set (`miiskmu.exe /a`): what was enciphered under it is lost.
+    pub fn abandon_key(&self, server: &str) -> Result<(), Fault> {
+        let doing = format!("abandoning the encryption key of {server}");
+        self.books(|books| {
+            let epoch = books.world.key_epoch(server)?;
+            books.world.server(server, &doing)?.abandon_key(&epoch, &doing)
+        })
+    }
+
     /// Closes the wizard and the console on a server.
     pub fn close_programs(&self, server: &str) -> Result<(), Fault> {
         let doing = format!("closing the programs on {server}");

@@ -6,8 +6,8 @@ use super::cipher::random_password;
 use super::clock::filetime;
 use super::directory::FOREIGN_PASSWORD_LENGTH;
 use super::lab_handle::Lab;
-use super::server_administrator;
 use super::store::{Books, Store};
+use super::world::World;
 use crate::port::{Fault, Secret};
 
 /// What a person can set.
@@ -46,7 +46,13 @@ fn set(books: &mut Books, account: &str, holder: &str, secret: Option<Secret>) -
         }
         Some(("engine", key)) => in_engine(books, account, key, &secret, &doing),
         Some(("service", server)) => in_service_manager(books, account, server, &secret, &doing),
-        Some(("local", server)) => server_administrator::force_local_password(books, server, account, Some(secret)),
+        Some(("local", server)) => {
+            let now = books.now;
+            books.world.server(server, &doing)?;
+            let World { servers, labels, .. } = &mut books.world;
+            let server = servers.iter_mut().find(|known| known.name == server);
+            server.map_or(Ok(()), |server| server.reset_local_password(account, &secret, labels, now))
+        }
         _ => Err(Fault::refused(&doing, "a person can't set it there").hint(format!("holders are: {HOLDERS}"))),
     }
 }
@@ -97,6 +103,7 @@ fn in_service_manager(
         return Err(Fault::refused(doing, format!("the service runs as {runs_as}"))
             .hint("holders are shown by the lab with their accounts"));
     }
-    let name = server.name.clone();
-    server_administrator::force_service_password(books, &name, Some(secret.clone()))
+    server.keep_scm_password(secret);
+    books.world.labels.see(account, secret);
+    Ok(())
 }

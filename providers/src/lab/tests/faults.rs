@@ -174,3 +174,69 @@ async fn a_slow_step_waits_once() {
     assert!(started.elapsed() >= Duration::from_secs(3));
     assert!(faults::list(&bench.dir).unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_servers_fault_may_be_limited_to_one() {
+    let plan = WorldPlan { staging_servers: 1, ..WorldPlan::default_world() };
+    let bench = Bench::with(&plan);
+    let second = bench.lab.server("SYNC2").unwrap();
+    bench.fault("server-unreachable@SYNC2");
+    bench.server().describe().await.unwrap();
+    for failed in [
+        second.describe().await.map(|_| ()),
+        second.prove(CONNECTOR).await.map(|_| ()),
+        second.restart().await,
+        second.stored_logon(CONNECTOR).await.map(|_| ()),
+        second.set_connector_password(CONNECTOR, &password(2)).await,
+        second.events(Timestamp::UNIX_EPOCH).await.map(|_| ()),
+    ] {
+        assert_eq!(failed.unwrap_err().meaning, Meaning::Later);
+    }
+    faults::clear(&bench.dir).unwrap();
+    bench.fault("engine-refuses@SYNC2");
+    bench.fault("engine-reply-lost@SYNC1");
+    assert!(second.set_connector_password(CONNECTOR, &password(2)).await.is_err());
+    let lost = bench.server().set_connector_password(CONNECTOR, &password(2)).await.unwrap_err();
+    assert_eq!(lost.meaning, Meaning::Unclear);
+    bench.server().set_connector_password(CONNECTOR, &password(2)).await.unwrap();
+    for name in ["engine-refuses@SYNC9", "directory-refuses@SYNC1", "engine-refuses@"] {
+        assert_eq!(faults::add(&bench.dir, name, None).unwrap_err().meaning, Meaning::Refused, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn proofs_may_fail_on_one_server_only() {
+    let bench = Bench::with(&WorldPlan { staging_servers: 1, ..WorldPlan::default_world() });
+    bench.fault("proof-fails@SYNC2");
+    bench.set(&password(2)).await;
+    assert_eq!(bench.proof().await, "success");
+    assert_eq!(bench.lab.server("SYNC2").unwrap().prove(CONNECTOR).await.unwrap().result, "no-start-credentials");
+}
+
+#[test]
+fn steps_that_can_not_exist_are_refused_and_slips_are_told() {
+    let bench = Bench::new();
+    for name in [
+        "crash-before:service-logon:SYNC1",
+        "crash-after:look:back:engine:SYNC1/contoso.test",
+        "slow:reenter:SYNC1/contoso.test",
+        "crash-after:entra-reset",
+    ] {
+        faults::add(&bench.dir, name, None).unwrap();
+    }
+    for (name, meant) in [
+        ("crash-before:directry", "did you mean crash-before:directory?"),
+        ("crash-after:look:back:enigne:SYNC1/contoso.test", "crash-after:look:back:engine:SYNC1/contoso.test?"),
+        ("crahs-after:seal", "did you mean crash-after:seal?"),
+        ("engine-refusse@SYNC1", "did you mean engine-refuses@SYNC1?"),
+        ("proof-fail", "did you mean proof-fails?"),
+        ("crash-before:describe", "no step is named describe"),
+        ("crash-before:engine:", "no step is named engine:"),
+        ("crash-before:back:look:seal", "no step is named back:look:seal"),
+        ("crash-before:no:seal", "no step is named no:seal"),
+        ("bad-luck", "there is no such fault"),
+    ] {
+        let refused = faults::add(&bench.dir, name, None).unwrap_err();
+        assert!(refused.meaning == Meaning::Refused && refused.cause.ends_with(meant), "{name}: {refused}");
+    }
+}

@@ -119,6 +119,9 @@ async fn a_broken_engine_is_broken_and_an_unknown_password_is_in_no_vault() {
     let unknown = bench("unknown-old");
     assert!(unknown.vault().find(ACCOUNT, Slot::Current).await.unwrap().is_none());
     assert_eq!(unknown.proof().await, "success");
+    let local = bench("service-local-unknown");
+    assert!(local.vault().find("adsync", Slot::Current).await.unwrap().is_none());
+    assert_eq!(held(&local, "adsync", "local:SYNC1").as_deref(), Some("p1"));
 }
 
 #[tokio::test]
