@@ -18,6 +18,10 @@ impl Lab {
                     .hint("name a connector to Active Directory"));
             }
             let of = known.account.clone();
+            if !books.world.server(server, &doing)?.service.runs() {
+                return Err(Fault::refused(&doing, "the console needs the service, which is stopped")
+                    .hint("start ADSync first"));
+            }
             let secret = from_vault(books, account.unwrap_or(&of), &doing)?;
             let server = books.world.server(server, &doing)?;
             server.store_password(connector, &secret)?;

@@ -233,6 +233,8 @@ async fn an_operator_types_what_is_pending_else_what_is_current() {
     assert!(bench.lab.enter_password("SYNC1", CONNECTOR, Some("nobody")).is_err());
     let cloud = "contoso.onmicrosoft.com - AAD";
     assert!(bench.lab.enter_password("SYNC1", cloud, Some(ACCOUNT)).unwrap_err().to_string().contains("Entra ID"));
+    bench.server().stop().await.unwrap();
+    assert!(bench.lab.enter_password("SYNC1", CONNECTOR, None).unwrap_err().to_string().contains("stopped"));
 }
 
 #[tokio::test]
