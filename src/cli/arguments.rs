@@ -280,6 +280,15 @@ pub(super) enum OperatorCommand {
         #[arg(long)]
         server: String,
     },
+    /// Give the service's account the right to log on as a service, or take it.
+    ServiceRight {
+        /// The server.
+        #[arg(long)]
+        server: String,
+        /// Whether it has the right.
+        #[arg(long, action = clap::ArgAction::Set)]
+        held: bool,
+    },
     /// Close the wizard and the Synchronization Service Manager on a server.
     ClosePrograms {
         /// The server.

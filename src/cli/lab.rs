@@ -15,24 +15,20 @@ use super::session;
 use crate::wiring;
 
 pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
-    if matches!(command, LabCommand::Worlds) {
-        worlds(global.format);
-        return Exit::Done;
-    }
     let dir = match session::lab_dir(global) {
         Ok(dir) => dir,
         Err(exit) => return exit,
     };
-    let done = match command {
-        LabCommand::Init(init) => make(&dir, global.lab_world.as_deref(), init),
+    let world = global.lab_world.as_deref();
+    let ready = match &command {
+        LabCommand::Init(_) | LabCommand::Worlds => Ok(()),
         // An order may come before everything else.
-        LabCommand::Fault(FaultCommand::Add { name, times }) => {
-            lab::ready(&dir, global.lab_world.as_deref()).and_then(|()| faults::add(&dir, &name, times))
-        }
-        command => match there(&dir, global.lab_world.as_deref()) {
-            Ok(()) => work(global, &dir, command).await,
-            Err(fault) => Err(fault),
-        },
+        LabCommand::Fault(FaultCommand::Add { .. }) => lab::ready(&dir, world),
+        _ => there(&dir, world),
+    };
+    let done = match ready {
+        Ok(()) => work(global, &dir, command).await,
+        Err(fault) => Err(fault),
     };
     match done {
         Ok(()) => Exit::Done,
@@ -43,17 +39,20 @@ pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
     }
 }
 
-/// Works on a lab that is there.
 async fn work(global: &Global, dir: &Path, command: LabCommand) -> Result<(), Fault> {
     match command {
+        LabCommand::Init(init) => make(dir, global.lab_world.as_deref(), init),
+        LabCommand::Worlds => {
+            worlds(global.format);
+            Ok(())
+        }
         LabCommand::Show => lab::show(dir).map(|truth| print(&shown(global.format, &truth))),
         LabCommand::SetPassword { account, holder } => lab::set_password(dir, &account, &holder, None),
-        LabCommand::Operator(command) => operate(&wiring::open_lab(dir)?, command),
+        LabCommand::Operator(command) => operate(&wiring::open_lab(dir)?, command).await,
         LabCommand::Fault(FaultCommand::Add { name, times }) => faults::add(dir, &name, times),
         LabCommand::Fault(FaultCommand::Clear) => faults::clear(dir),
         LabCommand::Fault(FaultCommand::List) => list(global, dir),
         LabCommand::Serve(options) => serve(global, dir, &options).await,
-        LabCommand::Init(_) | LabCommand::Worlds => Ok(()),
     }
 }
 
@@ -66,17 +65,18 @@ fn there(dir: &Path, world: Option<&str>) -> Result<(), Fault> {
         .hint("`lab init` makes one, and so does a rotation or a plan with --lab"))
 }
 
-fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
+async fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
     match command {
         OperatorCommand::EnterPassword { server, connector, account } => {
             lab.enter_password(&server, &connector, account.as_deref())
         }
         OperatorCommand::AbandonKey { server } => lab.abandon_key(&server),
+        OperatorCommand::ServiceRight { server, held } => lab.let_log_on_as_service(&server, held),
         OperatorCommand::ClosePrograms { server } => lab.close_programs(&server),
         OperatorCommand::OpenProgram { server, program } => lab.open_program(&server, &program),
         OperatorCommand::Scheduler { enabled } => lab.switch_scheduler(enabled),
         OperatorCommand::SwapRoles => lab.swap_roles(),
-        OperatorCommand::Upgrade { server, build } => lab.upgrade(&server, &build),
+        OperatorCommand::Upgrade { server, build } => lab.upgrade(&server, &build).await,
     }
 }
 

@@ -138,6 +138,8 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '\'' => out.push_str("&apos;"),
             '"' => out.push_str("&quot;"),
+            // What XML has no way to write.
+            _ if letter.is_control() && !letter.is_ascii_whitespace() => out.push('\u{fffd}'),
             _ => out.push(letter),
         }
     }

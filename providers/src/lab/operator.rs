@@ -18,6 +18,10 @@ impl Lab {
                     .hint("name a connector to Active Directory"));
             }
             let of = known.account.clone();
+            if !books.world.server(server, &doing)?.service.runs() {
+                return Err(Fault::refused(&doing, "the console needs the service, which is stopped")
+                    .hint("start ADSync first"));
+            }
             let secret = from_vault(books, account.unwrap_or(&of), &doing)?;
             let server = books.world.server(server, &doing)?;
             server.store_password(connector, &secret)?;
@@ -82,33 +86,31 @@ impl Lab {
         })
     }
 
-    /// Brings a server to another build of Entra Connect; a running service goes on as a new process.
-    pub fn upgrade(&self, server: &str, build: &str) -> Result<(), Fault> {
+    /// Brings a server to another build of Entra Connect, whose setup restarts the service where it runs.
+    pub async fn upgrade(&self, server: &str, build: &str) -> Result<(), Fault> {
         let doing = format!("upgrading {server} to {build}");
-        let numbers = build.split('.').filter(|part| part.parse::<u32>().is_ok()).count();
-        if numbers != 4 || build.split('.').count() != 4 {
+        let numbers: Vec<&str> = build.split('.').collect();
+        if numbers.len() != 4 || numbers.iter().any(|number| number.parse::<u32>().is_err()) {
             return Err(Fault::refused(&doing, "this is no build").hint("a build is four numbers, such as 2.6.92.0"));
         }
-        self.books(|books| {
-            let (now, process_id) = (books.now, books.world.next_process_id);
+        let runs = self.books(|books| {
             let before = books.world.key_epoch(server)?;
             let known = books.world.server(server, &doing)?;
-            let opened = known.key_set_opens(&before)?;
+            let opens = known.key_set_opens(&before)?;
             build.clone_into(&mut known.build);
             known.upgrading = false;
-            // The setup protects the key as the new build wants it, if it can open it at all.
+            // What protects the key may depend on the build; a key that can't be opened can't be protected anew.
             let after = books.world.key_epoch(server)?;
             let known = books.world.server(server, &doing)?;
-            if opened {
+            if opens {
                 known.key_set.protected = seal(&known.service.protection(&after), &known.key()?);
             }
-            if known.service.runs() {
-                known.stop();
-                known.start(&after, process_id, now, &doing)?;
-                books.world.next_process_id += 4;
-            }
-            Ok(())
-        })
+            Ok(known.service.runs())
+        })?;
+        match self.server(server).filter(|_| runs) {
+            Some(server) => server.restart().await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -80,6 +80,10 @@ const OTHER_ACCOUNT: &str = "MSOL_f0e1d2c3b4a5";
 const SERVICE_USER: &str = "svc-adsync";
 /// Its StartName.
 const SERVICE_NAME: &str = r"CONTOSO\svc-adsync";
+/// The server's own user that the service runs as.
+const LOCAL_USER: &str = "adsync";
+/// Its StartName.
+const LOCAL_NAME: &str = r".\adsync";
 /// The name of the Entra connector account of the first server.
 const ENTRA_ACCOUNT: &str = "entra-connector";
 /// Where the vault keeps the Entra administrator's password.
@@ -122,6 +126,12 @@ fn run_as(names: &[&str], service: &ServicePlan, name: &str, start_name: &str) -
 fn domain_user(names: &[&str], start_name: &str) -> WorldPlan {
     let service = ServicePlan::Domain { start_name: start_name.to_owned(), account: SERVICE_USER.to_owned() };
     run_as(names, &service, SERVICE_USER, start_name)
+}
+
+/// One server whose service runs as a user of its own.
+fn local_user() -> WorldPlan {
+    let service = ServicePlan::Local { start_name: LOCAL_NAME.to_owned(), user: LOCAL_USER.to_owned() };
+    run_as(&[FIRST], &service, LOCAL_USER, LOCAL_NAME)
 }
 
 /// One server of that build, whose service runs as a user of the domain.
@@ -174,7 +184,7 @@ fn opened(server: ServerPlan, program: &str) -> ServerPlan {
     ServerPlan { open_programs: vec![program.to_owned()], ..server }
 }
 
-static WORLDS: [NamedWorld; 36] = [
+static WORLDS: [NamedWorld; 37] = [
     NamedWorld {
         name: "one-forest",
         what: "one forest with two domain controllers, one wizard-made connector account, one server",
@@ -228,10 +238,12 @@ static WORLDS: [NamedWorld; 36] = [
     NamedWorld {
         name: "service-local-user",
         what: "the service runs as a user of the server itself, .\\adsync",
-        plan: || {
-            let service = ServicePlan::Local { start_name: r".\adsync".to_owned(), user: "adsync".to_owned() };
-            run_as(&[FIRST], &service, "adsync", r".\adsync")
-        },
+        plan: local_user,
+    },
+    NamedWorld {
+        name: "service-local-unknown",
+        what: "the service runs as a user of the server itself, and the vault does not know its password",
+        plan: || WorldPlan { unknown: vec![LOCAL_USER.to_owned()], ..local_user() },
     },
     NamedWorld {
         name: "service-gmsa",

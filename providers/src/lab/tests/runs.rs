@@ -101,12 +101,13 @@ async fn the_service_managers_events_carry_their_arguments() {
 #[tokio::test]
 async fn texts_from_outside_are_escaped() {
     let mut server = plan();
-    server.connectors[0].forest = "a<b>&'\"".to_owned();
+    let name = "a<b>&'\"\u{1}";
+    server.connectors[0].forest = name.to_owned();
     let bench = bench_of(server);
     bench.fault("rpc-unavailable");
-    bench.run("a<b>&'\"").await;
+    bench.run(name).await;
     let events = bench.xml().await;
-    assert!(events[0].contains("a&lt;b&gt;&amp;&apos;&quot;") && !events[0].contains("a<b>"), "{}", events[0]);
+    assert!(events[0].contains("a&lt;b&gt;&amp;&apos;&quot;\u{fffd}") && !events[0].contains("a<b>"), "{}", events[0]);
 }
 
 #[tokio::test]

@@ -119,6 +119,9 @@ async fn a_broken_engine_is_broken_and_an_unknown_password_is_in_no_vault() {
     let unknown = bench("unknown-old");
     assert!(unknown.vault().find(ACCOUNT, Slot::Current).await.unwrap().is_none());
     assert_eq!(unknown.proof().await, "success");
+    let local = bench("service-local-unknown");
+    assert!(local.vault().find("adsync", Slot::Current).await.unwrap().is_none());
+    assert_eq!(held(&local, "adsync", "local:SYNC1").as_deref(), Some("p1"));
 }
 
 #[tokio::test]
@@ -230,6 +233,8 @@ async fn an_operator_types_what_is_pending_else_what_is_current() {
     assert!(bench.lab.enter_password("SYNC1", CONNECTOR, Some("nobody")).is_err());
     let cloud = "contoso.onmicrosoft.com - AAD";
     assert!(bench.lab.enter_password("SYNC1", cloud, Some(ACCOUNT)).unwrap_err().to_string().contains("Entra ID"));
+    bench.server().stop().await.unwrap();
+    assert!(bench.lab.enter_password("SYNC1", CONNECTOR, None).unwrap_err().to_string().contains("stopped"));
 }
 
 #[tokio::test]
@@ -245,12 +250,12 @@ async fn people_open_and_close_programs_swap_roles_and_upgrade() {
     assert_eq!(bench.reopen().server_names(), ["SYNC2", "SYNC1", "SYNC3"], "the active one first");
     let before = bench.server().describe().await.unwrap().service;
     bench.pass(SignedDuration::from_secs(1));
-    bench.lab.upgrade("SYNC1", "2.6.99.0").unwrap();
+    bench.lab.upgrade("SYNC1", "2.6.99.0").await.unwrap();
     let facts = bench.server().describe().await.unwrap();
     assert_eq!(facts.build, "2.6.99.0");
     assert!(facts.service.state == "running" && facts.service.process_id != before.process_id);
     assert_eq!(bench.proof().await, "success");
-    assert!(bench.lab.upgrade("SYNC1", "2.6").is_err() && bench.lab.upgrade("SYNC9", "2.6.99.0").is_err());
+    assert!(bench.lab.upgrade("SYNC1", "2.6").await.is_err() && bench.lab.upgrade("SYNC9", "2.6.99.0").await.is_err());
     bench.lab.switch_scheduler(false).unwrap();
     assert!(!bench.server().describe().await.unwrap().scheduler.enabled);
 }
@@ -258,9 +263,9 @@ async fn people_open_and_close_programs_swap_roles_and_upgrade() {
 #[tokio::test]
 async fn an_upgrade_from_a_build_that_loses_its_key_keeps_it() {
     let bench = bench("build-1.1.443.0");
-    bench.lab.upgrade("SYNC1", "2.6.92.0").unwrap();
+    bench.lab.upgrade("SYNC1", "2.6.92.0").await.unwrap();
     assert_eq!(bench.proof().await, "success");
     set_password(&bench.dir, "svc-adsync", "directory", None).unwrap();
-    bench.lab.upgrade("SYNC1", "2.6.93.0").unwrap();
+    bench.lab.upgrade("SYNC1", "2.6.93.0").await.unwrap();
     assert_eq!(bench.proof().await, "success", "a reset does no harm any more");
 }
