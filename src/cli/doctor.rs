@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use providers::port::{Fault, ServerFacts};
+use providers::port::{FailureClass, Fault, ServerFacts};
 use serde::Serialize;
 
 use super::arguments::{DoctorOptions, Global};
@@ -66,6 +66,8 @@ struct Account {
 #[derive(Serialize)]
 struct Unreached {
     what: String,
+    /// Of which kind the failure is, where whoever met it was sure.
+    class: Option<FailureClass>,
     cause: String,
     next_step: String,
 }
@@ -126,7 +128,8 @@ fn report(examined: Examination, since: Timestamp, now: Timestamp) -> Report {
         };
         Account { account: account.account, dn, dc, troubles, notes, replication: account.replication }
     };
-    let unreached = |fault: Fault| Unreached { what: fault.doing, cause: fault.cause, next_step: fault.hint };
+    let unreached =
+        |fault: Fault| Unreached { what: fault.doing, class: fault.class, cause: fault.cause, next_step: fault.hint };
     let mut report = Report {
         exit: 0,
         since,
@@ -216,7 +219,7 @@ fn text(report: &Report) -> String {
         lines.extend(account.troubles.iter().map(|trouble| format!("{}: {trouble}", account.account)));
         lines.extend(account.notes.iter().map(|note| format!("{}: note: {note}", account.account)));
     }
-    for Unreached { what, cause, next_step } in &report.unreached {
+    for Unreached { what, cause, next_step, .. } in &report.unreached {
         let hint = if next_step.is_empty() { String::new() } else { format!("\n  next step: {next_step}") };
         lines.push(format!("not reached: {what}: {cause}{hint}"));
     }

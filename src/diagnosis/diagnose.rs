@@ -42,7 +42,7 @@ pub fn diagnose(seen: &Observation) -> Vec<Finding> {
     let answered = newest_by_connector(&signs, &[FailureClass::EnginePassword, FailureClass::EntraAccount]);
     signs.retain(|sign| {
         let judged = sign.connector.as_ref().and_then(|connector| answered.get(connector));
-        sign.class != FailureClass::Connection || !judged.is_some_and(|judged| sign.at < Some(*judged))
+        sign.class != FailureClass::Connection || judged.is_none_or(|judged| sign.at >= Some(*judged))
     });
     signs.extend(from_facts(seen));
     signs.extend(from_replication(seen));

@@ -183,6 +183,12 @@ fn a_later_success_clears_a_failed_run_and_an_earlier_one_does_not() {
     }
     assert_eq!(failed().run(run(ENTRA, "07:30", "success")).kinds(), [Class::EnginePassword], "another connector's");
     assert_eq!(failed().run(run(AD, "07:30", "stopped-user-termination")).kinds(), [Class::EnginePassword]);
+    let mut half = run(AD, "07:30", "success");
+    half.steps = vec![("Delta Import".into(), "success".into()), ("Export".into(), "stopped-user-termination".into())];
+    assert_eq!(failed().run(half).kinds(), [Class::EnginePassword], "a step that was stopped proves nothing");
+    let mut shuffled = failed().run(run(AD, "07:30", "success"));
+    shuffled.runs.reverse();
+    assert!(shuffled.kinds().is_empty(), "the time counts, not the place");
     let again = failed().run(run(AD, "07:30", "success")).run(run(AD, "08:00", "no-start-credentials"));
     assert_eq!(again.only(Class::EnginePassword, Some(AD)).signs, 1, "only what came after the success");
 }
@@ -431,6 +437,20 @@ fn several_failures_are_told_apart() {
         (Class::ForeignChange, None),
     ];
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn the_longest_name_in_the_text_is_meant() {
+    let other = "emea.contoso.com";
+    let two = || healthy().facts(|facts| facts.connectors.push(connector(other, ConnectorKind::ActiveDirectory)));
+    two().events(&[engine(6000, "07:00", other)]).only(Class::EnginePassword, Some(other));
+    two().events(&[engine(6000, "07:00", AD)]).only(Class::EnginePassword, Some(AD));
+    let before =
+        || healthy().facts(|facts| facts.connectors.insert(0, connector(other, ConnectorKind::ActiveDirectory)));
+    before().events(&[engine(6000, "07:00", AD)]).only(Class::EnginePassword, Some(AD));
+    before().events(&[engine(6000, "07:00", "unnamed")]).only(Class::EnginePassword, None);
+    // One to Entra ID has another account.
+    healthy().events(&[engine(6000, "07:00", ENTRA)]).only(Class::EntraAccount, Some(ENTRA));
 }
 
 #[test]
