@@ -203,6 +203,10 @@ pub(super) struct DoctorOptions {
     /// How far back events are read, in hours.
     #[arg(long, value_name = "HOURS", default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=8760))]
     pub(super) since: u32,
+    /// Rehearse instead: give the engine the password in use by the configured method, restart, and prove it. Changes no
+    /// password, and writes on the server: event 2518.
+    #[arg(long, requires = "account")]
+    pub(super) rehearse: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::arguments::{DoctorOptions, Global};
 use super::exit::Exit;
 use super::output::{say, show};
+use super::rotate::{self, Wanted};
 use super::session;
 use crate::diagnosis::{Finding, Replication, class_row, diagnose};
-use crate::engine::{self, Examination, ExaminedServer, Wish};
+use crate::engine::{self, Examination, ExaminedServer, Purpose, Wish};
 use crate::journal::JournalError;
 use crate::procedure::{Build, Effect, Kind, judge};
 use crate::wiring::World;
@@ -73,6 +74,10 @@ struct Unreached {
 }
 
 pub(super) async fn run(global: &Global, options: &DoctorOptions) -> Exit {
+    if options.rehearse {
+        let wanted = Wanted { purpose: Purpose::Rehearse, reason: "rehearsal".to_owned(), ..Wanted::default() };
+        return rotate::each(global, &options.account, &wanted).await;
+    }
     let world = match session::open(global) {
         Ok(world) => world,
         Err(exit) => return exit,

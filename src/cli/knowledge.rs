@@ -1,14 +1,20 @@
 //! What the journal knows that a preflight asks for.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
 use providers::port::Fingerprint;
 
-use crate::engine::{Ports, Rehearsed, Rotation, Wish};
+use crate::diagnosis::OwnChanges;
+use crate::engine::{Ports, Rehearsed, Rotation, Wish, own_changes};
 use crate::journal::{Journal, JournalError, State};
 use crate::rotation::{Event, Outcome, Procedure, Seen, Step};
 
 /// How many of the newest rotations are read for what concerns all accounts.
 const NEWEST_MAX: usize = 300;
+
+/// How far back our own changes are told apart from somebody else's.
+const CHANGES_SINCE: SignedDuration = SignedDuration::from_hours(72);
 
 /// What is known of an account, and of the servers that it shares with others.
 pub(super) struct Knowledge {
@@ -16,13 +22,15 @@ pub(super) struct Knowledge {
     pub(super) last_known: Option<(String, Fingerprint)>,
     scheduler_owed: Option<bool>,
     rehearsed: Vec<Rehearsed>,
-    own_writes: Vec<Timestamp>,
+    own_changes: BTreeMap<String, OwnChanges>,
 }
 
 impl Knowledge {
     pub(super) async fn of(journal: &dyn Journal, ports: &Ports, account: &str) -> Result<Self, JournalError> {
         let listed = journal.list().await?;
-        let mut known = Self { last_known: None, scheduler_owed: None, rehearsed: Vec::new(), own_writes: Vec::new() };
+        let since = ports.clock.now() - CHANGES_SINCE;
+        let own_changes = own_changes(journal, since).await?;
+        let mut known = Self { last_known: None, scheduler_owed: None, rehearsed: Vec::new(), own_changes };
         for listed in listed.iter().rev().take(NEWEST_MAX) {
             known.add_of_all(&Rotation::read(journal, &listed.id).await?);
         }
@@ -41,10 +49,6 @@ impl Knowledge {
 
     fn add_of_all(&mut self, rotation: &Rotation) {
         let inventory = &rotation.plan().inventory;
-        self.own_writes.extend(rotation.log().iter().filter_map(|entry| match &entry.event {
-            Event::Intent { step: Step::Engine { .. } | Step::Reenter { .. }, .. } => Some(entry.at),
-            _ => None,
-        }));
         if inventory.procedure == Procedure::Rehearsal && rotation.progress().ended == Some(Outcome::Finished) {
             let record = |build: &String| Rehearsed { build: build.clone(), method: inventory.engine_method };
             self.rehearsed.extend(inventory.servers.iter().map(|server| record(&server.build)));
@@ -60,7 +64,7 @@ impl Knowledge {
         Wish {
             scheduler_owed: self.scheduler_owed,
             rehearsed: self.rehearsed.clone(),
-            own_writes: self.own_writes.clone(),
+            own_changes: self.own_changes.clone(),
             ..wish.clone()
         }
     }

@@ -105,7 +105,7 @@ const BUSY: ClassRow = ClassRow {
     explanation: "Somebody else runs the connector, or changes its configuration.",
     next_step: "back off until the run or the change is over, then try again",
     business: "whoever runs it",
-    document: "Microsoft Entra Connect Sync: troubleshooting module ADSyncTools",
+    document: "Microsoft Entra Connect Single Object Sync (module ADSyncDiagnostics)",
 };
 
 const CLOUD_CREDENTIAL: ClassRow = ClassRow {

@@ -6,7 +6,8 @@ use providers::port::{
     AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, step_scope,
 };
 
-use super::{Ports, Wish};
+use super::connectors::{binds_as, dc_of_domain};
+use super::{AccountKind, Ports, Wish};
 use crate::diagnosis::{Observation, OwnChange, OwnChanges, Replication, Unreadable, read_events};
 use crate::journal::{Journal, JournalError};
 use crate::procedure::StartName;
@@ -14,6 +15,9 @@ use crate::rotation::{Event, Step};
 
 /// No single look takes longer.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
+
+/// How many of the newest rotations are read.
+const ROTATIONS_MAX: usize = 300;
 
 /// How long after its intent a change of ours may take effect when its reply never came.
 const LATE_EFFECT: SignedDuration = SignedDuration::from_mins(15);
@@ -113,6 +117,18 @@ async fn look_at_account(
     unseen: &mut Vec<Fault>,
 ) -> ExaminedAccount {
     let mut account = ExaminedAccount { account: wish.account.clone(), facts: None, replication: Vec::new() };
+    let elsewhere = match wish.kind {
+        AccountKind::Entra => true,
+        AccountKind::Service => {
+            let hosts = servers.iter().filter_map(|server| server.seen.facts.as_ref().ok()).map(|facts| &facts.host);
+            let local = |host: &String| matches!(StartName::parse(&wish.locator, host), StartName::LocalUser { .. });
+            hosts.into_iter().any(local) || StartName::parse(&wish.locator, "").managed_by_windows().is_some()
+        }
+        AccountKind::Connector | AccountKind::Own => false,
+    };
+    if elsewhere {
+        return account;
+    }
     let asking =
         limited(format!("looking for {} in the directory", wish.account), ports.directory.account(&wish.locator));
     let Some(facts) = noted(asking.await, unseen) else { return account };
@@ -154,22 +170,9 @@ fn connectors_of(wish: &Wish, server: &str, described: &ServerFacts, facts: &Acc
             |wanted: &Option<&str>| wanted.map_or_else(|| binds_as(connector, facts), |name| name == connector.name);
         connector.kind == ConnectorKind::ActiveDirectory && wanted.iter().any(by_name)
     };
-    let with_dc = |connector: &ConnectorFacts| Some((connector.name.clone(), connector.dc.clone()?));
+    let with_dc = |connector: &ConnectorFacts| Some((connector.name.clone(), dc_of_domain(connector, facts)?));
     let elsewhere = |(_, dc): &(String, String)| !dc.eq_ignore_ascii_case(&facts.dc);
     described.connectors.iter().filter(used).filter_map(with_dc).filter(elsewhere).collect()
-}
-
-/// Whether the connector binds as the account. Two domains may have users of one name.
-fn binds_as(connector: &ConnectorFacts, facts: &AccountFacts) -> bool {
-    let (domain, user) = match StartName::parse(&connector.user, "") {
-        StartName::DomainUser { domain, user } => (domain, user),
-        _ => (connector.domain.clone(), connector.user.clone()),
-    };
-    let of_domain = domain.is_empty()
-        || facts.netbios.is_empty()
-        || domain.eq_ignore_ascii_case(&facts.domain)
-        || domain.eq_ignore_ascii_case(&facts.netbios);
-    of_domain && user.eq_ignore_ascii_case(&facts.sam_account_name)
 }
 
 /// Whether both show the same set, and what they show.
@@ -206,20 +209,28 @@ pub async fn own_changes(
     since: Timestamp,
 ) -> Result<BTreeMap<String, OwnChanges>, JournalError> {
     let mut changes: BTreeMap<String, OwnChanges> = BTreeMap::new();
-    for listed in journal.list().await? {
+    for listed in journal.list().await?.iter().rev().take(ROTATIONS_MAX) {
         let log = journal.read(&listed.id).await?;
         for (place, entry) in log.iter().enumerate() {
-            let Event::Intent { step: step @ Step::Engine { server, connector }, .. } = &entry.event else { continue };
+            let Event::Intent { step, .. } = &entry.event else { continue };
+            let (server, connector) = match step {
+                Step::Engine { server, connector } | Step::Reenter { server, connector } => (server, Some(connector)),
+                Step::EntraReset { server } => (server, None),
+                _ => continue,
+            };
             // What came of it, if the reply came: the next entry about the same step.
             let ended = log[place + 1..].iter().find_map(|later| match &later.event {
                 Event::Done { step: done, .. } if done == step => Some(later.at),
                 _ => None,
             });
             let late = entry.at.checked_add(LATE_EFFECT).unwrap_or(entry.at);
-            let to = ended.unwrap_or(late);
-            if to >= since {
-                let change = OwnChange { connector: Some(connector.clone()), from: entry.at, to };
-                changes.entry(server.clone()).or_default().connector_passwords.push(change);
+            let change = OwnChange { connector: connector.cloned(), from: entry.at, to: ended.unwrap_or(late) };
+            if change.to >= since {
+                let of_server = changes.entry(server.clone()).or_default();
+                match connector {
+                    Some(_) => of_server.connector_passwords.push(change),
+                    None => of_server.entra_resets.push(change),
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 //! what an action may know; `logon` keeps the lockout's budget; `actions` has one file for each step.
 
 mod actions;
+mod connectors;
 mod credentials;
 mod drive;
 mod examine;

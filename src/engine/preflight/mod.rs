@@ -159,6 +159,9 @@ impl Look<'_> {
     /// An AD DS connector account: rotated, repaired, rehearsed, or adopted.
     async fn connector(&self, checks: &mut Checks) -> Result<Option<Found>, Refusal> {
         let Some(account) = self.account(checks).await? else { return Ok(None) };
+        if self.wish.purpose == Purpose::Adopt {
+            return self.adoption(checks, account).await;
+        }
         let mut servers = Vec::new();
         for (name, connector) in &self.wish.servers {
             servers.extend(self.server_of_connector(checks, name, connector.as_deref(), &account.facts).await?);
@@ -168,8 +171,8 @@ impl Look<'_> {
         if checks.refused() {
             return Ok(None);
         }
-        let changes = matches!(self.wish.purpose, Purpose::Rotate | Purpose::Repair);
-        if changes {
+        let rehearses = self.wish.purpose == Purpose::Rehearse;
+        if !rehearses {
             self.reset_right(checks, &account).await?;
         }
         if checks.refused() {
@@ -179,15 +182,20 @@ impl Look<'_> {
             servers.iter().flat_map(|server| &server.connectors).filter_map(|used| used.dc.as_deref()).collect();
         self.replicated(checks, &account, &asked).await?;
         let (old, takes_over) = self.old_password(checks, &account).await?;
-        let procedure = match self.wish.purpose {
-            Purpose::Rotate | Purpose::Repair => {
-                self.method_is_proven(checks, old, &servers);
-                Procedure::Connector
-            }
-            Purpose::Rehearse => Procedure::Rehearsal,
-            Purpose::Adopt => Procedure::Adoption,
-        };
+        if !rehearses {
+            self.method_is_proven(checks, old, &servers);
+        }
+        let procedure = if rehearses { Procedure::Rehearsal } else { Procedure::Connector };
         Ok(Some(account.found(procedure, Method::Reset, servers, old, takes_over)))
+    }
+
+    /// A password that a person knows: no server is asked, as none is given anything.
+    async fn adoption(&self, checks: &mut Checks, account: account::Account) -> Result<Option<Found>, Refusal> {
+        if checks.refused() {
+            return Ok(None);
+        }
+        let (old, takes_over) = self.old_password(checks, &account).await?;
+        Ok(Some(account.found(Procedure::Adoption, Method::Reset, Vec::new(), old, takes_over)))
     }
 
     /// The rotator's own account.
@@ -207,11 +215,11 @@ impl Look<'_> {
         if checks.refused() {
             return Ok(None);
         }
+        if self.wish.purpose == Purpose::Adopt {
+            return self.adoption(checks, account).await;
+        }
         let (old, takes_over) = self.old_password(checks, &account).await?;
-        let adopts = self.wish.purpose == Purpose::Adopt;
-        let (procedure, method) =
-            if adopts { (Procedure::Adoption, Method::Reset) } else { (Procedure::Own, Method::Change) };
-        Ok(Some(account.found(procedure, method, Vec::new(), old, takes_over)))
+        Ok(Some(account.found(Procedure::Own, Method::Change, Vec::new(), old, takes_over)))
     }
 
     /// Whether the engine may be given the password in this way at all.

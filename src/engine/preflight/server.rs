@@ -1,21 +1,20 @@
 //! A Connect server, and the connectors on it that bind as the account.
 
 use jiff::SignedDuration;
-use providers::port::{AccountFacts, ConnectorFacts, ConnectorKind, EntraIdentity, QuiesceMode, ServerFacts};
+use providers::port::{
+    AccountFacts, ConnectorFacts, ConnectorKind, EntraIdentity, FailureClass, QuiesceMode, ServerFacts,
+};
 
 use super::check::Checks;
 use super::{AccountKind, Look, Purpose, Refusal};
-use crate::diagnosis::{ServerEvent, read_events};
+use crate::diagnosis::{Observation, diagnose, read_events};
 use crate::engine::actions::STOP_PLANNED_S;
+use crate::engine::connectors::{binds_as, dc_of_domain};
 use crate::procedure::{Build, Effect, Kind, judge};
 use crate::rotation::{ConnectorUse, EngineMethod, ServerUse};
 
-/// Audit event: the credential of a connector was changed.
-const CREDENTIAL_CHANGED: u32 = 2518;
 /// How far back a foreign change is looked for.
 const EVENTS_SINCE: SignedDuration = SignedDuration::from_hours(48);
-/// An event of ours is at most so far from our intent.
-const OURS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 impl Look<'_> {
     /// The server, looked at for whatever speaks against any rotation on it.
@@ -39,7 +38,7 @@ impl Look<'_> {
         } else {
             checks.pass("upgrade", name, "none runs");
         }
-        self.foreign_changes(checks, name).await;
+        self.foreign_changes(checks, name, &facts).await;
         Ok(facts)
     }
 
@@ -138,7 +137,7 @@ impl Look<'_> {
     }
 
     /// Evidence only: a server whose event log can't be read is no reason not to rotate.
-    async fn foreign_changes(&self, checks: &mut Checks, name: &str) {
+    async fn foreign_changes(&self, checks: &mut Checks, name: &str, facts: &ServerFacts) {
         let Ok(server) = self.ports.server(name) else { return };
         let now = self.ports.clock.now();
         let events = match server.events(now - EVENTS_SINCE).await {
@@ -153,23 +152,25 @@ impl Look<'_> {
                 return;
             }
         };
-        let ours =
-            |at: jiff::Timestamp| self.wish.own_writes.iter().any(|ours| at.duration_since(*ours).abs() <= OURS_WITHIN);
-        let changed = |event: &&ServerEvent| event.id == CREDENTIAL_CHANGED && !ours(event.at);
-        let events = read_events(&events).events;
-        let foreign: Vec<_> = events.iter().filter(changed).collect();
-        match foreign.last() {
-            None => checks.pass("foreign-change", name, "no event 2518 but our own"),
-            Some(last) => checks.warn(
-                "foreign-change",
-                name,
-                format!(
-                    "event 2518 at {:.0}: somebody else changed a connector's credential: {}",
-                    last.at,
-                    last.text.trim()
-                ),
-                "find out who, and whether the account is used on a server that is not configured",
-            ),
+        let seen = Observation {
+            server: name.to_owned(),
+            facts: Ok(facts.clone()),
+            events: read_events(&events).events,
+            runs: Vec::new(),
+            ours: self.wish.own_changes.get(name).cloned().unwrap_or_default(),
+            replication: Vec::new(),
+            now,
+        };
+        let foreign = diagnose(&seen).into_iter().filter(|finding| finding.class == FailureClass::ForeignChange);
+        let mut any = false;
+        for finding in foreign {
+            any = true;
+            let seen = format!("somebody else changed a credential: {}", finding.evidence.join("; "));
+            let todo = "find out who, and whether the account is used on a server that is not configured";
+            checks.warn("foreign-change", name, seen, todo);
+        }
+        if !any {
+            checks.pass("foreign-change", name, "no event 2518 or 2519 but our own");
         }
     }
 
@@ -218,7 +219,7 @@ impl Look<'_> {
         }
         let connectors = used.iter().map(|facts| ConnectorUse {
             connector: facts.name.clone(),
-            dc: facts.dc.clone().filter(|dc| in_domain(dc, facts, &account.domain)),
+            dc: dc_of_domain(facts, account),
             vault_name: None,
         });
         Ok(Some(ServerUse { connectors: connectors.collect(), ..server_use(name, &facts) }))
@@ -284,31 +285,6 @@ pub(super) fn roles(checks: &mut Checks, servers: &[ServerUse]) {
 
 fn on(enabled: bool) -> &'static str {
     if enabled { "on" } else { "off" }
-}
-
-/// Whether a connector's forest-login-user and forest-login-domain name the account.
-pub(super) fn binds_as(connector: &ConnectorFacts, account: &AccountFacts) -> bool {
-    let (domain, user) = match (connector.user.split_once('\\'), connector.user.rsplit_once('@')) {
-        (Some((domain, user)), _) | (None, Some((user, domain))) => (domain, user),
-        (None, None) => (connector.domain.as_str(), connector.user.as_str()),
-    };
-    user.eq_ignore_ascii_case(&account.sam_account_name) && is_domain(domain, account)
-}
-
-fn is_domain(name: &str, account: &AccountFacts) -> bool {
-    let first_label = account.domain.split('.').next().unwrap_or_default();
-    let netbios = if account.netbios.is_empty() { first_label } else { &account.netbios };
-    name.is_empty() || [account.domain.as_str(), netbios].iter().any(|known| known.eq_ignore_ascii_case(name))
-}
-
-/// Whether a connector's domain controller is one of the account's own domain. One of another forest lets the account in
-/// through a trust, and knows none of its metadata. A name without a domain is taken for the connector's own.
-fn in_domain(dc: &str, connector: &ConnectorFacts, domain: &str) -> bool {
-    let (dc, domain) = (dc.trim_end_matches('.').to_lowercase(), domain.to_lowercase());
-    match dc.split_once('.') {
-        Some((_, rest)) if dc.parse::<std::net::IpAddr>().is_err() => rest == domain,
-        _ => connector.name.eq_ignore_ascii_case(&domain) || connector.domain.eq_ignore_ascii_case(&domain),
-    }
 }
 
 fn alternate_credentials<'c>(

@@ -3,8 +3,9 @@
 use providers::port::{ConnectorKind, Fault, Fingerprint, ServerFacts, Slot};
 
 use super::check::Checks;
-use super::server::{binds_as, server_use};
+use super::server::server_use;
 use super::{Found, Look, Purpose, Refusal};
+use crate::engine::connectors::binds_as;
 use crate::engine::{logon, scene};
 use crate::password::LENGTH_MAX;
 use crate::procedure::{Build, Effect, StartName, judge};
@@ -51,6 +52,14 @@ impl Look<'_> {
         key_is_lost: bool,
     ) -> Result<Option<Found>, Refusal> {
         let Some(account) = self.account(checks).await? else { return Ok(None) };
+        match self.wish.purpose {
+            Purpose::Adopt => return self.adoption(checks, account).await,
+            Purpose::Rehearse => {
+                checks.refuse("plan", "", "no connector binds with this password", "rehearse a connector account");
+                return Ok(None);
+            }
+            Purpose::Rotate | Purpose::Repair => {}
+        }
         let configured = StartName::DomainUser {
             domain: account.facts.domain.clone(),
             user: account.facts.sam_account_name.clone(),

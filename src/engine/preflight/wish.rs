@@ -1,6 +1,8 @@
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
 use providers::port::QuiesceMode;
 
+use crate::diagnosis::OwnChanges;
 use crate::rotation::{EngineMethod, EntraAdministrator, Limits};
 
 /// What kind of account it is.
@@ -85,8 +87,8 @@ pub struct Wish {
     pub scheduler_owed: Option<bool>,
     /// From the journal: what was rehearsed.
     pub rehearsed: Vec<Rehearsed>,
-    /// From the journal: when we ourselves gave an engine a password.
-    pub own_writes: Vec<Timestamp>,
+    /// From the journal: what we ourselves changed on each server.
+    pub own_changes: BTreeMap<String, OwnChanges>,
     /// How often and how long.
     pub limits: Limits,
 }
@@ -111,7 +113,7 @@ impl Default for Wish {
             entra_administrator: None,
             scheduler_owed: None,
             rehearsed: Vec::new(),
-            own_writes: Vec::new(),
+            own_changes: BTreeMap::new(),
             limits: Limits::default(),
         }
     }
