@@ -52,7 +52,7 @@ const DIRECTORY: &str = "Microsoft: Active Directory Technical Specification (MS
 const OURS: &str = "this program's own rule";
 
 /// Every check there is, in the order in which they are made.
-pub const CHECKS: [CheckKind; 35] = [
+pub const CHECKS: [CheckKind; 36] = [
     kind("terminal", "is a person at the terminal, where the procedure needs one", CONNECTOR),
     kind("account", "is there exactly one account of that name, and where is it worked at", DIRECTORY),
     kind("account-state", "is it enabled, unlocked, not expired, no administrator, not in Protected Users", DIRECTORY),
@@ -87,6 +87,11 @@ pub const CHECKS: [CheckKind; 35] = [
         "key-loss",
         "does the procedure destroy the encryption key, and was that ordered",
         "Microsoft: Abandoning the ADSync service account encryption key",
+    ),
+    kind(
+        "certificate",
+        "does the certificate of application-based authentication last long enough (events 1011, 1012)",
+        "Microsoft: Authenticate to Microsoft Entra ID by using application identity",
     ),
     kind(
         "entra-identity",
