@@ -145,3 +145,40 @@ impl Checks {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::CHECKS;
+
+    /// docs/preflight.md.
+    fn page() -> String {
+        let mut page = String::from(
+            "# What preflight looks at\n\n\
+             `plan` shows each of these with what was seen; `rotate` makes the same and begins only when none refuses. Nothing is \
+             changed by it. A warning says what to do and lets the rotation go on; what can't be seen at all ends with exit code 75.\n\n\
+             | check | what is asked | where the rule comes from |\n| --- | --- | --- |\n",
+        );
+        for kind in CHECKS {
+            let _ = writeln!(page, "| `{}` | {} | {} |", kind.name, kind.asks, kind.document);
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_is_made_from_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/preflight.md");
+        if std::fs::read_to_string(path).unwrap_or_default() != page() {
+            println!("{}", page());
+            panic!("docs/preflight.md is not the table any more; the text above is");
+        }
+    }
+
+    #[test]
+    fn each_check_has_one_name() {
+        for (at, kind) in CHECKS.iter().enumerate() {
+            assert!(!CHECKS[..at].iter().any(|other| other.name == kind.name), "{} twice", kind.name);
+        }
+    }
+}
