@@ -9,6 +9,8 @@ mod plain;
 mod program;
 mod serve;
 mod storm;
+mod truth;
+mod worlds;
 mod worlds_cli;
 
 pub(crate) use program::{Ended, Lab};
