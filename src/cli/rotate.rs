@@ -1,8 +1,8 @@
 //! `rotate` and `resume`: one account after the other, each under its lease.
 
-use providers::port::Secret;
+use providers::port::{QuiesceMode, Secret};
 
-use super::arguments::{Global, OpenSelection, Risk, RotateOptions};
+use super::arguments::{EngineBy, Global, Manner, OpenSelection, QuiesceBy, Risk, RotateOptions};
 use super::exit::Exit;
 use super::outcome::{Result as Came, Results};
 use super::output::{say, show};
@@ -10,13 +10,14 @@ use super::steps::Steps;
 use super::{approval, late, plan, session};
 use crate::engine::{Prepared, Purpose, Rotation, Verdict, Wish};
 use crate::journal::{Journal, Listed, State};
-use crate::rotation::{Outcome, Plan};
+use crate::rotation::{EngineMethod, Outcome, Plan};
 use crate::wiring::World;
 
 /// What is to be done with each account.
 pub(super) struct Wanted {
     pub(super) purpose: Purpose,
     pub(super) forward_only: bool,
+    pub(super) manner: Manner,
     pub(super) risk: Risk,
     pub(super) reason: String,
     pub(super) ticket: String,
@@ -31,6 +32,7 @@ impl Default for Wanted {
         Self {
             purpose: Purpose::Rotate,
             forward_only: false,
+            manner: Manner::default(),
             risk: Risk::default(),
             reason: String::new(),
             ticket: String::new(),
@@ -45,6 +47,7 @@ impl Wanted {
         Self {
             purpose: if options.repair { Purpose::Repair } else { Purpose::Rotate },
             forward_only: options.accept_forward_only,
+            manner: options.manner.clone(),
             risk: options.risk.clone(),
             reason: options.reason.clone(),
             ticket: options.ticket.clone(),
@@ -57,9 +60,29 @@ impl Wanted {
         Wish {
             purpose: self.purpose,
             forward_only: self.forward_only,
+            quiesce: self.manner.quiesce.map_or(wish.quiesce, QuiesceBy::mode),
+            engine_method: self.manner.engine_method.map_or(wish.engine_method, EngineBy::method),
             allow_unsupported_build: self.risk.allow_unsupported_build,
             abandon_encryption_key: self.risk.abandon_encryption_key.clone(),
             ..wish.clone()
+        }
+    }
+}
+
+impl QuiesceBy {
+    fn mode(self) -> QuiesceMode {
+        match self {
+            Self::Gap => QuiesceMode::Gap,
+            Self::Disable => QuiesceMode::Disable,
+        }
+    }
+}
+
+impl EngineBy {
+    fn method(self) -> EngineMethod {
+        match self {
+            Self::ObjectModel => EngineMethod::ObjectModel,
+            Self::Attended => EngineMethod::Attended,
         }
     }
 }
@@ -106,7 +129,7 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
     };
     let mut results = Vec::new();
     for wish in wishes {
-        results.push(rotate(&world, &*journal, &wish, wanted).await);
+        results.push(rotate(&world, &*journal, &wanted.wish(&wish), wanted).await);
     }
     finish(global, results)
 }
@@ -146,7 +169,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Want
             ),
         );
     }
-    let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wanted.wish(wish) };
+    let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wish.clone() };
     let prepared = match session::prepare(world, Some(journal), &wish).await {
         Ok(prepared) => prepared,
         Err(session::NotPrepared::Managed(sentence)) => return Came::managed(account, sentence),
