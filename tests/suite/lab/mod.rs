@@ -7,6 +7,7 @@ mod faults;
 mod lockout;
 mod plain;
 mod program;
+mod quiesce;
 mod serve;
 mod storm;
 mod worlds_cli;

@@ -44,6 +44,14 @@ impl Lab {
         lab
     }
 
+    /// A lab of this named world.
+    pub(crate) fn of_world(name: &str) -> Self {
+        let lab = Self::new();
+        let made = lab.run(&format!("lab init --world {name}"));
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        lab
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
         self.folder.path().join("lab")
     }
@@ -86,6 +94,16 @@ impl Lab {
         assert_eq!(truth["schema"], 1);
         let [account] = &truth["accounts"].as_array().expect("accounts")[..] else { panic!("one account: {truth}") };
         let holders = account["holders"].as_array().expect("holders");
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        holders.iter().map(|holder| (text(&holder["holder"]), text(&holder["label"]))).collect()
+    }
+
+    /// The same of one of several accounts.
+    pub(crate) fn holders_of(&self, account: &str) -> BTreeMap<String, String> {
+        let truth = self.run("lab show --format json").json();
+        let accounts = truth["accounts"].as_array().expect("accounts");
+        let found = accounts.iter().find(|known| known["account"] == account);
+        let holders = found.and_then(|found| found["holders"].as_array()).expect("an account with holders");
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         holders.iter().map(|holder| (text(&holder["holder"]), text(&holder["label"]))).collect()
     }
