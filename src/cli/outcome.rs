@@ -227,7 +227,6 @@ pub(super) fn still_paused(rotation: &Rotation) -> Option<&'static str> {
         Event::Looked { step: Step::Quiesce { .. }, side: Side::Old, .. } => Some(false),
         _ => None,
     });
-    (disables && was_on == Some(true) && last == Some(true)).then_some(
-        "the sync scheduler is still disabled: turn it on with Set-ADSyncScheduler -SyncCycleEnabled $true",
-    )
+    (disables && was_on == Some(true) && last == Some(true))
+        .then_some("the sync scheduler is still disabled: turn it on with Set-ADSyncScheduler -SyncCycleEnabled $true")
 }

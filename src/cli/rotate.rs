@@ -10,7 +10,7 @@ use super::steps::Steps;
 use super::{approval, late, plan, session};
 use crate::engine::{Prepared, Purpose, Rotation, Verdict, Wish};
 use crate::journal::{Journal, Listed, State};
-use crate::rotation::{EngineMethod, Outcome, Plan};
+use crate::rotation::{EngineMethod, Outcome, Plan, Procedure};
 use crate::wiring::World;
 
 /// What is to be done with each account.
@@ -149,10 +149,13 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Want
     };
     if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
         say(&format!("{account}: rotation {} was interrupted and is taken up", running.id));
+        let other_purpose = sets_a_new_password(wanted) && !is_a_rotation(journal, &running.id).await;
         let came = take_up(world, journal, &running.id, false).await;
-        if !(repair && came.exits == Exit::Held) {
+        let ended = matches!(came.exits, Exit::Done | Exit::Failed);
+        if !(repair && came.exits == Exit::Held || other_purpose && ended) {
             return came;
         }
+        say(&format!("{account}: {} ({}): now for what was ordered", running.id, came.outcome));
         open = match open_rotations(journal, account).await {
             Ok(open) => open,
             Err(failed) => return fail(failed),
@@ -208,6 +211,19 @@ fn as_approved(prepared: Prepared, wanted: &Wanted) -> Result<Plan, (String, Exi
         ),
         Exit::Refused,
     ))
+}
+
+fn sets_a_new_password(wanted: &Wanted) -> bool {
+    matches!(wanted.purpose, Purpose::Rotate | Purpose::Repair)
+}
+
+/// Whether what is open ends with a new password. An adoption or a rehearsal does not: taking it up is not what was
+/// ordered by `rotate`.
+async fn is_a_rotation(journal: &dyn Journal, id: &str) -> bool {
+    let read = Rotation::read(journal, id).await;
+    read.is_ok_and(|rotation| {
+        !matches!(rotation.plan().inventory.procedure, Procedure::Adoption | Procedure::Rehearsal)
+    })
 }
 
 async fn held_because(journal: &dyn Journal, id: &str) -> String {

@@ -72,6 +72,18 @@ impl Lab {
         }
     }
 
+    /// The same with something on standard input.
+    pub(crate) fn run_reading(&self, arguments: &str, input: &[u8]) -> Ended {
+        let words: Vec<&str> = arguments.split_whitespace().collect();
+        let mut command = assert_cmd::Command::from_std(self.command(&words));
+        let output = command.write_stdin(input).timeout(RUN_LIMIT).output().expect("the program runs");
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(cargo_bin("entra-rotator"));
         command.args(words).arg("--lab-dir").arg(self.dir()).stdin(Stdio::null());
@@ -94,16 +106,6 @@ impl Lab {
         assert_eq!(truth["schema"], 1);
         let [account] = &truth["accounts"].as_array().expect("accounts")[..] else { panic!("one account: {truth}") };
         let holders = account["holders"].as_array().expect("holders");
-        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        holders.iter().map(|holder| (text(&holder["holder"]), text(&holder["label"]))).collect()
-    }
-
-    /// The same of one of several accounts.
-    pub(crate) fn holders_of(&self, account: &str) -> BTreeMap<String, String> {
-        let truth = self.run("lab show --format json").json();
-        let accounts = truth["accounts"].as_array().expect("accounts");
-        let found = accounts.iter().find(|known| known["account"] == account);
-        let holders = found.and_then(|found| found["holders"].as_array()).expect("an account with holders");
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         holders.iter().map(|holder| (text(&holder["holder"]), text(&holder["label"]))).collect()
     }

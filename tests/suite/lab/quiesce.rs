@@ -133,9 +133,9 @@ fn a_crash_at_every_entry_of_the_journal_is_put_right() {
     assert_eq!(clean.run(ROTATE).code, Some(0));
     let entries = clean.newest_history();
     let of = |word: &str, step: &str| {
-        let found = entries.iter().position(|entry| {
-            entry["event"] == word && entry["step"].as_str().is_some_and(|is| is.starts_with(step))
-        });
+        let found = entries
+            .iter()
+            .position(|entry| entry["event"] == word && entry["step"].as_str().is_some_and(|is| is.starts_with(step)));
         found.unwrap_or_else(|| panic!("no {word} of {step} in {entries:?}")) + 1
     };
     let (from, to) = (of("intent", "quiesce:"), of("done", "release:"));
