@@ -8,6 +8,7 @@ use super::{late, outcome, session};
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Rotation, late_proof_due};
 use crate::journal::{Journal, JournalError, State};
+use crate::rotation::Event;
 use crate::wiring::Records;
 
 #[derive(Serialize)]
@@ -99,7 +100,9 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
     for listed in &listed {
         let rotation = Rotation::read(journal, &listed.id).await?;
         let state = super::history::state(&rotation);
-        let at = rotation.log().last().map(|entry| entry.at);
+        // A late proof comes after the end, and is no change of the state.
+        let moves = |event: &Event| !matches!(event, Event::Claimed { .. } | Event::LateProof { .. });
+        let at = rotation.log().iter().rev().find(|entry| moves(&entry.event)).map(|entry| entry.at);
         if state == "rotated" {
             shown.last_rotated = at;
         }
