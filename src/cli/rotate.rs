@@ -139,7 +139,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Want
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
     let repair = wanted.purpose == Purpose::Repair;
-    let _leases = match session::leases(world, wish) {
+    let _leases = match session::leases(world, &as_it_is_open(journal, wish).await) {
         Ok(leases) => leases,
         Err(busy) => return fail(session::busy(&busy)),
     };
@@ -213,6 +213,18 @@ fn as_approved(prepared: Prepared, wanted: &Wanted) -> Result<Plan, (String, Exi
     ))
 }
 
+/// The wish with the scheduler's pause that an open rotation of the account may hold: going on with it needs the same
+/// leases as beginning it.
+async fn as_it_is_open(journal: &dyn Journal, wish: &Wish) -> Wish {
+    for listed in open_rotations(journal, &wish.account).await.unwrap_or_default() {
+        let read = Rotation::read(journal, &listed.id).await;
+        if read.is_ok_and(|rotation| rotation.plan().inventory.quiesce == QuiesceMode::Disable) {
+            return Wish { quiesce: QuiesceMode::Disable, ..wish.clone() };
+        }
+    }
+    wish.clone()
+}
+
 fn sets_a_new_password(wanted: &Wanted) -> bool {
     matches!(wanted.purpose, Purpose::Rotate | Purpose::Repair)
 }
@@ -278,7 +290,7 @@ pub(super) async fn each_open(global: &Global, accounts: &[String], order: Order
 async fn each_open_of(world: &World, journal: &dyn Journal, wish: &Wish, order: Order) -> Vec<Came> {
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(&wish.account, exit, message);
     let (mut results, mut ordered) = (Vec::new(), None);
-    let _leases = match session::leases(world, wish) {
+    let _leases = match session::leases(world, &as_it_is_open(journal, wish).await) {
         Ok(leases) => leases,
         // Somebody else works on an account that has nothing open: not our concern.
         Err(busy) => match open_rotations(journal, &wish.account).await {
