@@ -12,8 +12,13 @@ use super::output::say;
 use super::rotate::{self, Wanted};
 use crate::engine::Purpose;
 
-/// Longest password that is taken, in bytes: AD takes 256 UTF-16 units.
-const BYTES_MAX: u64 = 1024;
+/// Longest password that AD takes, in UTF-16 units.
+const UNITS_MAX: usize = 256;
+
+/// Most that is read, in bytes: as many as those units can have, and an end of line.
+const BYTES_MAX: u64 = 3 * UNITS_MAX as u64 + 2;
+
+const TOO_LONG: &str = "that is no password of the directory: it is longer than 256 characters";
 
 pub(super) async fn run(global: &Global, options: &AdoptOptions) -> Exit {
     let given = match given(options.password_file.as_deref()) {
@@ -54,6 +59,9 @@ fn given(file: Option<&Path>) -> Result<Secret, String> {
     if password.is_empty() || password.contains('\n') {
         return Err("a password of one line is expected".to_owned());
     }
+    if password.encode_utf16().count() > UNITS_MAX {
+        return Err(TOO_LONG.to_owned());
+    }
     Ok(Secret::new(password))
 }
 
@@ -62,7 +70,5 @@ fn read(source: impl Read, text: &mut String) -> Result<(), String> {
         .take(BYTES_MAX + 1)
         .read_to_string(text)
         .map_err(|cause| format!("the password can't be read: {cause}"))
-        .and_then(|length| {
-            if length as u64 > BYTES_MAX { Err("that is no password: it is too long".to_owned()) } else { Ok(()) }
-        })
+        .and_then(|length| if length as u64 > BYTES_MAX { Err(TOO_LONG.to_owned()) } else { Ok(()) })
 }

@@ -132,6 +132,8 @@ pub(super) struct RotateOptions {
     #[arg(long)]
     pub(super) accept_forward_only: bool,
     #[command(flatten)]
+    pub(super) manner: Manner,
+    #[command(flatten)]
     pub(super) risk: Risk,
     /// Only show the plan.
     #[arg(long)]
@@ -142,6 +144,33 @@ pub(super) struct RotateOptions {
     /// The ticket, for the journal.
     #[arg(long, default_value = "")]
     pub(super) ticket: String,
+}
+
+/// How it is done, where that differs from what the configuration says.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Manner {
+    /// How sync is kept out of the way, whatever the configuration says.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) quiesce: Option<QuiesceBy>,
+    /// How the sync engine is given the password, whatever the configuration says.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) engine_method: Option<EngineBy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum QuiesceBy {
+    /// Write nothing: start only in a gap between two sync cycles.
+    Gap,
+    /// Turn the sync scheduler off, for the whole tenant, and back on.
+    Disable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineBy {
+    /// Through the ADSync module, unattended.
+    ObjectModel,
+    /// You type it into the Synchronization Service Manager: only at a terminal.
+    Attended,
 }
 
 /// What a person takes upon himself.
@@ -168,6 +197,8 @@ pub(super) struct PlanOptions {
     /// As `rotate` would with the same option.
     #[arg(long)]
     pub(super) accept_forward_only: bool,
+    #[command(flatten)]
+    pub(super) manner: Manner,
     #[command(flatten)]
     pub(super) risk: Risk,
 }

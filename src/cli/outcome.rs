@@ -109,11 +109,7 @@ fn judge(rotation: &Rotation, outcome: &Outcome) -> (Exit, String) {
         Outcome::Finished => (Exit::Done, finished(rotation)),
         Outcome::RolledBack => rolled_back(rotation, &cause()),
         Outcome::Held(why) => {
-            let paused = if still_paused(rotation) {
-                "\n  the sync scheduler is still disabled: turn it on with Set-ADSyncScheduler -SyncCycleEnabled $true"
-            } else {
-                ""
-            };
+            let paused = still_paused(rotation).map(|told| format!("\n  {told}")).unwrap_or_default();
             let steps = why.runbook().steps.iter().enumerate();
             let steps: String = steps.map(|(place, step)| format!("\n  {}. {step}", place + 1)).collect();
             (Exit::Held, format!("held: {why}{}{paused}\n  {}\n  next steps:{steps}", cause(), why.runbook().meaning))
@@ -217,15 +213,20 @@ fn proof(rotation: &Rotation) -> String {
     if proofs.is_empty() { "no test sync".into() } else { format!("a delta import of {}", proofs.join(", ")) }
 }
 
-/// Whether Quiesce may have disabled the scheduler and Release did not bring it back.
-fn still_paused(rotation: &Rotation) -> bool {
+/// What is to be told where Quiesce may have disabled a scheduler that was on, and Release did not bring it back.
+pub(super) fn still_paused(rotation: &Rotation) -> Option<&'static str> {
     let disables = rotation.plan().inventory.quiesce == providers::port::QuiesceMode::Disable;
-    let events = rotation.log().iter().rev().map(|entry| &entry.event);
-    let last = events.into_iter().find_map(|event| match event {
+    let events = || rotation.log().iter().map(|entry| &entry.event);
+    let was_on = events().find_map(|event| match event {
+        Event::Intent { step: Step::Quiesce { .. }, before: Seen::Scheduler { enabled } } => Some(*enabled),
+        _ => None,
+    });
+    let last = events().rev().find_map(|event| match event {
         Event::Intent { step: Step::Quiesce { .. }, .. } => Some(true),
         Event::Done { step: Step::Release { .. }, .. } => Some(false),
         Event::Looked { step: Step::Quiesce { .. }, side: Side::Old, .. } => Some(false),
         _ => None,
     });
-    disables && last == Some(true)
+    (disables && was_on == Some(true) && last == Some(true))
+        .then_some("the sync scheduler is still disabled: turn it on with Set-ADSyncScheduler -SyncCycleEnabled $true")
 }

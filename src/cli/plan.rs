@@ -76,6 +76,7 @@ pub(super) async fn run(global: &Global, options: &PlanOptions) -> Exit {
     let wanted = Wanted {
         purpose: if options.repair { Purpose::Repair } else { Purpose::Rotate },
         forward_only: options.accept_forward_only,
+        manner: options.manner.clone(),
         risk: options.risk.clone(),
         ..Wanted::default()
     };

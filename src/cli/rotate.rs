@@ -1,8 +1,8 @@
 //! `rotate` and `resume`: one account after the other, each under its lease.
 
-use providers::port::Secret;
+use providers::port::{QuiesceMode, Secret};
 
-use super::arguments::{Global, OpenSelection, Risk, RotateOptions};
+use super::arguments::{EngineBy, Global, Manner, OpenSelection, QuiesceBy, Risk, RotateOptions};
 use super::exit::Exit;
 use super::outcome::{Result as Came, Results};
 use super::output::{say, show};
@@ -10,13 +10,14 @@ use super::steps::Steps;
 use super::{approval, late, plan, session};
 use crate::engine::{Prepared, Purpose, Rotation, Verdict, Wish};
 use crate::journal::{Journal, Listed, State};
-use crate::rotation::{Outcome, Plan};
+use crate::rotation::{EngineMethod, Outcome, Plan, Procedure};
 use crate::wiring::World;
 
 /// What is to be done with each account.
 pub(super) struct Wanted {
     pub(super) purpose: Purpose,
     pub(super) forward_only: bool,
+    pub(super) manner: Manner,
     pub(super) risk: Risk,
     pub(super) reason: String,
     pub(super) ticket: String,
@@ -31,6 +32,7 @@ impl Default for Wanted {
         Self {
             purpose: Purpose::Rotate,
             forward_only: false,
+            manner: Manner::default(),
             risk: Risk::default(),
             reason: String::new(),
             ticket: String::new(),
@@ -45,6 +47,7 @@ impl Wanted {
         Self {
             purpose: if options.repair { Purpose::Repair } else { Purpose::Rotate },
             forward_only: options.accept_forward_only,
+            manner: options.manner.clone(),
             risk: options.risk.clone(),
             reason: options.reason.clone(),
             ticket: options.ticket.clone(),
@@ -57,9 +60,29 @@ impl Wanted {
         Wish {
             purpose: self.purpose,
             forward_only: self.forward_only,
+            quiesce: self.manner.quiesce.map_or(wish.quiesce, QuiesceBy::mode),
+            engine_method: self.manner.engine_method.map_or(wish.engine_method, EngineBy::method),
             allow_unsupported_build: self.risk.allow_unsupported_build,
             abandon_encryption_key: self.risk.abandon_encryption_key.clone(),
             ..wish.clone()
+        }
+    }
+}
+
+impl QuiesceBy {
+    fn mode(self) -> QuiesceMode {
+        match self {
+            Self::Gap => QuiesceMode::Gap,
+            Self::Disable => QuiesceMode::Disable,
+        }
+    }
+}
+
+impl EngineBy {
+    fn method(self) -> EngineMethod {
+        match self {
+            Self::ObjectModel => EngineMethod::ObjectModel,
+            Self::Attended => EngineMethod::Attended,
         }
     }
 }
@@ -106,7 +129,7 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
     };
     let mut results = Vec::new();
     for wish in wishes {
-        results.push(rotate(&world, &*journal, &wish, wanted).await);
+        results.push(rotate(&world, &*journal, &wanted.wish(&wish), wanted).await);
     }
     finish(global, results)
 }
@@ -116,7 +139,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Want
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
     let repair = wanted.purpose == Purpose::Repair;
-    let _leases = match session::leases(world, wish) {
+    let _leases = match session::leases(world, &as_it_is_open(journal, wish).await) {
         Ok(leases) => leases,
         Err(busy) => return fail(session::busy(&busy)),
     };
@@ -126,10 +149,13 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Want
     };
     if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
         say(&format!("{account}: rotation {} was interrupted and is taken up", running.id));
+        let other_purpose = sets_a_new_password(wanted) && !is_a_rotation(journal, &running.id).await;
         let came = take_up(world, journal, &running.id, false).await;
-        if !(repair && came.exits == Exit::Held) {
+        let ended = matches!(came.exits, Exit::Done | Exit::Failed);
+        if !(repair && came.exits == Exit::Held || other_purpose && ended) {
             return came;
         }
+        say(&format!("{account}: {} ({}): now for what was ordered", running.id, came.outcome));
         open = match open_rotations(journal, account).await {
             Ok(open) => open,
             Err(failed) => return fail(failed),
@@ -146,7 +172,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Want
             ),
         );
     }
-    let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wanted.wish(wish) };
+    let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wish.clone() };
     let prepared = match session::prepare(world, Some(journal), &wish).await {
         Ok(prepared) => prepared,
         Err(session::NotPrepared::Managed(sentence)) => return Came::managed(account, sentence),
@@ -185,6 +211,31 @@ fn as_approved(prepared: Prepared, wanted: &Wanted) -> Result<Plan, (String, Exi
         ),
         Exit::Refused,
     ))
+}
+
+/// The wish with the scheduler's pause that an open rotation of the account may hold: going on with it needs the same
+/// leases as beginning it.
+async fn as_it_is_open(journal: &dyn Journal, wish: &Wish) -> Wish {
+    for listed in open_rotations(journal, &wish.account).await.unwrap_or_default() {
+        let read = Rotation::read(journal, &listed.id).await;
+        if read.is_ok_and(|rotation| rotation.plan().inventory.quiesce == QuiesceMode::Disable) {
+            return Wish { quiesce: QuiesceMode::Disable, ..wish.clone() };
+        }
+    }
+    wish.clone()
+}
+
+fn sets_a_new_password(wanted: &Wanted) -> bool {
+    matches!(wanted.purpose, Purpose::Rotate | Purpose::Repair)
+}
+
+/// Whether what is open ends with a new password. An adoption or a rehearsal does not: taking it up is not what was
+/// ordered by `rotate`.
+async fn is_a_rotation(journal: &dyn Journal, id: &str) -> bool {
+    let read = Rotation::read(journal, id).await;
+    read.is_ok_and(|rotation| {
+        !matches!(rotation.plan().inventory.procedure, Procedure::Adoption | Procedure::Rehearsal)
+    })
 }
 
 async fn held_because(journal: &dyn Journal, id: &str) -> String {
@@ -239,7 +290,7 @@ pub(super) async fn each_open(global: &Global, accounts: &[String], order: Order
 async fn each_open_of(world: &World, journal: &dyn Journal, wish: &Wish, order: Order) -> Vec<Came> {
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(&wish.account, exit, message);
     let (mut results, mut ordered) = (Vec::new(), None);
-    let _leases = match session::leases(world, wish) {
+    let _leases = match session::leases(world, &as_it_is_open(journal, wish).await) {
         Ok(leases) => leases,
         // Somebody else works on an account that has nothing open: not our concern.
         Err(busy) => match open_rotations(journal, &wish.account).await {

@@ -4,10 +4,11 @@ use serde::Serialize;
 use super::arguments::{Global, StatusOptions};
 use super::exit::Exit;
 use super::output::{say, show, table};
-use super::{late, session};
+use super::{late, outcome, session};
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Rotation, late_proof_due};
 use crate::journal::{Journal, JournalError, State};
+use crate::rotation::Event;
 use crate::wiring::Records;
 
 #[derive(Serialize)]
@@ -28,6 +29,8 @@ struct Account {
     /// The last failure before that.
     cause: Option<String>,
     next_step: Option<String>,
+    /// What is still disabled, and how it is turned on.
+    paused: Option<&'static str>,
     /// The ways out of a hold, in order.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     runbook: &'static [&'static str],
@@ -87,6 +90,7 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
         why: None,
         cause: None,
         next_step: None,
+        paused: None,
         runbook: &[],
         late_proof: None,
     };
@@ -96,7 +100,9 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
     for listed in &listed {
         let rotation = Rotation::read(journal, &listed.id).await?;
         let state = super::history::state(&rotation);
-        let at = rotation.log().last().map(|entry| entry.at);
+        // A late proof comes after the end, and is no change of the state.
+        let moves = |event: &Event| !matches!(event, Event::Claimed { .. } | Event::LateProof { .. });
+        let at = rotation.log().iter().rev().find(|entry| moves(&entry.event)).map(|entry| entry.at);
         if state == "rotated" {
             shown.last_rotated = at;
         }
@@ -108,6 +114,7 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
                 shown.why = Some(why.to_string());
                 shown.cause = rotation.last_fault().map(|(step, fault)| format!("{step}: {fault}"));
                 shown.runbook = why.runbook().steps;
+                shown.paused = outcome::still_paused(&rotation);
                 shown.next_step = shown.runbook.first().map(|step| (*step).to_owned());
             } else if state == "interrupted" {
                 shown.next_step = Some("`resume` carries it on; so does the next `rotate`".to_owned());
@@ -157,6 +164,9 @@ fn text(status: &Status) -> String {
         }
         if let Some(cause) = &account.cause {
             lines.push(format!("{}: cause: {cause}", account.account));
+        }
+        if let Some(paused) = account.paused {
+            lines.push(format!("{}: {paused}", account.account));
         }
         if let Some(proof) = &account.late_proof {
             let due = proof.due.map_or_else(String::new, |due| format!(", due at {due:.0}"));

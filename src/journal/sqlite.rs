@@ -192,10 +192,10 @@ fn classify(path: &Path, cause: &sqlx::Error) -> JournalError {
 }
 
 /// The state that a rotation has after an event; `None` = the one before. Taking a held rotation up does not
-/// end the hold, only the operator's word does.
+/// end the hold, only the operator's word does; a late proof does not open a closed one again.
 fn state_after(event: &Event) -> Option<&'static str> {
     match event {
-        Event::Claimed { .. } => None,
+        Event::Claimed { .. } | Event::LateProof { .. } => None,
         Event::Held { .. } => Some("held"),
         Event::Finished | Event::RolledBack | Event::Superseded { .. } => Some("closed"),
         _ => Some("running"),

@@ -97,6 +97,12 @@ impl Plan {
         if self.old != other.old {
             found.push("whether there is a password to go back to".to_owned());
         }
+        if ours.quiesce != theirs.quiesce {
+            found.push("how sync is kept out of the way (quiesce)".to_owned());
+        }
+        if ours.engine_method != theirs.engine_method {
+            found.push("how the engine is given the password (engine_method)".to_owned());
+        }
         if found.is_empty() && ours != theirs {
             found.push("the configuration of the account".to_owned());
         }

@@ -87,7 +87,7 @@ pub(super) fn still_as_planned(inventory: &Inventory, used: &ServerUse, facts: &
     if let Some(program) = facts.open_programs.iter().find(in_the_way) {
         return Err(Fault::refused(doing, format!("{program} is open on it")).hint("close it and start again"));
     }
-    if facts.build != used.build {
+    if !used.build.is_empty() && facts.build != used.build {
         let cause = format!("its build is {} now, and was {} when the plan was made", facts.build, used.build);
         return Err(Fault::refused(doing, cause).hint("start again"));
     }

@@ -52,7 +52,7 @@ const DIRECTORY: &str = "Microsoft: Active Directory Technical Specification (MS
 const OURS: &str = "this program's own rule";
 
 /// Every check there is, in the order in which they are made.
-pub const CHECKS: [CheckKind; 35] = [
+pub const CHECKS: [CheckKind; 36] = [
     kind("terminal", "is a person at the terminal, where the procedure needs one", CONNECTOR),
     kind("account", "is there exactly one account of that name, and where is it worked at", DIRECTORY),
     kind("account-state", "is it enabled, unlocked, not expired, no administrator, not in Protected Users", DIRECTORY),
@@ -87,6 +87,11 @@ pub const CHECKS: [CheckKind; 35] = [
         "key-loss",
         "does the procedure destroy the encryption key, and was that ordered",
         "Microsoft: Abandoning the ADSync service account encryption key",
+    ),
+    kind(
+        "certificate",
+        "does the certificate of application-based authentication last long enough (events 1011, 1012)",
+        "Microsoft: Authenticate to Microsoft Entra ID by using application identity",
     ),
     kind(
         "entra-identity",
@@ -138,5 +143,42 @@ impl Checks {
 
     pub(super) fn into_vec(self) -> Vec<Check> {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::CHECKS;
+
+    /// docs/preflight.md.
+    fn page() -> String {
+        let mut page = String::from(
+            "# What preflight looks at\n\n\
+             `plan` shows each of these with what was seen; `rotate` makes the same and begins only when none refuses. Nothing is \
+             changed by it. A warning says what to do and lets the rotation go on; what can't be seen at all ends with exit code 75.\n\n\
+             | check | what is asked | where the rule comes from |\n| --- | --- | --- |\n",
+        );
+        for kind in CHECKS {
+            let _ = writeln!(page, "| `{}` | {} | {} |", kind.name, kind.asks, kind.document);
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_is_made_from_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/preflight.md");
+        if std::fs::read_to_string(path).unwrap_or_default() != page() {
+            println!("{}", page());
+            panic!("docs/preflight.md is not the table any more; the text above is");
+        }
+    }
+
+    #[test]
+    fn each_check_has_one_name() {
+        for (at, kind) in CHECKS.iter().enumerate() {
+            assert!(!CHECKS[..at].iter().any(|other| other.name == kind.name), "{} twice", kind.name);
+        }
     }
 }

@@ -13,6 +13,8 @@ use crate::engine::connectors::{binds_as, dc_of_domain};
 use crate::procedure::{Build, Effect, Kind, judge};
 use crate::rotation::{ConnectorUse, EngineMethod, ServerUse};
 
+/// From so many days before its end on, Entra Connect warns of a certificate (event 1011).
+const CERTIFICATE_DUE_DAYS: i64 = 150;
 /// How far back a foreign change is looked for.
 const EVENTS_SINCE: SignedDuration = SignedDuration::from_hours(48);
 
@@ -38,8 +40,23 @@ impl Look<'_> {
         } else {
             checks.pass("upgrade", name, "none runs");
         }
+        self.certificate(checks, name, &facts);
         self.foreign_changes(checks, name, &facts).await;
         Ok(facts)
+    }
+
+    /// Not this rotation's business, but sync ends with it.
+    fn certificate(&self, checks: &mut Checks, name: &str, facts: &ServerFacts) {
+        let Some(EntraIdentity::Application { certificate_ends_at: Some(end), .. }) = &facts.entra else { return };
+        let days = end.duration_since(self.ports.clock.now()).as_hours().div_euclid(24);
+        let todo = "look at events 1011 and 1012: Entra Connect renews its own certificate, one that was brought along is renewed with Invoke-ADSyncApplicationCredentialRotation";
+        if days < 0 {
+            checks.warn("certificate", name, format!("the certificate for Entra ID ended {} days ago", -days), todo);
+        } else if days <= CERTIFICATE_DUE_DAYS {
+            checks.warn("certificate", name, format!("the certificate for Entra ID has {days} days left"), todo);
+        } else {
+            checks.pass("certificate", name, format!("{days} days left"));
+        }
     }
 
     fn service_runs(&self, checks: &mut Checks, name: &str, facts: &ServerFacts) {
@@ -76,6 +93,11 @@ impl Look<'_> {
             checks.warn("scheduler", name, "SyncCycleEnabled is off: nothing syncs by itself", "it is left so");
         } else {
             checks.pass("scheduler", name, "SyncCycleEnabled is on");
+        }
+        if self.wish.quiesce == QuiesceMode::Disable {
+            let seen =
+                "the scheduler will be paused for the whole tenant; the server itself restores it should nobody else";
+            checks.pass("quiesce", name, seen);
         }
         let left = scheduler.next_cycle_at.map(|at| at.duration_since(self.ports.clock.now()).as_secs());
         let near = left.filter(|left| *left < 2 * STOP_PLANNED_S && self.wish.quiesce == QuiesceMode::Gap);

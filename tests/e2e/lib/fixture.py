@@ -196,8 +196,11 @@ servers = [{{ server = "{SERVER}" }}]
         world = json.loads((self.lab / "world.json").read_text())
         server = next(server for server in world["servers"] if server["name"] == SERVER)
         connector = next(found for found in server["connectors"] if found["name"] == CONNECTOR)
-        key = decipher(hashlib.sha256(server["service_password"].encode()).digest(), server["key_set"])
-        return decipher(key, connector[place]).decode()
+        key = decipher(server["machine_key"].encode(), server["key_set"]["known"])
+        password = decipher(key, connector[place])
+        if not password.startswith(MARK):
+            raise RuntimeError(f"the key does not open the {place} password of {CONNECTOR}")
+        return password.removeprefix(MARK).decode()
 
     # --- the vault, past the program -----------------------------------------------------------------------
 
@@ -357,6 +360,10 @@ servers = [{{ server = "{SERVER}" }}]
     def history(self, rotation=None):
         more = ["--rotation", rotation] if rotation else []
         return self.tool("history", *more, "--format", "json").json()["rotations"]
+
+
+# What the model engine writes before a password, so that a wrong key is noticed.
+MARK = b"password"
 
 
 def decipher(key, sealed):

@@ -102,8 +102,8 @@ fn rotate_takes_an_interrupted_rotation_up() {
     assert_eq!(lab.run("status --lab --check").code, Some(75));
     // Its own candidate is pending: a plan must not call that a stranger's.
     let plan = lab.run("plan --lab --all");
-    assert_eq!(plan.code, Some(75), "{}", plan.stderr);
-    assert!(plan.stderr.contains("`resume` carries it on"), "{}", plan.stderr);
+    assert_eq!(plan.code, Some(75), "{}", plan.stdout);
+    assert!(plan.stdout.contains("`resume` carries it on"), "{}", plan.stdout);
     let ended = lab.rotate();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("was interrupted and is taken up"), "{}", ended.stderr);

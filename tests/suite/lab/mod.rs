@@ -1,14 +1,21 @@
 //! The built program against the embedded lab, as an operator runs it.
 
+mod adopt;
+mod approval;
 mod backup;
 mod crash;
 mod doctor;
 mod faults;
+mod late;
 mod lockout;
 mod plain;
 mod program;
+mod quiesce;
 mod serve;
+mod status;
 mod storm;
+mod truth;
+mod worlds;
 mod worlds_cli;
 
 pub(crate) use program::{Ended, Lab};

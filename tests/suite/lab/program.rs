@@ -44,6 +44,14 @@ impl Lab {
         lab
     }
 
+    /// A lab of this named world.
+    pub(crate) fn of_world(name: &str) -> Self {
+        let lab = Self::new();
+        let made = lab.run(&format!("lab init --world {name}"));
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        lab
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
         self.folder.path().join("lab")
     }
@@ -57,6 +65,18 @@ impl Lab {
     pub(crate) fn run_words(&self, words: &[&str]) -> Ended {
         let mut command = assert_cmd::Command::from_std(self.command(words));
         let output = command.timeout(RUN_LIMIT).output().expect("the program runs");
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn run_reading(&self, arguments: &str, input: &[u8]) -> Ended {
+        let words: Vec<&str> = arguments.split_whitespace().collect();
+        let mut command = assert_cmd::Command::from_std(self.command(&words));
+        let output = command.write_stdin(input).timeout(RUN_LIMIT).output().expect("the program runs");
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
