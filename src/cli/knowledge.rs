@@ -50,8 +50,11 @@ impl Knowledge {
     fn add_of_all(&mut self, rotation: &Rotation) {
         let inventory = &rotation.plan().inventory;
         if inventory.procedure == Procedure::Rehearsal && rotation.progress().ended == Some(Outcome::Finished) {
-            let record = |build: &String| Rehearsed { build: build.clone(), method: inventory.engine_method };
-            self.rehearsed.extend(inventory.servers.iter().map(|server| record(&server.build)));
+            self.rehearsed.extend(inventory.servers.iter().map(|server| Rehearsed {
+                build: server.build.clone(),
+                module: server.module.clone(),
+                method: inventory.engine_method,
+            }));
         }
         if let Some(owed) = owed(rotation) {
             // The oldest one saw the value before anybody paused it.

@@ -1,8 +1,8 @@
 //! Drives rotations: asks the heart what comes next, writes it down, does it, writes down what happened.
 //!
-//! `prepare` looks at the world and says whether and what to rotate; `drive` is the only loop; `examine` looks
-//! without a plan, for `doctor`; `scene` is
-//! what an action may know; `logon` keeps the lockout's budget; `actions` has one file for each step.
+//! `preflight` looks at the world and says whether and what to rotate; `drive` is the only loop; `scene` is what an action
+//! may know; `actions` has one file for each step; `logon` keeps the lockout's budget; `operator` is the person at the
+//! terminal; `late_proof` looks once more after 70 minutes; `examine` looks without a plan, for `doctor`.
 
 mod actions;
 mod connectors;

@@ -85,6 +85,9 @@ pub struct ServerUse {
     /// File version of miiserver.exe.
     #[serde(default)]
     pub build: String,
+    /// Version of the PowerShell module ADSync; empty when it can't be told.
+    #[serde(default)]
+    pub module: String,
     /// For a service account: the StartName.
     #[serde(default)]
     pub start_name: String,

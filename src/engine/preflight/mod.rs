@@ -230,8 +230,9 @@ impl Look<'_> {
             return;
         }
         for server in servers {
-            let rehearsed =
-                self.wish.rehearsed.iter().any(|record| record.build == server.build && record.method == method);
+            let rehearsed = self.wish.rehearsed.iter().any(|record| {
+                record.build == server.build && record.module == server.module && record.method == method
+            });
             let unproven = format!("object-model was not rehearsed on build {}", server.build);
             if rehearsed {
                 checks.pass("engine-method", &server.server, format!("rehearsed on build {}", server.build));

@@ -282,6 +282,7 @@ pub(super) fn server_use(name: &str, facts: &ServerFacts) -> ServerUse {
         staging: facts.staging,
         connectors: Vec::new(),
         build: facts.build.clone(),
+        module: facts.module.clone(),
         start_name: String::new(),
         logon_dc: None,
         entra_connector: None,

@@ -45,6 +45,8 @@ pub struct Escrow {
 pub struct Rehearsed {
     /// On which build.
     pub build: String,
+    /// With which version of the module ADSync.
+    pub module: String,
     /// By which method.
     pub method: EngineMethod,
 }

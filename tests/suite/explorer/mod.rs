@@ -27,6 +27,7 @@ fn server(name: &str, staging: bool, connectors: &[&str]) -> ServerUse {
         staging,
         connectors: connectors.iter().map(used).collect(),
         build: String::new(),
+        module: String::new(),
         start_name: String::new(),
         logon_dc: None,
         entra_connector: None,

@@ -29,6 +29,7 @@ fn begun() -> Event {
             staging: false,
             connectors: vec![used],
             build: "2.6.92.0".into(),
+            module: "1.0.0.0".into(),
             start_name: String::new(),
             logon_dc: None,
             entra_connector: None,

@@ -106,3 +106,21 @@ fn two_rotations_of_one_account_do_not_meet() {
     assert!(ended.success());
     lab.expect("all=p2 previous=p1", "two at once");
 }
+
+#[test]
+fn the_time_on_a_replaced_password_stands_in_the_history() {
+    let lab = Lab::new();
+    assert_eq!(lab.run("lab init --staging-servers 1").code, Some(0));
+    assert_eq!(lab.rotate().code, Some(0));
+    let listed = lab.run("history --lab --format json").json();
+    let windows = listed["rotations"][0]["stop_windows"].as_array().expect("windows").clone();
+    let servers: Vec<_> = windows.iter().map(|window| window["server"].as_str().unwrap_or_default()).collect();
+    assert_eq!(servers, ["SYNC1", "SYNC2"]);
+    // The lab's requests take milliseconds, its replication 200: half a minute could only be a wait of ours.
+    let longest = windows.iter().filter_map(|window| window["seconds"].as_f64()).fold(0.0, f64::max);
+    assert!(longest > 0.0 && longest < 15.0, "{windows:?}");
+    // Nothing failed in between, so nothing was waited for but the domain controllers.
+    let failed: Vec<_> = lab.newest_history().into_iter().filter(|entry| entry["event"] == "failed").collect();
+    let waits = |entry: &serde_json::Value| entry["step"].as_str().is_some_and(|step| step.starts_with("converge"));
+    assert!(failed.iter().all(waits), "{failed:?}");
+}
