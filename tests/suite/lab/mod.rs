@@ -10,6 +10,7 @@ mod program;
 mod serve;
 mod storm;
 mod truth;
+mod world_faults;
 mod worlds;
 mod worlds_cli;
 
