@@ -324,6 +324,27 @@ pub(super) enum OperatorCommand {
         #[arg(long, action = clap::ArgAction::Set)]
         held: bool,
     },
+    /// Press "Run": a Delta Import of a connector. Prints how it ended.
+    Run {
+        /// The server.
+        #[arg(long)]
+        server: String,
+        /// The connector.
+        #[arg(long)]
+        connector: String,
+    },
+    /// Start the service of a server where it does not run.
+    Start {
+        /// The server.
+        #[arg(long)]
+        server: String,
+    },
+    /// Reset the Entra connector account of a server: `Add-ADSyncAADServiceAccount`.
+    ResetEntra {
+        /// The server.
+        #[arg(long)]
+        server: String,
+    },
     /// Close the wizard and the Synchronization Service Manager on a server.
     ClosePrograms {
         /// The server.

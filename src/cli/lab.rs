@@ -71,6 +71,13 @@ async fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
             lab.enter_password(&server, &connector, account.as_deref())
         }
         OperatorCommand::AbandonKey { server } => lab.abandon_key(&server),
+        OperatorCommand::Run { server, connector } => {
+            let facts = lab.run_connector(&server, &connector).await?;
+            print(&format!("{} on {server}: {}", facts.connector, facts.result));
+            Ok(())
+        }
+        OperatorCommand::Start { server } => lab.start_service(&server).await,
+        OperatorCommand::ResetEntra { server } => lab.reset_entra_by_hand(&server).await,
         OperatorCommand::ServiceRight { server, held } => lab.let_log_on_as_service(&server, held),
         OperatorCommand::ClosePrograms { server } => lab.close_programs(&server),
         OperatorCommand::OpenProgram { server, program } => lab.open_program(&server, &program),

@@ -1,9 +1,11 @@
 //! A dutiful operator: what the tool asks a person to do, and what people do on a server of their own accord.
 
+use std::sync::Arc;
+
 use super::cipher::seal;
 use super::lab_handle::Lab;
 use super::store::Books;
-use crate::port::{ConnectorKind, Fault, Secret, Slot};
+use crate::port::{ConnectServer, ConnectorKind, Fault, ProofFacts, Secret, Slot};
 
 impl Lab {
     /// Types a connector's password into the console, as the tool asks: the account's pending one in the vault, else
@@ -37,6 +39,31 @@ impl Lab {
         self.books(|books| {
             let epoch = books.world.key_epoch(server)?;
             books.world.server(server, &doing)?.abandon_key(&epoch, &doing)
+        })
+    }
+
+    /// Presses "Run" in the console: a Delta Import of `connector`, and how it ended.
+    pub async fn run_connector(&self, server: &str, connector: &str) -> Result<ProofFacts, Fault> {
+        let doing = format!("running {connector} on {server} by hand");
+        self.known_server(server, &doing)?.prove(connector).await
+    }
+
+    /// Starts the service of a server where it does not run.
+    pub async fn start_service(&self, server: &str) -> Result<(), Fault> {
+        self.known_server(server, &format!("starting ADSync on {server} by hand"))?.start().await
+    }
+
+    /// Resets the Entra connector account of a server (`Add-ADSyncAADServiceAccount`).
+    pub async fn reset_entra_by_hand(&self, server: &str) -> Result<(), Fault> {
+        let doing = format!("resetting the Entra connector account of {server} by hand");
+        // The model's cloud asks for no administrator's password.
+        self.known_server(server, &doing)?.reset_entra_account("administrator", &Secret::new("")).await
+    }
+
+    fn known_server(&self, server: &str, doing: &str) -> Result<Arc<dyn ConnectServer>, Fault> {
+        self.server(server).ok_or_else(|| {
+            Fault::refused(doing, format!("this lab has no server {server}"))
+                .hint(format!("its servers are: {}", self.server_names().join(", ")))
         })
     }
 

@@ -15,6 +15,7 @@ mod serve;
 mod status;
 mod storm;
 mod truth;
+mod world_faults;
 mod worlds;
 mod worlds_cli;
 
