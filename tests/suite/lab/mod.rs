@@ -2,6 +2,8 @@
 
 mod adopt;
 mod approval;
+#[cfg(unix)]
+mod attended;
 mod backup;
 mod crash;
 mod doctor;
@@ -14,6 +16,8 @@ mod quiesce;
 mod serve;
 mod status;
 mod storm;
+#[cfg(unix)]
+mod terminal;
 mod worlds_cli;
 
 pub(crate) use program::{Ended, Lab};
