@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::arguments::Global;
+use super::arguments::{Format, Global};
 use super::exit::Exit;
 use super::outcome::{Result as Came, Results};
 use super::output::{say, show};
 use super::session;
 use crate::engine::{Rotation, Wish, late_proof_due};
 use crate::journal::{Journal, State};
-use crate::rotation::{LateProof, Outcome};
+use crate::rotation::{LateProof, Outcome, Procedure};
 use crate::wiring::World;
 
 pub(super) async fn run(global: &Global) -> Exit {
@@ -31,6 +31,9 @@ pub(super) async fn run(global: &Global) -> Exit {
     }
     if results.is_empty() {
         say("no late proof is due");
+        if global.format == Format::Table {
+            return Exit::Done;
+        }
     }
     let exit = results.iter().fold(Exit::Done, |worst, came: &Came| worst.worse(came.exits));
     show(global.format, &Results { results, exit: exit.code() }, Results::table);
@@ -79,12 +82,18 @@ pub(super) async fn newest_finished(
     account: &str,
 ) -> Result<Option<Rotation>, crate::journal::JournalError> {
     let listed = journal.list().await?;
-    let Some(newest) = listed.iter().rev().find(|listed| listed.account == *account) else { return Ok(None) };
-    if newest.state != State::Closed {
-        return Ok(None);
+    for newest in listed.iter().rev().filter(|listed| listed.account == *account) {
+        if newest.state != State::Closed {
+            return Ok(None);
+        }
+        let rotation = Rotation::read(journal, &newest.id).await?;
+        // Neither sets a password, so what was rotated before still waits for its late proof.
+        if matches!(rotation.plan().inventory.procedure, Procedure::Adoption | Procedure::Rehearsal) {
+            continue;
+        }
+        return Ok((rotation.progress().ended == Some(Outcome::Finished)).then_some(rotation));
     }
-    let rotation = Rotation::read(journal, &newest.id).await?;
-    Ok((rotation.progress().ended == Some(Outcome::Finished)).then_some(rotation))
+    Ok(None)
 }
 
 /// Since when a late proof is overdue, if it is: more than a day.

@@ -10,7 +10,7 @@ use super::output::{say, show};
 use super::rotate::Wanted;
 use super::{approval, session};
 use crate::clock::{Clock, SystemClock};
-use crate::engine::{Check, Prepared, Purpose, Refusal, STOP_PLANNED_S, Verdict};
+use crate::engine::{Check, Prepared, Purpose, Refusal, STOP_PLANNED_S, Verdict, Wish};
 use crate::procedure::{Kind, PROCEDURES, judge};
 use crate::rotation::{OldPassword, Procedure, ServerUse, Step};
 
@@ -106,7 +106,7 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
     let mut exit = Exit::Done;
     let (mut shown, mut approved) = (Plans { plans: Vec::new(), without_plan: Vec::new() }, Vec::new());
     for wish in wishes {
-        match session::look(&world, journal.as_deref(), &wanted.wish(&wish)).await {
+        match session::look(&world, journal.as_deref(), &Wish { look_only: true, ..wanted.wish(&wish) }).await {
             Ok(prepared) => {
                 approved.push(prepared.plan.clone());
                 shown.plans.push(Shown::of(

@@ -331,6 +331,13 @@ async fn take_up(world: &World, journal: &dyn Journal, id: &str, back: bool) -> 
         }
     };
     let was_held = rotation.progress().held.is_some();
+    if !rotation.progress().is_closed() && rotation.plan().inventory.attended() && !world.ports().operator.present() {
+        // A timer would find nobody to ask, and turn back what a person is in the middle of.
+        let told = format!(
+            "rotation {id} needs a person at the terminal, and there is none: it stays as it is\n  next step: run the same command in a terminal"
+        );
+        return Came::stopped(&rotation, (told, Exit::Refused));
+    }
     if !rotation.progress().is_closed() {
         rotation = match Rotation::claim(journal, world.ports(), id, &session::holder()).await {
             Ok(rotation) => rotation,

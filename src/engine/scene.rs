@@ -166,6 +166,17 @@ impl Scene<'_> {
         })
     }
 
+    /// The same before its first application in the current direction.
+    pub(super) fn before_first(&self, step: &Step) -> Option<&Seen> {
+        let turned = self.log.iter().rposition(|entry| matches!(entry.event, Event::Turned { .. }));
+        intent_in(&self.log[turned.map_or(0, |at| at + 1)..], step)
+    }
+
+    /// The same before this rotation applied it at all.
+    pub(super) fn before_ever(&self, step: &Step) -> Option<&Seen> {
+        intent_in(self.log, step)
+    }
+
     /// The account's metadata after our last write, or as the plan found it. `None` while it is open whether
     /// a write of ours happened.
     pub(super) fn last_known(&self) -> Option<&Fingerprint> {
@@ -239,4 +250,12 @@ impl Scene<'_> {
             )
         })
     }
+}
+
+/// What was seen before the first application of `step` among these entries.
+fn intent_in<'e>(entries: &'e [Entry], step: &Step) -> Option<&'e Seen> {
+    entries.iter().find_map(|entry| match &entry.event {
+        Event::Intent { step: of, before } if of == step => Some(before),
+        _ => None,
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::lab_account::LabAccount;
+use super::lab_account::{LabAccount, LabAccountKind};
 use super::lab_handle::Lab;
 use super::plan::{WorldPlan, wizard_description};
 use super::server_plan::{ConnectorPlan, EntraPlan, ServerPlan, ServicePlan};
@@ -139,6 +139,12 @@ fn old_build(build: &str) -> WorldPlan {
     let mut world = domain_user(&[FIRST], SERVICE_NAME);
     for server in &mut world.servers {
         server.build = build.to_owned();
+    }
+    for account in &mut world.accounts {
+        // Where the key is lost, the Entra connector account is reset as well.
+        if account.kind == LabAccountKind::Service {
+            account.admin_vault_name = Some(ENTRA_ADMINISTRATOR.to_owned());
+        }
     }
     WorldPlan { build: build.to_owned(), ..world }
 }

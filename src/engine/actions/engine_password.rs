@@ -8,7 +8,7 @@ use providers::port::{ConnectorFacts, Fault};
 
 use crate::engine::Question;
 use crate::engine::scene::{Acted, Before, Scene};
-use crate::rotation::{EngineMethod, Seen, Side, Step};
+use crate::rotation::{Direction, EngineMethod, Seen, Side, Step};
 
 pub(super) async fn connector(scene: &Scene<'_>, server: &str, connector: &str) -> Result<ConnectorFacts, Fault> {
     let facts = scene.aside(scene.ports.server(server)?.describe()).await?;
@@ -21,8 +21,20 @@ pub(super) fn marks(facts: &ConnectorFacts) -> Seen {
     Seen::Connector { version: facts.version, modified_at: facts.modified_at }
 }
 
-pub(super) async fn before(scene: &Scene<'_>, server: &str, name: &str) -> Result<Before, Fault> {
-    Ok(Before::Clear(marks(&connector(scene, server, name).await?)))
+pub(super) async fn before(scene: &Scene<'_>, step: &Step, server: &str, name: &str) -> Result<Before, Fault> {
+    let now = marks(&connector(scene, server, name).await?);
+    let by_a_person = scene.plan.inventory.engine_method == EngineMethod::Attended;
+    if by_a_person && never_touched(scene, step, &now) {
+        // Nobody is asked to type what is there already.
+        return Ok(Before::Found(Side::New, now));
+    }
+    Ok(Before::Clear(now))
+}
+
+/// On the way back: whether the connector is as it was before this rotation first gave it a password. Then it holds the
+/// old one, which is the target.
+pub(super) fn never_touched(scene: &Scene<'_>, step: &Step, now: &Seen) -> bool {
+    scene.progress.direction == Direction::Back && scene.before_ever(step) == Some(now)
 }
 
 pub(super) async fn apply(scene: &Scene<'_>, server: &str, name: &str) -> Result<Acted, Fault> {

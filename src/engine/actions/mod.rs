@@ -33,7 +33,7 @@ pub(super) async fn before(scene: &Scene<'_>, step: &Step) -> Result<Before, Fau
         Step::Directory if local(scene) => local_account::before(scene, step).await,
         Step::Directory | Step::Seal => directory::before(scene, step).await,
         Step::Reenter { server, connector } => reenter::before(scene, server, connector).await,
-        Step::Engine { server, connector } => engine_password::before(scene, server, connector).await,
+        Step::Engine { server, connector } => engine_password::before(scene, step, server, connector).await,
         Step::Restart { server } => restart::before(scene, server).await,
         Step::Quiesce { server } => quiesce::before(scene, server).await,
         _ => Ok(Before::Clear(Seen::Nothing)),

@@ -9,7 +9,7 @@ use providers::port::{FailureClass, Fault, ProofFacts};
 use super::{engine_password, restart};
 use crate::diagnosis::read_events;
 use crate::engine::scene::{Acted, Scene};
-use crate::rotation::{Procedure, Seen, Step};
+use crate::rotation::{EngineMethod, Procedure, Seen, Step};
 
 /// What the service and the service manager log when a start failed, or its key set can't be opened.
 const SERVICE_EVENTS: [(u32, FailureClass); 3] =
@@ -42,9 +42,12 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str, connector: &str) -> R
 /// and did nothing shows here.
 async fn touched_since_the_intent(scene: &Scene<'_>, server: &str, connector: &str) -> Result<(), Fault> {
     let step = Step::Engine { server: server.to_owned(), connector: connector.to_owned() };
-    let Some(Seen::Connector { version, modified_at }) = scene.before(&step).cloned() else { return Ok(()) };
+    // A person may confirm a second time what was typed before the first.
+    let attended = scene.plan.inventory.engine_method == EngineMethod::Attended;
+    let before = if attended { scene.before_first(&step) } else { scene.before(&step) };
+    let Some(before @ Seen::Connector { version, .. }) = before else { return Ok(()) };
     let now = engine_password::marks(&engine_password::connector(scene, server, connector).await?);
-    if now != (Seen::Connector { version, modified_at }) {
+    if now != *before || engine_password::never_touched(scene, &step, &now) {
         return Ok(());
     }
     let cause = format!("its version is still {version}, as before it was given the password");
@@ -115,6 +118,11 @@ pub(in crate::engine) fn judge(server: &str, proof: ProofFacts) -> Result<ProofF
                 return Err(Fault::later(doing, format!("{result}: somebody else runs or configures the connector"))
                     .of(FailureClass::Busy));
             }
+            // How the connector to Entra ID fails, whatever is wrong there: its credential, or the cloud's answer.
+            "stopped-extension-dll-exception" => {
+                return Err(Fault::refused(doing, format!("{result}: the connector's own extension failed"))
+                    .hint("`doctor` tells a wrong Entra connector account from a blocked one: mend that first"));
+            }
             other if other.starts_with("stopped-") => {
                 return Err(Fault::later(doing, format!("{other}: the run was stopped before its end")));
             }
@@ -154,6 +162,8 @@ mod tests {
         assert_eq!(run("no-start-connection", "no-start-connection"), Err(Meaning::Later));
         assert_eq!(run("", ""), Err(Meaning::Refused));
         assert_eq!(run("success", "ma-update-in-progress"), Err(Meaning::Later));
+        assert_eq!(run("stopped-user-termination-from-wmi-or-ui", ""), Err(Meaning::Later));
+        assert_eq!(run("stopped-extension-dll-exception", ""), Err(Meaning::Refused));
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub struct Wish {
     pub forward_only: bool,
     /// Go on although the build does not sync any more: for laboratories.
     pub allow_unsupported_build: bool,
+    /// Only a look, which asks nobody anything: `plan`.
+    pub look_only: bool,
     /// The server whose encryption key may be lost, as a person typed it.
     pub abandon_encryption_key: Option<String>,
     /// The other accounts of the configuration, for the passwords of a server's connectors.
@@ -110,6 +112,7 @@ impl Default for Wish {
             repairs: Vec::new(),
             forward_only: false,
             allow_unsupported_build: false,
+            look_only: false,
             abandon_encryption_key: None,
             escrow: Vec::new(),
             entra_administrator: None,

@@ -2,6 +2,8 @@
 
 mod adopt;
 mod approval;
+#[cfg(unix)]
+mod attended;
 mod backup;
 mod crash;
 mod doctor;
@@ -14,6 +16,8 @@ mod quiesce;
 mod serve;
 mod status;
 mod storm;
+#[cfg(unix)]
+mod terminal;
 mod truth;
 mod world_faults;
 mod worlds;
