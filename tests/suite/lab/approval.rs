@@ -16,7 +16,7 @@ fn approved(world: &str, options: &str) -> (Lab, PathBuf) {
     (lab, file)
 }
 
-fn rotate(lab: &Lab, file: &PathBuf, options: &str) -> Ended {
+fn rotate(lab: &Lab, file: &std::path::Path, options: &str) -> Ended {
     lab.run(&format!("rotate --lab {options} --plan {}", file.display()))
 }
 
