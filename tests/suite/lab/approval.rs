@@ -1,7 +1,7 @@
 //! `plan --out` and `rotate --plan`: exactly what was approved, or nothing.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -16,12 +16,12 @@ fn approved(world: &str, options: &str) -> (Lab, PathBuf) {
     (lab, file)
 }
 
-fn rotate(lab: &Lab, file: &std::path::Path, options: &str) -> Ended {
+fn rotate(lab: &Lab, file: &Path, options: &str) -> Ended {
     lab.run(&format!("rotate --lab {options} --plan {}", file.display()))
 }
 
 /// Nothing was changed, and it says what differs.
-fn refuses(lab: &Lab, file: &PathBuf, words: &[&str]) {
+fn refuses(lab: &Lab, file: &Path, words: &[&str]) {
     let writes = lab.counter("directory-writes");
     let refused = rotate(lab, file, "");
     assert_eq!(refused.code, Some(4), "{words:?}: {}\n{}", refused.stdout, refused.stderr);

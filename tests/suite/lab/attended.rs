@@ -156,8 +156,9 @@ fn without_a_terminal_nothing_is_begun() {
 
 const ENTRA: &str = "rotate --lab --account entra-connector";
 
-fn entra_resets(lab: &Lab) -> u64 {
-    lab.run("lab show --format json").json()["counters"]["entra-resets"].as_u64().unwrap_or_default()
+/// One that was never counted is 0.
+fn counter(lab: &Lab, name: &str) -> u64 {
+    lab.run("lab show --format json").json()["counters"][name].as_u64().unwrap_or_default()
 }
 
 #[test]
@@ -167,12 +168,12 @@ fn the_entra_connector_account_is_reset_on_a_person_s_word() {
     let mut terminal = Terminal::start(&lab, ENTRA);
     let asked = terminal.shows("Type `reset`");
     assert!(asked.contains("SYNC1"), "{asked}");
-    assert_eq!(entra_resets(&lab), 0, "asked before it happens");
+    assert_eq!(counter(&lab, "entra-resets"), 0, "asked before it happens");
     terminal.types("reset");
     let ended = terminal.ends();
     assert_eq!(ended.code, Some(0), "{}", told(&ended));
     assert!(ended.stdout.contains("reset on both sides"), "{}", told(&ended));
-    assert_eq!(entra_resets(&lab), 1);
+    assert_eq!(counter(&lab, "entra-resets"), 1);
     let world = std::fs::read_to_string(lab.dir().join("world.json")).expect("a world");
     assert!(world.contains("2519"), "the server logged no event 2519");
     let status = lab.run("status --lab --format json").json();
@@ -189,7 +190,7 @@ fn without_the_word_the_entra_connector_account_is_not_reset() {
     let ended = terminal.ends();
     assert!(matches!(ended.code, Some(1 | 4)), "{}", told(&ended));
     assert!(ended.stdout.contains("nothing was reset"), "{}", told(&ended));
-    assert_eq!(entra_resets(&lab), 0);
+    assert_eq!(counter(&lab, "entra-resets"), 0);
 }
 
 const KEY_LOST: &str = "--lab --account svc-adsync --allow-unsupported-build --abandon-encryption-key";
@@ -197,8 +198,7 @@ const KEY_LOST: &str = "--lab --account svc-adsync --allow-unsupported-build --a
 #[test]
 fn both_documented_orders_are_printed() {
     let lab = Lab::of_world("build-1.1.443.0");
-    let mut terminal = Terminal::start(&lab, &format!("rotate --dry-run {KEY_LOST} SYNC1"));
-    let _ = &mut terminal;
+    let terminal = Terminal::start(&lab, &format!("plan {KEY_LOST} SYNC1"));
     let planned = terminal.ends();
     assert_eq!(planned.code, Some(0), "{}", told(&planned));
     let documents: Vec<&str> = planned.stdout.lines().filter(|line| line.contains("document:")).collect();
@@ -211,12 +211,90 @@ fn an_abandoned_key_is_a_person_s_work() {
     let lab = Lab::of_world("build-1.1.443.0");
     let mut terminal = Terminal::start(&lab, &format!("rotate {KEY_LOST} SYNC1"));
     let asked = terminal.shows("Type `abandoned`");
-    assert!(asked.contains("miiskmu.exe /a"), "{asked}");
+    assert!(asked.contains("miiskmu.exe /a") && asked.contains("destroys the encryption key"), "{asked}");
     assert_eq!(lab.run("lab operator abandon-key --server SYNC1").code, Some(0));
     terminal.types("abandoned");
     terminal.shows("Type `reset`");
     terminal.types("reset");
     let ended = terminal.ends();
     assert_eq!(ended.code, Some(0), "{}", told(&ended));
-    println!("{}", ended.stderr);
+    ended_well(&lab, &ended.stderr);
+}
+
+/// Every connector has its own password again, and the service's account its new one.
+fn ended_well(lab: &Lab, screen: &str) {
+    assert!(screen.contains("done    reenter:SYNC1/contoso.test"), "{screen}");
+    let truth = lab.run("lab show --format json").json();
+    let mut seen = 0;
+    for account in truth["accounts"].as_array().into_iter().flatten() {
+        let label = match account["account"].as_str() {
+            Some("svc-adsync") => "p2",
+            Some("MSOL_1a2b3c4d5e6f") => "p1",
+            _ => continue,
+        };
+        for holder in account["holders"].as_array().into_iter().flatten() {
+            let name = holder["holder"].as_str().expect("a name");
+            if name == "directory"
+                || name == "vault:current"
+                || name.starts_with("engine")
+                || name.starts_with("service")
+            {
+                assert_eq!(holder["label"], label, "{name}: {truth}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 6, "{truth}");
+    assert_eq!(truth["servers"][0]["service-state"], "running", "{truth}");
+}
+
+#[test]
+fn a_key_that_was_not_abandoned_is_held_with_its_runbook() {
+    // Said and not done; or not even said.
+    for answer in ["abandoned", "what?"] {
+        let lab = Lab::of_world("build-1.1.443.0");
+        let mut terminal = Terminal::start(&lab, &format!("rotate {KEY_LOST} SYNC1"));
+        terminal.shows("Type `abandoned`");
+        terminal.types(answer);
+        let held = terminal.ends();
+        assert_eq!(held.code, Some(3), "{answer}: {}", told(&held));
+        assert!(held.stdout.contains("next steps:") && held.stdout.contains("miiskmu.exe /a"), "{}", told(&held));
+        let status = lab.run("status --lab").stdout;
+        assert!(status.contains("miiskmu.exe /a"), "{answer}: {status}");
+        assert_eq!(lab.run("resume --lab").code, Some(4), "{answer}: without a terminal");
+
+        assert_eq!(lab.run("lab operator abandon-key --server SYNC1").code, Some(0));
+        let mut terminal = Terminal::start(&lab, "resume --lab");
+        if answer != "abandoned" {
+            terminal.shows("Type `abandoned`");
+            terminal.types("abandoned");
+        }
+        terminal.shows("Type `reset`");
+        terminal.types("reset");
+        let ended = terminal.ends();
+        assert_eq!(ended.code, Some(0), "{answer}: {}", told(&ended));
+        ended_well(&lab, &ended.stderr);
+    }
+}
+
+#[test]
+fn a_key_is_abandoned_on_the_right_order_only() {
+    let lab = Lab::of_world("build-1.1.443.0");
+    let counters = ["directory-writes", "vault-writes", "service-writes", "restarts"];
+    let writes = || counters.map(|name| counter(&lab, name));
+    let before = writes();
+    // No terminal.
+    let refused = lab.run(&format!("rotate {KEY_LOST} SYNC1"));
+    assert_eq!(refused.code, Some(4), "{}", told(&refused));
+    assert!(refused.stdout.contains("run it in a terminal"), "{}", told(&refused));
+    for order in ["", "--abandon-encryption-key SYNC2", "--abandon-encryption-key sync"] {
+        let words = format!("rotate --lab --account svc-adsync --allow-unsupported-build {order}");
+        let refused = Terminal::start(&lab, &words).ends();
+        assert_eq!(refused.code, Some(4), "{order}: {}", told(&refused));
+        assert!(refused.stdout.contains("--abandon-encryption-key"), "{order}: {}", told(&refused));
+    }
+    let refused = Terminal::start(&lab, "rotate --lab --account svc-adsync --abandon-encryption-key SYNC1").ends();
+    assert_eq!(refused.code, Some(4), "{}", told(&refused));
+    assert!(refused.stdout.contains("--allow-unsupported-build"), "{}", told(&refused));
+    assert_eq!(writes(), before);
 }
