@@ -6,7 +6,7 @@ use providers::port::{
     AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, step_scope,
 };
 
-use super::{Ports, Wish};
+use super::{AccountKind, Ports, Wish};
 use crate::diagnosis::{Observation, OwnChange, OwnChanges, Replication, Unreadable, read_events};
 use crate::journal::{Journal, JournalError};
 use crate::procedure::StartName;
@@ -43,7 +43,7 @@ pub struct ExaminedServer {
 pub struct ExaminedAccount {
     /// Its name in the configuration.
     pub account: String,
-    /// What the directory says; `None` = it could not be asked.
+    /// What the directory says; `None` = it could not be asked, or the account is in none.
     pub facts: Option<AccountFacts>,
     /// The domain controllers of its connectors against the PDC emulator.
     pub replication: Vec<Replication>,
@@ -113,6 +113,9 @@ async fn look_at_account(
     unseen: &mut Vec<Fault>,
 ) -> ExaminedAccount {
     let mut account = ExaminedAccount { account: wish.account.clone(), facts: None, replication: Vec::new() };
+    if !is_in_directory(wish, servers) {
+        return account;
+    }
     let asking =
         limited(format!("looking for {} in the directory", wish.account), ports.directory.account(&wish.locator));
     let Some(facts) = noted(asking.await, unseen) else { return account };
@@ -142,6 +145,21 @@ async fn look_at_account(
     }
     account.facts = Some(facts);
     account
+}
+
+/// Whether a directory is where the account lives: not the Entra connector account, a server's own user, or a virtual one.
+fn is_in_directory(wish: &Wish, servers: &[ExaminedServer]) -> bool {
+    let used = |server: &&ExaminedServer| wish.servers.iter().any(|(name, _)| *name == server.seen.server);
+    let own = |server: &ExaminedServer| {
+        let host = server.seen.facts.as_ref().map_or("", |facts| facts.host.as_str());
+        let name = StartName::parse(&wish.locator, host);
+        matches!(name, StartName::LocalUser { .. } | StartName::VirtualServiceAccount { .. })
+    };
+    match wish.kind {
+        AccountKind::Entra => false,
+        AccountKind::Service => !servers.iter().filter(used).any(own),
+        AccountKind::Connector | AccountKind::Own => true,
+    }
 }
 
 /// The connectors on a server that bind as the account, with their domain controllers, where these are others than the

@@ -9,6 +9,7 @@ mod plain;
 mod program;
 mod serve;
 mod storm;
+mod symptoms;
 mod truth;
 mod world_faults;
 mod worlds;

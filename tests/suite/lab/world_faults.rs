@@ -76,11 +76,11 @@ fn table() -> Vec<Case> {
     cases
 }
 
-/// The process ends at this step, on the way there or, because the proof fails, on the way back.
-fn crash(moment: &str, step: &str, back: bool, (world, account): (&'static str, &'static str)) -> Case {
-    let direction = if back { "back:" } else { "" };
+/// The process ends at this step, on the way there or, because of the fault `turns`, on the way back.
+fn crash(moment: &str, step: &str, turns: Option<&str>, (world, account): (&'static str, &'static str)) -> Case {
+    let direction = if turns.is_some() { "back:" } else { "" };
     let mut faults = vec![vec![format!("crash-{moment}:{direction}{step}")]];
-    faults.extend(back.then(|| words("proof-fails")));
+    faults.extend(turns.map(words));
     Case { world, account, faults, exits: vec![None] }
 }
 
@@ -92,20 +92,24 @@ fn crashes() -> Vec<Case> {
         let plan = lab.run(&format!("plan --lab --lab-world {world} --account {account} --format json")).json();
         let steps = plan["plans"][0]["steps"].as_array().expect("steps").clone();
         let steps: Vec<String> = steps.iter().map(|step| step["step"].as_str().expect("a step").to_owned()).collect();
-        // It turns at the first proof; what comes on the way back was done before it.
-        let turn = steps.iter().position(|step| step.starts_with("prove:")).expect("a proof");
+        // A local user's password goes forward only.
+        let turns = match groups[1] {
+            "connector" => Some(("proof-fails", "prove:")),
+            "service" => Some(("service-logon-keeps-old", "restart:")),
+            _ => None,
+        };
         for moment in ["before", "after"] {
-            cases.extend(steps.iter().map(|step| crash(moment, step, false, (world, account))));
-            let undone =
-                ["directory", "converge-directory", "engine", "service-logon", "restart", "seal", "prove", "release"];
-            let word = |step: &str| step.split(':').next().unwrap_or_default().to_owned();
-            let way_back = steps.iter().enumerate().filter(|(at, step)| {
-                undone.contains(&word(step).as_str()) && (*at <= turn || step.starts_with("release"))
-            });
-            if !groups.contains(&"local") {
-                cases.extend(way_back.map(|(_, step)| crash(moment, step, true, (world, account))));
-                cases.push(crash(moment, "discard", true, (world, account)));
-            }
+            cases.extend(steps.iter().map(|step| crash(moment, step, None, (world, account))));
+            let Some((fault, at)) = turns else { continue };
+            let turn = steps.iter().position(|step| step.starts_with(at)).expect("where it turns");
+            let undone = |step: &str| {
+                let word = step.split(':').next().unwrap_or_default();
+                ["directory", "converge-directory", "engine", "restart", "seal", "converge-seal"].contains(&word)
+            };
+            let back = steps[..=turn].iter().filter(|step| undone(step) || step.starts_with("service-logon:"));
+            let proofs = steps.iter().filter(|step| step.starts_with("prove:SYNC1/") || step.starts_with("release:"));
+            let back = back.chain(proofs).map(String::as_str).chain(["discard"]);
+            cases.extend(back.map(|step| crash(moment, step, Some(fault), (world, account))));
         }
     }
     cases
