@@ -6,6 +6,7 @@ use providers::port::{
     AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, step_scope,
 };
 
+use super::preflight::in_domain;
 use super::{AccountKind, Ports, Wish};
 use crate::diagnosis::{Observation, OwnChange, OwnChanges, Replication, Unreadable, read_events};
 use crate::journal::{Journal, JournalError};
@@ -163,7 +164,7 @@ fn is_in_directory(wish: &Wish, servers: &[ExaminedServer]) -> bool {
 }
 
 /// The connectors on a server that bind as the account, with their domain controllers, where these are others than the
-/// PDC emulator.
+/// PDC emulator. One of another forest has no metadata of the account.
 fn connectors_of(wish: &Wish, server: &str, described: &ServerFacts, facts: &AccountFacts) -> Vec<(String, String)> {
     let wanted: Vec<Option<&str>> =
         wish.servers.iter().filter(|(name, _)| name == server).map(|(_, connector)| connector.as_deref()).collect();
@@ -172,7 +173,10 @@ fn connectors_of(wish: &Wish, server: &str, described: &ServerFacts, facts: &Acc
             |wanted: &Option<&str>| wanted.map_or_else(|| binds_as(connector, facts), |name| name == connector.name);
         connector.kind == ConnectorKind::ActiveDirectory && wanted.iter().any(by_name)
     };
-    let with_dc = |connector: &ConnectorFacts| Some((connector.name.clone(), connector.dc.clone()?));
+    let with_dc = |connector: &ConnectorFacts| {
+        let dc = connector.dc.clone().filter(|dc| in_domain(dc, connector, &facts.domain))?;
+        Some((connector.name.clone(), dc))
+    };
     let elsewhere = |(_, dc): &(String, String)| !dc.eq_ignore_ascii_case(&facts.dc);
     described.connectors.iter().filter(used).filter_map(with_dc).filter(elsewhere).collect()
 }

@@ -19,6 +19,7 @@ use super::{Ports, credentials};
 use crate::rotation::{EngineMethod, Inventory, Method, OldPassword, Plan, Procedure, plan};
 use check::Checks;
 pub use check::{CHECKS, Check, CheckKind, Verdict};
+pub(super) use server::in_domain;
 pub use wish::{AccountKind, Escrow, Purpose, Rehearsed, Wish};
 
 /// A plan, and everything that was looked at for it.

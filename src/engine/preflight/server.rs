@@ -303,7 +303,7 @@ fn is_domain(name: &str, account: &AccountFacts) -> bool {
 
 /// Whether a connector's domain controller is one of the account's own domain. One of another forest lets the account in
 /// through a trust, and knows none of its metadata. A name without a domain is taken for the connector's own.
-fn in_domain(dc: &str, connector: &ConnectorFacts, domain: &str) -> bool {
+pub(in crate::engine) fn in_domain(dc: &str, connector: &ConnectorFacts, domain: &str) -> bool {
     let (dc, domain) = (dc.trim_end_matches('.').to_lowercase(), domain.to_lowercase());
     match dc.split_once('.') {
         Some((_, rest)) if dc.parse::<std::net::IpAddr>().is_err() => rest == domain,

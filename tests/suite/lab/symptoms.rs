@@ -174,12 +174,15 @@ const SYMPTOMS: [Symptom; 20] = [
         next_step: "verify that the vault still holds the password in use",
         beside: &[],
     },
-    // The rotation's own change is not somebody else's, a person's behind it is.
+    // The rotation's own change is not somebody else's, a person's at another connector is.
     Symptom {
         class: "foreign-change",
-        world: "active-and-staging",
-        happens: &["rotate --lab --all", "lab operator enter-password --server SYNC2 --connector CONNECTOR"],
-        evidence: &["event 2518"],
+        world: "two-connectors",
+        happens: &[
+            "rotate --lab --account ACCOUNT",
+            "lab operator enter-password --server SYNC1 --connector fabrikam.test",
+        ],
+        evidence: &["event 2518", "fabrikam.test"],
         next_step: "find out who did it",
         beside: &[],
     },
