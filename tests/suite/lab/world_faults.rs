@@ -32,7 +32,7 @@ const REASONS: [&str; 7] =
 const THREADS: usize = 8;
 
 /// One world of so many is taken of each row of the table.
-const WORLDS_EACH: u64 = 2;
+const WORLDS_EACH: u64 = 3;
 
 /// One crash point of so many is taken.
 const CRASHES_EACH: u64 = 8;
