@@ -360,6 +360,12 @@ pub(super) enum OperatorCommand {
         #[arg(long)]
         program: String,
     },
+    /// Let a new password take so long to reach the other domain controllers.
+    Replication {
+        /// Seconds.
+        #[arg(long)]
+        seconds: u32,
+    },
     /// Turn SyncCycleEnabled on or off, for the whole tenant.
     Scheduler {
         /// The new value.

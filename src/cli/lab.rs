@@ -81,6 +81,7 @@ async fn operate(lab: &Lab, command: OperatorCommand) -> Result<(), Fault> {
         OperatorCommand::ServiceRight { server, held } => lab.let_log_on_as_service(&server, held),
         OperatorCommand::ClosePrograms { server } => lab.close_programs(&server),
         OperatorCommand::OpenProgram { server, program } => lab.open_program(&server, &program),
+        OperatorCommand::Replication { seconds } => lab.let_replication_take(seconds),
         OperatorCommand::Scheduler { enabled } => lab.switch_scheduler(enabled),
         OperatorCommand::SwapRoles => lab.swap_roles(),
         OperatorCommand::Upgrade { server, build } => lab.upgrade(&server, &build).await,

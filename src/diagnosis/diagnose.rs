@@ -37,7 +37,9 @@ pub fn diagnose(seen: &Observation) -> Vec<Finding> {
     let runs = Runs::of(seen);
     let mut signs = from_events(seen);
     signs.retain(|sign| !refuted(seen, &runs, sign));
-    signs.extend(runs.failed);
+    let mut failed = runs.failed;
+    explain_entra_runs(seen, &signs, &mut failed);
+    signs.extend(failed);
     // A domain controller that judges a password can be reached.
     let answered = newest_by_connector(&signs, &[FailureClass::EnginePassword, FailureClass::EntraAccount]);
     signs.retain(|sign| {
@@ -59,6 +61,25 @@ pub fn diagnose(seen: &Observation) -> Vec<Finding> {
         }
     }
     findings(seen, signs)
+}
+
+/// A run that Entra ID refused does not say why, and is taken for a wrong password. Where events or the certificate's end say
+/// more, they are right: a reset would mend nothing.
+fn explain_entra_runs(seen: &Observation, events: &[Sign], failed: &mut [Sign]) {
+    let told = |class| events.iter().any(|sign| sign.class == class);
+    let over = matches!(certificate(seen), Certificate::Ends(ends) if ends <= seen.now);
+    let why = if told(FailureClass::EntraAccount) {
+        return;
+    } else if told(FailureClass::CloudCredential) {
+        FailureClass::CloudCredential
+    } else if over {
+        FailureClass::Certificate
+    } else {
+        return;
+    };
+    for sign in failed.iter_mut().filter(|sign| sign.class == FailureClass::EntraAccount) {
+        sign.class = why;
+    }
 }
 
 fn findings(seen: &Observation, mut signs: Vec<Sign>) -> Vec<Finding> {

@@ -47,7 +47,7 @@ pub struct ExaminedServer {
 pub struct ExaminedAccount {
     /// Its name in the configuration.
     pub account: String,
-    /// What the directory says; `None` = it could not be asked.
+    /// What the directory says; `None` = it could not be asked, or the account is in none.
     pub facts: Option<AccountFacts>,
     /// The domain controllers of its connectors against the PDC emulator.
     pub replication: Vec<Replication>,
@@ -117,16 +117,7 @@ async fn look_at_account(
     unseen: &mut Vec<Fault>,
 ) -> ExaminedAccount {
     let mut account = ExaminedAccount { account: wish.account.clone(), facts: None, replication: Vec::new() };
-    let elsewhere = match wish.kind {
-        AccountKind::Entra => true,
-        AccountKind::Service => {
-            let hosts = servers.iter().filter_map(|server| server.seen.facts.as_ref().ok()).map(|facts| &facts.host);
-            let local = |host: &String| matches!(StartName::parse(&wish.locator, host), StartName::LocalUser { .. });
-            hosts.into_iter().any(local) || StartName::parse(&wish.locator, "").managed_by_windows().is_some()
-        }
-        AccountKind::Connector | AccountKind::Own => false,
-    };
-    if elsewhere {
+    if !is_in_directory(wish, servers) {
         return account;
     }
     let asking =
@@ -160,8 +151,23 @@ async fn look_at_account(
     account
 }
 
+/// Whether a directory is where the account lives: not the Entra connector account, a server's own user, or a virtual one.
+fn is_in_directory(wish: &Wish, servers: &[ExaminedServer]) -> bool {
+    let used = |server: &&ExaminedServer| wish.servers.iter().any(|(name, _)| *name == server.seen.server);
+    let own = |server: &ExaminedServer| {
+        let host = server.seen.facts.as_ref().map_or("", |facts| facts.host.as_str());
+        let name = StartName::parse(&wish.locator, host);
+        matches!(name, StartName::LocalUser { .. } | StartName::VirtualServiceAccount { .. })
+    };
+    match wish.kind {
+        AccountKind::Entra => false,
+        AccountKind::Service => !servers.iter().filter(used).any(own),
+        AccountKind::Connector | AccountKind::Own => true,
+    }
+}
+
 /// The connectors on a server that bind as the account, with their domain controllers, where these are others than the
-/// PDC emulator.
+/// PDC emulator. One of another forest has no metadata of the account.
 fn connectors_of(wish: &Wish, server: &str, described: &ServerFacts, facts: &AccountFacts) -> Vec<(String, String)> {
     let wanted: Vec<Option<&str>> =
         wish.servers.iter().filter(|(name, _)| name == server).map(|(_, connector)| connector.as_deref()).collect();

@@ -88,6 +88,15 @@ impl Lab {
         })
     }
 
+    /// Makes a new password take so long to reach the other domain controllers.
+    pub fn let_replication_take(&self, seconds: u32) -> Result<(), Fault> {
+        self.books(|books| {
+            let domain = books.world.domain("slowing the directory's replication")?;
+            domain.controllers.iter_mut().for_each(|controller| controller.lag_ms = seconds.saturating_mul(1000));
+            Ok(())
+        })
+    }
+
     /// Turns SyncCycleEnabled, which is one setting for the tenant.
     pub fn switch_scheduler(&self, enabled: bool) -> Result<(), Fault> {
         self.books(|books| {

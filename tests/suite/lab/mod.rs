@@ -16,6 +16,7 @@ mod quiesce;
 mod serve;
 mod status;
 mod storm;
+mod symptoms;
 #[cfg(unix)]
 mod terminal;
 mod truth;

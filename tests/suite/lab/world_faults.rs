@@ -1,8 +1,8 @@
 //! The promises, held in every kind of world that rotates: whatever strikes, on whichever server, a rotation ends all new,
 //! all old, or held for a person with both passwords kept and a way out that works.
 //!
-//! Of the points where the process can die every run takes some; which ones changes with the day, or is named by
-//! `WORLD_FAULTS_OFFSET`. `WORLD_FAULTS_ALL=1` takes all.
+//! Of the worlds of a row, and of the points where the process can die, every run takes some; which ones changes with the
+//! day, or is named by `WORLD_FAULTS_OFFSET`. `WORLD_FAULTS_ALL=1` takes all.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,8 +31,11 @@ const REASONS: [&str; 7] =
 /// More than there are cores: failing steps are tried again after pauses.
 const THREADS: usize = 8;
 
+/// One world of so many is taken of each row of the table.
+const WORLDS_EACH: u64 = 3;
+
 /// One crash point of so many is taken.
-const CRASHES_EACH: u64 = 6;
+const CRASHES_EACH: u64 = 8;
 
 /// A world with bad luck.
 struct Case {
@@ -42,6 +45,8 @@ struct Case {
     faults: Vec<Vec<String>>,
     /// `None` = killed.
     exits: Vec<Option<i32>>,
+    /// Which of the cases that are like it this is, from 0.
+    place: u64,
 }
 
 impl Case {
@@ -67,21 +72,23 @@ fn table() -> Vec<Case> {
                     world,
                     account,
                     faults: faults.split(';').map(words).filter(|words| *words != ["-"]).collect(),
+                    place: 0,
                     exits: exits.split_whitespace().map(|exit| Some(exit.parse().expect("an exit code"))).collect(),
                 });
             }
         }
         assert!(cases.len() > before, "no world for {line}");
+        (0..).zip(&mut cases[before..]).for_each(|(place, case)| case.place = place);
     }
     cases
 }
 
-/// The process ends at this step, on the way there or, because the proof fails, on the way back.
-fn crash(moment: &str, step: &str, back: bool, (world, account): (&'static str, &'static str)) -> Case {
-    let direction = if back { "back:" } else { "" };
+/// The process ends at this step, on the way there or, because of the fault `turns`, on the way back.
+fn crash(moment: &str, step: &str, turns: Option<&str>, (world, account): (&'static str, &'static str)) -> Case {
+    let direction = if turns.is_some() { "back:" } else { "" };
     let mut faults = vec![vec![format!("crash-{moment}:{direction}{step}")]];
-    faults.extend(back.then(|| words("proof-fails")));
-    Case { world, account, faults, exits: vec![None] }
+    faults.extend(turns.map(words));
+    Case { world, account, faults, exits: vec![None], place: 0 }
 }
 
 /// Every point where the process can die.
@@ -92,23 +99,44 @@ fn crashes() -> Vec<Case> {
         let plan = lab.run(&format!("plan --lab --lab-world {world} --account {account} --format json")).json();
         let steps = plan["plans"][0]["steps"].as_array().expect("steps").clone();
         let steps: Vec<String> = steps.iter().map(|step| step["step"].as_str().expect("a step").to_owned()).collect();
-        // It turns at the first proof; what comes on the way back was done before it.
-        let turn = steps.iter().position(|step| step.starts_with("prove:")).expect("a proof");
+        // Where nothing is to be entered again, that step is done by looking: there is nothing to die at.
+        let steps: Vec<String> = steps.into_iter().filter(|step| !step.starts_with("reenter:")).collect();
+        // A local user's password goes forward only.
+        let turns = match groups[1] {
+            "connector" => Some(("proof-fails", "prove:")),
+            "service" => Some(("service-logon-keeps-old", "restart:")),
+            _ => None,
+        };
         for moment in ["before", "after"] {
-            cases.extend(steps.iter().map(|step| crash(moment, step, false, (world, account))));
-            let undone =
-                ["directory", "converge-directory", "engine", "service-logon", "restart", "seal", "prove", "release"];
-            let word = |step: &str| step.split(':').next().unwrap_or_default().to_owned();
-            let way_back = steps.iter().enumerate().filter(|(at, step)| {
-                undone.contains(&word(step).as_str()) && (*at <= turn || step.starts_with("release"))
-            });
-            if !groups.contains(&"local") {
-                cases.extend(way_back.map(|(_, step)| crash(moment, step, true, (world, account))));
-                cases.push(crash(moment, "discard", true, (world, account)));
-            }
+            cases.extend(steps.iter().map(|step| crash(moment, step, None, (world, account))));
+            let Some((fault, at)) = turns else { continue };
+            let turn = steps.iter().position(|step| step.starts_with(at)).expect("where it turns");
+            let undone = |step: &str| {
+                let word = step.split(':').next().unwrap_or_default();
+                ["directory", "converge-directory", "engine", "restart", "seal", "converge-seal"].contains(&word)
+            };
+            let back = steps[..=turn].iter().filter(|step| undone(step) || step.starts_with("service-logon:"));
+            let proofs = steps.iter().filter(|step| step.starts_with("prove:SYNC1/") || step.starts_with("release:"));
+            let back = back.chain(proofs).map(String::as_str).chain(["discard"]);
+            cases.extend(back.map(|step| crash(moment, step, Some(fault), (world, account))));
         }
     }
+    (0..).zip(&mut cases).for_each(|(place, case)| case.place = place);
     cases
+}
+
+/// Those that are this run's turn: of every so many that are alike one, and at least one of each kind.
+fn chosen(cases: Vec<Case>, each: u64) -> Vec<Case> {
+    let (total, offset) = (cases.len(), offset());
+    let all = std::env::var_os("WORLD_FAULTS_ALL").is_some();
+    let last: Vec<bool> = (1..=total).map(|next| cases.get(next).is_none_or(|next| next.place == 0)).collect();
+    let mine = |(case, last): &(Case, bool)| {
+        let alone = *last && case.place == 0;
+        all || alone || case.place % each == offset % each
+    };
+    let chosen: Vec<Case> = cases.into_iter().zip(last).filter(mine).map(|(case, _)| case).collect();
+    println!("{} of {total} cases, offset {offset}", chosen.len());
+    chosen
 }
 
 fn offset() -> u64 {
@@ -122,25 +150,14 @@ fn the_promises_hold_in_every_world_whatever_strikes() {
     let worlds: BTreeSet<&str> = cases.iter().map(|case| case.world).collect();
     assert_eq!(worlds.len(), WORLDS.len(), "the table lost rows");
     assert!(cases.len() >= 150, "the table lost rows: {}", cases.len());
-    on_threads(&cases, THREADS, keeps_the_promises);
+    on_threads(&chosen(cases, WORLDS_EACH), THREADS, keeps_the_promises);
 }
 
 #[test]
 fn a_crash_in_every_world_is_resumed() {
-    let (every, offset) = (crashes(), offset());
-    let all = std::env::var_os("WORLD_FAULTS_ALL").is_some();
-    let total = every.len();
-    assert!(total >= 250, "{total}");
-    let mut at = 0;
-    let cases: Vec<Case> = every
-        .into_iter()
-        .filter(|_| {
-            at += 1;
-            all || (at + offset) % CRASHES_EACH == 0
-        })
-        .collect();
-    println!("{} of {total} crash points, offset {offset}", cases.len());
-    on_threads(&cases, THREADS, keeps_the_promises);
+    let cases = crashes();
+    assert!(cases.len() >= 250, "{}", cases.len());
+    on_threads(&chosen(cases, CRASHES_EACH), THREADS, keeps_the_promises);
 }
 
 /// How one case goes on, in the words of its complaint when it breaks a promise.
