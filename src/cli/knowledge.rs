@@ -75,6 +75,7 @@ impl Knowledge {
 
 /// The scheduler's value before the rotation paused it, if it never released it.
 fn owed(rotation: &Rotation) -> Option<bool> {
+    // The repair that replaced it has released it before it closed it.
     if rotation.plan().inventory.quiesce != providers::port::QuiesceMode::Disable || rotation.progress().superseded {
         return None;
     }

@@ -55,13 +55,16 @@ impl Wanted {
         }
     }
 
-    /// The wish with what is wanted.
+    /// The wish with what is wanted. An order goes before an approved plan, and that before the configuration.
     pub(super) fn wish(&self, wish: &Wish) -> Wish {
+        let approved = self.approved.iter().flatten().find(|plan| plan.inventory.account == wish.account);
+        let (quiesce, engine_method) = approved
+            .map_or((wish.quiesce, wish.engine_method), |plan| (plan.inventory.quiesce, plan.inventory.engine_method));
         Wish {
             purpose: self.purpose,
             forward_only: self.forward_only,
-            quiesce: self.manner.quiesce.map_or(wish.quiesce, QuiesceBy::mode),
-            engine_method: self.manner.engine_method.map_or(wish.engine_method, EngineBy::method),
+            quiesce: self.manner.quiesce.map_or(quiesce, QuiesceBy::mode),
+            engine_method: self.manner.engine_method.map_or(engine_method, EngineBy::method),
             allow_unsupported_build: self.risk.allow_unsupported_build,
             abandon_encryption_key: self.risk.abandon_encryption_key.clone(),
             ..wish.clone()

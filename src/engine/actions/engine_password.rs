@@ -6,6 +6,7 @@
 
 use providers::port::{ConnectorFacts, Fault};
 
+use super::restart;
 use crate::engine::Question;
 use crate::engine::scene::{Acted, Before, Scene};
 use crate::rotation::{Direction, EngineMethod, Seen, Side, Step};
@@ -40,6 +41,10 @@ pub(super) fn never_touched(scene: &Scene<'_>, step: &Step, now: &Seen) -> bool 
 pub(super) async fn apply(scene: &Scene<'_>, server: &str, name: &str) -> Result<Acted, Fault> {
     match scene.plan.inventory.engine_method {
         EngineMethod::ObjectModel => {
+            // A restart that failed half-way must not block the way back: the engine takes passwords only while it runs.
+            if restart::service(scene, server).await?.state == "stopped" {
+                scene.ports.server(server)?.start().await?;
+            }
             let target = scene.target().await?;
             scene.ports.server(server)?.set_connector_password(name, &target).await?;
         }

@@ -1,7 +1,8 @@
 //! Release: what Quiesce paused goes on, and the servers are looked at once more.
 //!
 //! Before: with `disable` the scheduler is off. After: it has the value that the first Quiesce intent holds, and the
-//! server's own task is gone. If we die here: it is repeated. With `gap` nothing was written, and nothing is.
+//! server's own task is gone. If we die here: it is repeated. With `gap` nothing was written, and nothing is, but what the
+//! rotation owes that a repair replaces.
 
 use providers::port::{Fault, QuiesceMode};
 
@@ -9,7 +10,12 @@ use crate::engine::scene::{Acted, Scene};
 use crate::rotation::{Event, Seen, Step};
 
 pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Fault> {
-    if scene.plan.inventory.quiesce == QuiesceMode::Gap {
+    let inventory = &scene.plan.inventory;
+    if inventory.quiesce == QuiesceMode::Gap {
+        // The held rotation that a repair replaces may have left the scheduler off: nobody else comes back for it.
+        if let Some(owed) = inventory.scheduler_owed.filter(|_| inventory.repair) {
+            scene.ports.server(server)?.release_scheduler(owed).await?;
+        }
         return Ok(Acted::Done(roles(scene).await));
     }
     // The first one: a later one, after a resume, may have seen what we ourselves wrote.
