@@ -103,10 +103,14 @@ fn other_servers_are_a_difference() {
 
 #[test]
 fn another_configuration_is_a_difference() {
+    // The manner is part of what was approved; another order is another plan.
     let (lab, file) = approved("active-and-staging", "--quiesce disable");
-    refuses(&lab, &file, &["sync is kept out of the way"]);
-    let done = rotate(&lab, &file, "--quiesce disable");
-    assert_eq!(done.code, Some(0), "{}\n{}", done.stdout, done.stderr);
+    let refused = rotate(&lab, &file, "--quiesce gap");
+    assert_eq!(refused.code, Some(4), "{}\n{}", refused.stdout, refused.stderr);
+    assert!(refused.stdout.contains("sync is kept out of the way"), "{}", refused.stdout);
+    assert_eq!(rotate(&lab, &file, "").code, Some(0));
+    let paused = lab.newest_history().iter().any(|entry| entry["step"] == "quiesce:SYNC1" && entry["event"] == "done");
+    assert!(paused && lab.counter("scheduler-writes") == 2, "the scheduler was not paused and released");
 
     let (lab, file) = approved("active-and-staging", "");
     let text = fs::read_to_string(&file).expect("a file");
