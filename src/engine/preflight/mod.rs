@@ -164,8 +164,8 @@ impl Look<'_> {
             return self.adoption(checks, account).await;
         }
         let mut servers = Vec::new();
-        for (name, connector) in &self.wish.servers {
-            servers.extend(self.server_of_connector(checks, name, connector.as_deref(), &account.facts).await?);
+        for (name, wanted) in self.wish.each_server() {
+            servers.push(self.server_of_connector(checks, name, &wanted, &account.facts).await?);
         }
         server::roles(checks, &servers);
         self.description(checks, &account.facts);

@@ -40,14 +40,21 @@ impl Look<'_> {
         } else {
             checks.pass("upgrade", name, "none runs");
         }
-        self.certificate(checks, name, &facts);
+        self.entra_logon(checks, name, &facts);
         self.foreign_changes(checks, name, &facts).await;
         Ok(facts)
     }
 
-    /// Not this rotation's business, but sync ends with it.
-    fn certificate(&self, checks: &mut Checks, name: &str, facts: &ServerFacts) {
-        let Some(EntraIdentity::Application { certificate_ends_at: Some(end), .. }) = &facts.entra else { return };
+    /// How it logs on to Entra ID: not this rotation's business, but sync ends with it.
+    fn entra_logon(&self, checks: &mut Checks, name: &str, facts: &ServerFacts) {
+        let end = match &facts.entra {
+            Some(EntraIdentity::Application { certificate_ends_at: Some(end), .. }) => end,
+            Some(EntraIdentity::ServiceAccount { user }) if self.wish.kind != AccountKind::Entra => {
+                checks.pass("entra-identity", name, format!("it logs on to Entra ID as {user}, with a password"));
+                return;
+            }
+            _ => return,
+        };
         let days = end.duration_since(self.ports.clock.now()).as_hours().div_euclid(24);
         let todo = "look at events 1011 and 1012: Entra Connect renews its own certificate, one that was brought along is renewed with Invoke-ADSyncApplicationCredentialRotation";
         if days < 0 {
@@ -196,18 +203,19 @@ impl Look<'_> {
         }
     }
 
-    /// The server with the connectors that bind as the account; `None` when none does where it may be so.
+    /// The server with the connectors that bind as the account. Those that are `wanted` by name must be all of them: one
+    /// that is left out keeps the old password, and that is a silent half.
     pub(super) async fn server_of_connector(
         &self,
         checks: &mut Checks,
         name: &str,
-        connector: Option<&str>,
+        wanted: &[&str],
         account: &AccountFacts,
-    ) -> Result<Option<ServerUse>, Refusal> {
+    ) -> Result<ServerUse, Refusal> {
         let facts = self.server(checks, name).await?;
         let ad = || facts.connectors.iter().filter(|facts| facts.kind == ConnectorKind::ActiveDirectory);
-        if let Some(wanted) = connector {
-            match ad().find(|facts| facts.name == wanted) {
+        for wanted in wanted {
+            match ad().find(|facts| facts.name == *wanted) {
                 Some(found) if !binds_as(found, account) => checks.refuse(
                     "connectors",
                     name,
@@ -223,10 +231,15 @@ impl Look<'_> {
                 ),
             }
         }
-        let used: Vec<&ConnectorFacts> = ad()
-            .filter(|facts| binds_as(facts, account) && connector.is_none_or(|wanted| facts.name == wanted))
-            .collect();
-        self.left_out(checks, name, connector, account, ad());
+        let used: Vec<&ConnectorFacts> = ad().filter(|facts| binds_as(facts, account)).collect();
+        for other in used.iter().filter(|facts| !wanted.is_empty() && !wanted.contains(&facts.name.as_str())) {
+            checks.refuse(
+                "connectors",
+                name,
+                format!("{} on {name} binds as the same account and is not in its list", other.name),
+                "leave `connector` out, so that every connector of the account is found, or list it too",
+            );
+        }
         alternate_credentials(checks, name, account, ad());
         if used.is_empty() && !checks.refused() {
             checks.refuse(
@@ -244,34 +257,7 @@ impl Look<'_> {
             dc: dc_of_domain(facts, account),
             vault_name: None,
         });
-        Ok(Some(ServerUse { connectors: connectors.collect(), ..server_use(name, &facts) }))
-    }
-
-    /// A connector that binds as the account and was left out by name keeps the old password: that is a silent half.
-    fn left_out<'c>(
-        &self,
-        checks: &mut Checks,
-        name: &str,
-        connector: Option<&str>,
-        account: &AccountFacts,
-        ad: impl Iterator<Item = &'c ConnectorFacts>,
-    ) {
-        let Some(wanted) = connector else { return };
-        for other in ad.filter(|facts| facts.name != wanted && binds_as(facts, account)) {
-            let listed = self
-                .wish
-                .servers
-                .iter()
-                .any(|(server, connector)| server == name && connector.as_deref() == Some(other.name.as_str()));
-            if !listed {
-                checks.refuse(
-                    "connectors",
-                    name,
-                    format!("{} on {name} binds as the same account and is not in its list", other.name),
-                    "leave `connector` out, so that every connector of the account is found, or list it too",
-                );
-            }
-        }
+        Ok(ServerUse { connectors: connectors.collect(), ..server_use(name, &facts) })
     }
 }
 

@@ -18,7 +18,7 @@ impl Look<'_> {
     /// A service account.
     pub(super) async fn service(&self, checks: &mut Checks) -> Result<Option<Found>, Refusal> {
         let mut servers = Vec::new();
-        for (name, _) in &self.wish.servers {
+        for (name, _) in self.wish.each_server() {
             let facts = self.ports.server(name)?.describe().await?;
             let start_name = StartName::parse(&facts.service.account, &facts.host);
             if let Some(sentence) = start_name.managed_by_windows() {
@@ -30,7 +30,7 @@ impl Look<'_> {
                 );
                 continue;
             }
-            servers.push((name.clone(), self.server(checks, name).await?, start_name));
+            servers.push((name.to_owned(), self.server(checks, name).await?, start_name));
         }
         if checks.refused() {
             return Ok(None);

@@ -123,3 +123,31 @@ impl Default for Wish {
         }
     }
 }
+
+impl Wish {
+    /// Each server once, with the connectors that are named on it; none = those that bind as the account.
+    pub fn each_server(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut servers: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (name, connector) in &self.servers {
+            let at = servers.iter().position(|(known, _)| known == name).unwrap_or(servers.len());
+            if at == servers.len() {
+                servers.push((name, Vec::new()));
+            }
+            servers[at].1.extend(connector.as_deref());
+        }
+        servers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_named_twice_is_one_server() {
+        let entry = |server: &str, connector: Option<&str>| (server.to_owned(), connector.map(str::to_owned));
+        let servers = vec![entry("S1", Some("a")), entry("S2", None), entry("S1", Some("b"))];
+        let wish = Wish { servers, ..Wish::default() };
+        assert_eq!(wish.each_server(), [("S1", vec!["a", "b"]), ("S2", vec![])]);
+    }
+}
