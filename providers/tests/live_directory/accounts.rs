@@ -98,6 +98,8 @@ async fn account_has_its_identifier(world: Arc<World>) {
     let facts = world.directory().account(CONNECTOR).await.expect("it is there");
     assert_eq!(facts.sid, world.attribute(CONNECTOR, "objectSid"));
     assert!(facts.sid.starts_with("S-1-5-21-"), "{facts:?}");
+    // What a connector's forest-login-domain is held against.
+    assert_eq!((facts.domain.as_str(), facts.netbios.as_str()), ("contoso.test", "CONTOSO"));
 }
 
 async fn account_policy_that_may_be_read_holds(world: Arc<World>) {
