@@ -84,6 +84,10 @@ const SERVICE_NAME: &str = r"CONTOSO\svc-adsync";
 const LOCAL_USER: &str = "adsync";
 /// Its StartName.
 const LOCAL_NAME: &str = r".\adsync";
+/// The one of a second server.
+const OTHER_SERVICE_USER: &str = "svc-adsync-2";
+/// Its StartName.
+const OTHER_SERVICE_NAME: &str = r"CONTOSO\svc-adsync-2";
 /// The name of the Entra connector account of the first server.
 const ENTRA_ACCOUNT: &str = "entra-connector";
 /// Where the vault keeps the Entra administrator's password.
@@ -126,6 +130,21 @@ fn run_as(names: &[&str], service: &ServicePlan, name: &str, start_name: &str) -
 fn domain_user(names: &[&str], start_name: &str) -> WorldPlan {
     let service = ServicePlan::Domain { start_name: start_name.to_owned(), account: SERVICE_USER.to_owned() };
     run_as(names, &service, SERVICE_USER, start_name)
+}
+
+/// Two servers, each with a domain user of its own for its service.
+fn service_each() -> WorldPlan {
+    let mut world = domain_user(&[FIRST, SECOND], SERVICE_NAME);
+    for server in world.servers.iter_mut().skip(1) {
+        server.service =
+            ServicePlan::Domain { start_name: OTHER_SERVICE_NAME.to_owned(), account: OTHER_SERVICE_USER.to_owned() };
+    }
+    world.accounts = vec![
+        LabAccount::connector(&world.account, &[FIRST, SECOND]),
+        LabAccount::service(SERVICE_USER, SERVICE_NAME, &[FIRST]),
+        LabAccount::service(OTHER_SERVICE_USER, OTHER_SERVICE_NAME, &[SECOND]),
+    ];
+    world
 }
 
 /// One server whose service runs as a user of its own.
@@ -190,7 +209,7 @@ fn opened(server: ServerPlan, program: &str) -> ServerPlan {
     ServerPlan { open_programs: vec![program.to_owned()], ..server }
 }
 
-static WORLDS: [NamedWorld; 37] = [
+static WORLDS: [NamedWorld; 38] = [
     NamedWorld {
         name: "one-forest",
         what: "one forest with two domain controllers, one wizard-made connector account, one server",
@@ -240,6 +259,11 @@ static WORLDS: [NamedWorld; 37] = [
         name: "service-shared",
         what: "the services of an active and a staging server run as one domain user",
         plan: || domain_user(&[FIRST, SECOND], SERVICE_NAME),
+    },
+    NamedWorld {
+        name: "service-each",
+        what: "the services of an active and a staging server run each as a domain user of its own",
+        plan: service_each,
     },
     NamedWorld {
         name: "service-local-user",

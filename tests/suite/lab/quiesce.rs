@@ -194,25 +194,32 @@ fn a_hold_that_could_not_release_says_so_and_how() {
 
 #[test]
 fn the_second_of_two_rotations_at_once_is_told_to_wait() {
-    for original in [true, false] {
-        let lab = switched("two-connectors", original);
-        lab.order("slow:directory");
-        let rotate = |account: &str| format!("rotate --lab --account {account} --quiesce disable");
-        let first_words = rotate("MSOL_1a2b3c4d5e6f");
-        let words: Vec<&str> = first_words.split_whitespace().collect();
-        let mut command = lab.command(&words);
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        let mut first = command.spawn().expect("it starts");
-        let begun = Instant::now();
-        while scheduler(&lab)["restore-tasks"].as_array().is_none_or(Vec::is_empty) {
-            assert!(begun.elapsed() < START_LIMIT, "the first one never paused");
+    // Two accounts of one server, which is leased too, and two of two servers, which share the scheduler alone.
+    let pairs =
+        [("two-connectors", "MSOL_1a2b3c4d5e6f", "MSOL_f0e1d2c3b4a5"), ("service-each", "svc-adsync", "svc-adsync-2")];
+    for (world, one, other) in pairs {
+        for original in [true, false] {
+            let lab = switched(world, original);
+            lab.order("slow:directory");
+            let rotate = |account: &str| format!("rotate --lab --account {account} --quiesce disable");
+            let first_words = rotate(one);
+            let words: Vec<&str> = first_words.split_whitespace().collect();
+            let mut command = lab.command(&words);
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+            let mut first = command.spawn().expect("it starts");
+            let begun = Instant::now();
+            while scheduler(&lab)["restore-tasks"].as_array().is_none_or(Vec::is_empty) {
+                assert!(begun.elapsed() < START_LIMIT, "the first one never paused");
+            }
+            let second = lab.run(&rotate(other));
+            assert_eq!(second.code, Some(5), "{world}: {}\n{}", second.stdout, second.stderr);
+            assert!(second.stdout.contains("next step"), "{}", second.stdout);
+            let by_scheduler = second.stdout.contains("the sync scheduler");
+            assert_eq!(by_scheduler, world == "service-each", "{world}: {}", second.stdout);
+            assert_eq!(first.wait().expect("it ends").code(), Some(0), "{world}");
+            assert_eq!(lab.run(&rotate(other)).code, Some(0), "{world}");
+            released(&lab, original, "one after the other");
         }
-        let second = lab.run(&rotate("MSOL_f0e1d2c3b4a5"));
-        assert_eq!(second.code, Some(5), "{}\n{}", second.stdout, second.stderr);
-        assert!(second.stdout.contains("next step"), "{}", second.stdout);
-        assert_eq!(first.wait().expect("it ends").code(), Some(0));
-        assert_eq!(lab.run(&rotate("MSOL_f0e1d2c3b4a5")).code, Some(0));
-        released(&lab, original, "one after the other");
     }
 }
 
