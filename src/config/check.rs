@@ -121,7 +121,7 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             };
             format!("`{key}` must be a reference: {forms}; secrets never stand here")
         }
-        _ if key == "logon" => format!("`{key}` must be \"password\" or \"kerberos\""),
+        _ if words_of(path, key).is_some() => format!("`{key}` must be {}", words_of(path, key).unwrap_or_default()),
         ValidationErrorKind::FalseSchema if key.starts_with("bind_") => {
             format!("`{key}` has no place beside logon = \"kerberos\": the ticket says who the rotator is")
         }
@@ -140,6 +140,19 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             format!("`{key}` must be a path in the vault: no white space, and no / at its ends")
         }
         _ => format!("`{key}`: {}", error.masked_with("the value")),
+    }
+}
+
+/// The words that a key of a fixed choice may have.
+fn words_of(path: &str, key: &str) -> Option<&'static str> {
+    match key {
+        "logon" => Some("\"password\" or \"kerberos\""),
+        "quiesce" => Some("\"gap\" or \"disable\""),
+        "engine_method" => Some("\"object-model\" or \"attended\""),
+        "kind" if path.starts_with("/account") => Some("\"connector\", \"service\", \"entra\" or \"self\""),
+        "kind" if path.starts_with("/server") => Some("\"lab\", the only kind so far"),
+        "kind" if path.starts_with("/vault") => Some("\"hashicorp\", the only kind so far"),
+        _ => None,
     }
 }
 
@@ -180,6 +193,21 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             (true, true) => fault("/servers", "no server uses the rotator's own account: leave `servers` out".into()),
             (false, false) => fault("", "`servers` is missing or empty: name the servers that use the account".into()),
             _ => {}
+        }
+        let kind = text(account, "kind").unwrap_or_default();
+        let count = account.get("servers").and_then(Value::as_array).map_or(0, Vec::len);
+        if kind == "entra" && count > 1 {
+            fault("/servers", "the Entra connector account is one server's own: name exactly one".into());
+        }
+        if kind == "entra" && account.get("administrator").is_none() {
+            let what = "`administrator` is missing: a reset needs `{ user = …, vault_name = … }`";
+            fault("", what.into());
+        }
+        if matches!(kind.as_str(), "service" | "entra" | "self") && account.get("engine_method").is_some() {
+            fault("/engine_method", "only a connector account is given to the engine".into());
+        }
+        if matches!(kind.as_str(), "connector" | "self") && account.get("administrator").is_some() {
+            fault("/administrator", "nothing is reset in Entra ID for this kind of account".into());
         }
         if own && text(account, "vault_name").as_deref() != bind_password {
             let name = text(account, "vault_name").unwrap_or_default();
@@ -358,6 +386,37 @@ servers = [{ server = "SYNC1" }]
         assert!(told(used).contains("leave `servers` out"));
         let unused = GOOD.replace("servers = [{ server = \"SYNC1\" }]\n", "");
         assert!(told(unused).contains("name the servers that use the account"));
+    }
+
+    #[test]
+    fn a_word_of_a_fixed_choice_is_told_with_its_choices() {
+        let wrong = GOOD
+            .replace("kind = \"connector\"", "kind = \"conector\"\nquiesce = \"off\"\nengine_method = \"gui\"")
+            .replace("kind = \"lab\"", "kind = \"ssh\"")
+            .replace("kind = \"hashicorp\"", "kind = \"azure\"");
+        insta::assert_snapshot!(faults(&wrong).join("\n"), @r#"
+        9: `kind` must be "hashicorp", the only kind so far
+        14: `kind` must be "lab", the only kind so far
+        18: `kind` must be "connector", "service", "entra" or "self"
+        19: `quiesce` must be "gap" or "disable"
+        20: `engine_method` must be "object-model" or "attended"
+        "#);
+    }
+
+    #[test]
+    fn an_entra_account_has_one_server_and_an_administrator() {
+        let entra = GOOD.replace("kind = \"connector\"", "kind = \"entra\"");
+        let administrator = "administrator = { user = \"admin@contoso.test\", vault_name = \"entra/admin\" }\n";
+        assert_eq!(faults(&entra).len(), 1, "{:?}", faults(&entra));
+        assert!(parse(&format!("{entra}{administrator}")).is_ok());
+        let two = entra.replace("[{ server = \"SYNC1\" }]", "[{ server = \"SYNC1\" }, { server = \"SYNC1\" }]");
+        insta::assert_snapshot!(faults(&format!("{two}{administrator}engine_method = \"attended\"\n")).join("\n"), @r"
+        21: the Entra connector account is one server's own: name exactly one
+        23: only a connector account is given to the engine
+        ");
+        insta::assert_snapshot!(faults(&format!("{GOOD}{administrator}")).join("\n"), @"22: nothing is reset in Entra ID for this kind of account");
+        let wrong = administrator.replace("admin@contoso.test", "admin");
+        assert_eq!(faults(&format!("{entra}{wrong}")).len(), 1);
     }
 
     #[test]
