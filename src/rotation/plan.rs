@@ -136,15 +136,15 @@ impl Plan {
                     .cloned(),
             );
         }
+        // A vault that does not answer must not keep a service stopped.
+        let stopped =
+            |step: &&Step| matches!(step, Step::Start { server } if touched(&Step::Stop { server: server.clone() }));
+        back.extend(self.steps.iter().filter(stopped).cloned());
         if touched(&Step::Stage) {
             back.push(Step::Discard);
         }
-        let opens_again = |step: &&Step| match step {
-            Step::Start { server } => touched(&Step::Stop { server: server.clone() }),
-            Step::Release { server } => touched(&Step::Quiesce { server: server.clone() }),
-            _ => false,
-        };
-        back.extend(self.steps.iter().filter(opens_again).cloned());
+        let paused = |step: &&Step| matches!(step, Step::Release { server } if touched(&Step::Quiesce { server: server.clone() }));
+        back.extend(self.steps.iter().filter(paused).cloned());
         back
     }
 }
