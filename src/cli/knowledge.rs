@@ -21,6 +21,8 @@ pub(super) struct Knowledge {
     /// The account's distinguished name, and its metadata after our last write.
     pub(super) last_known: Option<(String, Fingerprint)>,
     scheduler_owed: Option<bool>,
+    /// The same by rotation.
+    owed_by: Vec<(String, bool)>,
     rehearsed: Vec<Rehearsed>,
     own_changes: BTreeMap<String, OwnChanges>,
 }
@@ -30,7 +32,8 @@ impl Knowledge {
         let listed = journal.list().await?;
         let since = ports.clock.now() - CHANGES_SINCE;
         let own_changes = own_changes(journal, since).await?;
-        let mut known = Self { last_known: None, scheduler_owed: None, rehearsed: Vec::new(), own_changes };
+        let mut known =
+            Self { last_known: None, scheduler_owed: None, owed_by: Vec::new(), rehearsed: Vec::new(), own_changes };
         for listed in listed.iter().rev().take(NEWEST_MAX) {
             known.add_of_all(&Rotation::read(journal, &listed.id).await?);
         }
@@ -59,6 +62,7 @@ impl Knowledge {
         if let Some(owed) = owed(rotation) {
             // The oldest one saw the value before anybody paused it.
             self.scheduler_owed = Some(owed);
+            self.owed_by.push((rotation.id().to_owned(), owed));
         }
     }
 
@@ -66,6 +70,7 @@ impl Knowledge {
     pub(super) fn inform(&self, wish: &Wish) -> Wish {
         Wish {
             scheduler_owed: self.scheduler_owed,
+            owed_by_repaired: self.owed_by.iter().find(|(id, _)| wish.repairs.contains(id)).map(|(_, owed)| *owed),
             rehearsed: self.rehearsed.clone(),
             own_changes: self.own_changes.clone(),
             ..wish.clone()
@@ -75,8 +80,9 @@ impl Knowledge {
 
 /// The scheduler's value before the rotation paused it, if it never released it.
 fn owed(rotation: &Rotation) -> Option<bool> {
-    // The repair that replaced it has released it before it closed it.
-    if rotation.plan().inventory.quiesce != providers::port::QuiesceMode::Disable || rotation.progress().superseded {
+    // One that has ended released what it paused, or never paused it; a repair has released it before it closed it.
+    let ended = rotation.progress().is_closed();
+    if rotation.plan().inventory.quiesce != providers::port::QuiesceMode::Disable || ended {
         return None;
     }
     let mut owed = None;

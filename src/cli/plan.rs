@@ -8,7 +8,7 @@ use super::arguments::{Global, PlanOptions};
 use super::exit::Exit;
 use super::output::{say, show};
 use super::rotate::Wanted;
-use super::{approval, session};
+use super::{approval, rotate, session};
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Check, Prepared, Purpose, Refusal, STOP_PLANNED_S, Verdict, Wish};
 use crate::procedure::{Kind, PROCEDURES, judge};
@@ -106,7 +106,14 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
     let mut exit = Exit::Done;
     let (mut shown, mut approved) = (Plans { plans: Vec::new(), without_plan: Vec::new() }, Vec::new());
     for wish in wishes {
-        match session::look(&world, journal.as_deref(), &Wish { look_only: true, ..wanted.wish(&wish) }).await {
+        // A repair closes what is held, and the plan says so.
+        let open = match &journal {
+            Some(journal) => rotate::open_rotations(&**journal, &wish.account).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let repairs = open.into_iter().map(|listed| listed.id).collect();
+        let wish = Wish { look_only: true, repairs, ..wanted.wish(&wish) };
+        match session::look(&world, journal.as_deref(), &wish).await {
             Ok(prepared) => {
                 approved.push(prepared.plan.clone());
                 shown.plans.push(Shown::of(
@@ -124,13 +131,14 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
     }
     if let Some(file) = out
         && exit == Exit::Done
+        && !approved.is_empty()
     {
         if let Err(failed) = approval::write(file, &approved) {
             return failed;
         }
         say(&format!("written to {}: `rotate --plan {0}` does exactly this, or refuses", file.display()));
     } else if out.is_some() {
-        say("no file was written: not every account has a plan");
+        say("no file was written: there is nothing to approve, or not every account has a plan");
     }
     show(global.format, &shown, Plans::text);
     exit

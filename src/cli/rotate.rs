@@ -10,7 +10,7 @@ use super::steps::Steps;
 use super::{approval, late, plan, session};
 use crate::engine::{Prepared, Purpose, Rotation, Verdict, Wish};
 use crate::journal::{Journal, Listed, State};
-use crate::rotation::{EngineMethod, Outcome, Plan, Procedure};
+use crate::rotation::{EngineMethod, OldPassword, Outcome, Plan, Procedure};
 use crate::wiring::World;
 
 /// What is to be done with each account.
@@ -60,9 +60,11 @@ impl Wanted {
         let approved = self.approved.iter().flatten().find(|plan| plan.inventory.account == wish.account);
         let (quiesce, engine_method) = approved
             .map_or((wish.quiesce, wish.engine_method), |plan| (plan.inventory.quiesce, plan.inventory.engine_method));
+        let repair = approved.is_some_and(|plan| plan.inventory.repair);
+        let forward_only = approved.is_some_and(|plan| !plan.inventory.repair && plan.old == OldPassword::Unknown);
         Wish {
-            purpose: self.purpose,
-            forward_only: self.forward_only,
+            purpose: if repair { Purpose::Repair } else { self.purpose },
+            forward_only: self.forward_only || forward_only,
             quiesce: self.manner.quiesce.map_or(quiesce, QuiesceBy::mode),
             engine_method: self.manner.engine_method.map_or(engine_method, EngineBy::method),
             allow_unsupported_build: self.risk.allow_unsupported_build,
@@ -102,11 +104,6 @@ pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
             Err(exit) => return exit,
         };
         accounts = plans.iter().map(|plan| plan.inventory.account.clone()).collect();
-        // What was approved says by itself what it takes upon itself.
-        if plans.iter().any(|plan| plan.inventory.repair) {
-            wanted.purpose = Purpose::Repair;
-        }
-        wanted.forward_only |= plans.iter().any(|plan| plan.old == crate::rotation::OldPassword::Unknown);
         wanted.approved = Some(plans);
     }
     if options.dry_run {
@@ -141,7 +138,7 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
 async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Wanted) -> Came {
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
-    let repair = wanted.purpose == Purpose::Repair;
+    let repair = wish.purpose == Purpose::Repair;
     let _leases = match session::leases(world, &as_it_is_open(journal, wish).await) {
         Ok(leases) => leases,
         Err(busy) => return fail(session::busy(&busy)),
@@ -152,7 +149,7 @@ async fn rotate(world: &World, journal: &dyn Journal, wish: &Wish, wanted: &Want
     };
     if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
         say(&format!("{account}: rotation {} was interrupted and is taken up", running.id));
-        let other_purpose = sets_a_new_password(wanted) && !is_a_rotation(journal, &running.id).await;
+        let other_purpose = purpose_of(journal, &running.id).await != ordered(wish.purpose);
         let came = take_up(world, journal, &running.id, false).await;
         let ended = matches!(came.exits, Exit::Done | Exit::Failed);
         if !(repair && came.exits == Exit::Held || other_purpose && ended) {
@@ -228,17 +225,19 @@ async fn as_it_is_open(journal: &dyn Journal, wish: &Wish) -> Wish {
     wish.clone()
 }
 
-fn sets_a_new_password(wanted: &Wanted) -> bool {
-    matches!(wanted.purpose, Purpose::Rotate | Purpose::Repair)
+/// A rotation stands for a repair, and the other way round: both end with a new password.
+fn ordered(purpose: Purpose) -> Purpose {
+    if purpose == Purpose::Repair { Purpose::Rotate } else { purpose }
 }
 
-/// Whether what is open ends with a new password. An adoption or a rehearsal does not: taking it up is not what was
-/// ordered by `rotate`.
-async fn is_a_rotation(journal: &dyn Journal, id: &str) -> bool {
-    let read = Rotation::read(journal, id).await;
-    read.is_ok_and(|rotation| {
-        !matches!(rotation.plan().inventory.procedure, Procedure::Adoption | Procedure::Rehearsal)
-    })
+/// What was ordered when the rotation was begun. An adoption or a rehearsal that is taken up is not what `rotate` was
+/// asked for, nor the other way round.
+async fn purpose_of(journal: &dyn Journal, id: &str) -> Purpose {
+    match Rotation::read(journal, id).await.map(|rotation| rotation.plan().inventory.procedure) {
+        Ok(Procedure::Adoption) => Purpose::Adopt,
+        Ok(Procedure::Rehearsal) => Purpose::Rehearse,
+        _ => Purpose::Rotate,
+    }
 }
 
 async fn held_because(journal: &dyn Journal, id: &str) -> String {

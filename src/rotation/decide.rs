@@ -125,6 +125,17 @@ fn exhausted(plan: &Plan, progress: &Progress, step: &Step, now: Timestamp) -> D
 
 /// Nothing that we paused stays paused because a person is needed: Release first, within its own budget.
 fn hold(plan: &Plan, progress: &Progress, why: Why, now: Timestamp) -> Decision {
+    // A service that we stopped goes on too, as long as its key was not destroyed.
+    let stopped = |step: &Step| matches!(step, Step::Stop { .. }) && progress.touched(step);
+    let start = progress.route.iter().position(|step| matches!(step, Step::Start { .. }));
+    if let Some(index) = start.filter(|index| progress.marks[*index].standing != Standing::Done)
+        && progress.direction == Direction::Forward
+        && progress.route.iter().any(stopped)
+        && !plan.committed(|step| progress.touched(step))
+        && let Next::Go(decision) = advance(plan, progress, index, now)
+    {
+        return decision;
+    }
     let release = progress.route.iter().position(|step| matches!(step, Step::Release { .. }));
     let paused = |step: &Step| matches!(step, Step::Quiesce { .. }) && progress.touched(step);
     let owed = progress.direction == Direction::Back || progress.route.iter().any(paused);

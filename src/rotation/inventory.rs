@@ -144,6 +144,9 @@ pub struct Inventory {
     /// The scheduler's value before another rotation paused it that has not released it yet.
     #[serde(default)]
     pub scheduler_owed: Option<bool>,
+    /// The same, where a held rotation owes it that this repair closes: then this one releases it.
+    #[serde(default)]
+    pub owed_by_repaired: Option<bool>,
     /// A repair: the password in use is not known, and the world may be a mixture.
     pub repair: bool,
     /// Held rotations that a repair closes when it is proven.

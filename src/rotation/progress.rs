@@ -246,14 +246,16 @@ impl Progress {
     /// step before it is, and the service started anew before that may run with another password.
     fn resume(&mut self) {
         self.held = None;
-        let sealing = self.touched(&Step::Seal);
+        let (sealing, reset) = (self.touched(&Step::Seal), self.touched(&Step::Directory));
         let sealed = self.mark(&Step::Seal).is_some_and(|mark| mark.standing == Standing::Done);
         for (step, mark) in self.route.iter().zip(&mut self.marks) {
             let standing = match mark.standing {
                 Standing::Fresh => Standing::Fresh,
                 _ if matches!(step, Step::Restart { .. }) => Standing::Fresh,
                 Standing::Done => match step {
-                    Step::Baseline { .. } | Step::AbandonKey { .. } | Step::Stop { .. } => Standing::Done,
+                    Step::Baseline { .. } | Step::AbandonKey { .. } => Standing::Done,
+                    // A hold before the reset started the service again.
+                    Step::Stop { .. } if reset => Standing::Done,
                     Step::Directory if sealing => Standing::Done,
                     // While it is open which reset is the last one, there is none to wait for.
                     Step::Converge { change: Change::Directory, .. } if sealing && !sealed => Standing::Done,

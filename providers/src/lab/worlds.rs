@@ -147,6 +147,15 @@ fn service_each() -> WorldPlan {
     world
 }
 
+/// Two servers in the middle of a move: the second one runs as its virtual account.
+fn service_mixed() -> WorldPlan {
+    let mut world = domain_user(&[FIRST, SECOND], SERVICE_NAME);
+    for server in world.servers.iter_mut().skip(1) {
+        server.service = ServicePlan::Virtual;
+    }
+    world
+}
+
 /// One server whose service runs as a user of its own.
 fn local_user() -> WorldPlan {
     let service = ServicePlan::Local { start_name: LOCAL_NAME.to_owned(), user: LOCAL_USER.to_owned() };
@@ -209,7 +218,7 @@ fn opened(server: ServerPlan, program: &str) -> ServerPlan {
     ServerPlan { open_programs: vec![program.to_owned()], ..server }
 }
 
-static WORLDS: [NamedWorld; 38] = [
+static WORLDS: [NamedWorld; 39] = [
     NamedWorld {
         name: "one-forest",
         what: "one forest with two domain controllers, one wizard-made connector account, one server",
@@ -264,6 +273,11 @@ static WORLDS: [NamedWorld; 38] = [
         name: "service-each",
         what: "the services of an active and a staging server run each as a domain user of its own",
         plan: service_each,
+    },
+    NamedWorld {
+        name: "service-mixed",
+        what: "the service of the active server runs as a domain user, that of the staging server as its virtual account",
+        plan: service_mixed,
     },
     NamedWorld {
         name: "service-local-user",

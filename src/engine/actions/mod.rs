@@ -29,6 +29,12 @@ use crate::rotation::{Method, Seen, Side, Step};
 
 /// What is seen before the step is applied; goes into its intent.
 pub(super) async fn before(scene: &Scene<'_>, step: &Step) -> Result<Before, Fault> {
+    // Who set another password meanwhile gave it to engine and service manager too: ours must not go over it there.
+    if matches!(step, Step::Engine { .. } | Step::ServiceLogon { .. })
+        && let Some(seen) = scene.overtaken().await?
+    {
+        return Ok(Before::Found(Side::Foreign, Seen::Directory(seen)));
+    }
     match step {
         Step::Directory if local(scene) => local_account::before(scene, step).await,
         Step::Directory | Step::Seal => directory::before(scene, step).await,

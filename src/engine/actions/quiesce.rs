@@ -27,6 +27,22 @@ pub(super) async fn before(scene: &Scene<'_>, server: &str) -> Result<Before, Fa
 
 pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Fault> {
     let inventory = &scene.plan.inventory;
+    let mut enabled = clear(scene, server).await?;
+    if inventory.engine_method == EngineMethod::Attended && inventory.attended() {
+        scene.ports.operator.ask(&ready(inventory)).await?;
+        // The answer may have taken minutes.
+        enabled = clear(scene, server).await?;
+    }
+    if inventory.quiesce == QuiesceMode::Disable {
+        let restore_at = scene.ports.clock.now() + RESTORE_AFTER;
+        scene.ports.server(server)?.pause_scheduler(enabled, restore_at).await?;
+    }
+    Ok(Acted::Done(Seen::Scheduler { enabled }))
+}
+
+/// Whether every server is as planned and in a gap that is long enough; the scheduler's value before anybody paused it.
+async fn clear(scene: &Scene<'_>, server: &str) -> Result<bool, Fault> {
+    let inventory = &scene.plan.inventory;
     let mut enabled = true;
     for used in &inventory.servers {
         let facts = scene.ports.server(&used.server)?.describe().await?;
@@ -48,14 +64,7 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Faul
             enabled = inventory.scheduler_owed.unwrap_or(facts.scheduler.enabled);
         }
     }
-    if inventory.engine_method == EngineMethod::Attended && inventory.attended() {
-        scene.ports.operator.ask(&ready(inventory)).await?;
-    }
-    if inventory.quiesce == QuiesceMode::Disable {
-        let restore_at = scene.ports.clock.now() + RESTORE_AFTER;
-        scene.ports.server(server)?.pause_scheduler(enabled, restore_at).await?;
-    }
-    Ok(Acted::Done(Seen::Scheduler { enabled }))
+    Ok(enabled)
 }
 
 /// Asked before anything is touched: from then on the engine fails until the password is entered.

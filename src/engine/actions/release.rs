@@ -13,7 +13,7 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str) -> Result<Acted, Faul
     let inventory = &scene.plan.inventory;
     if inventory.quiesce == QuiesceMode::Gap {
         // The held rotation that a repair replaces may have left the scheduler off: nobody else comes back for it.
-        if let Some(owed) = inventory.scheduler_owed.filter(|_| inventory.repair) {
+        if let Some(owed) = inventory.owed_by_repaired {
             scene.ports.server(server)?.release_scheduler(owed).await?;
         }
         return Ok(Acted::Done(roles(scene).await));

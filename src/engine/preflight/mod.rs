@@ -129,6 +129,7 @@ impl Look<'_> {
             servers: found.servers,
             quiesce: wish.quiesce,
             scheduler_owed: wish.scheduler_owed,
+            owed_by_repaired: wish.owed_by_repaired,
             repair: wish.purpose == Purpose::Repair,
             repairs: wish.repairs.clone(),
             takes_over: found.takes_over,

@@ -17,20 +17,29 @@ const LOCAL_LENGTH: u32 = 64;
 impl Look<'_> {
     /// A service account.
     pub(super) async fn service(&self, checks: &mut Checks) -> Result<Option<Found>, Refusal> {
-        let mut servers = Vec::new();
+        let (mut servers, mut managed) = (Vec::new(), Vec::new());
         for (name, _) in self.wish.each_server() {
             let facts = self.ports.server(name)?.describe().await?;
             let start_name = StartName::parse(&facts.service.account, &facts.host);
             if let Some(sentence) = start_name.managed_by_windows() {
-                checks.refuse(
-                    "managed",
-                    name,
-                    format!("ADSync runs as {}: {sentence}", facts.service.account),
-                    "take the account out of the configuration, or keep it as a record",
-                );
+                managed.push((name, format!("ADSync runs as {}: {sentence}", facts.service.account)));
                 continue;
             }
             servers.push((name.to_owned(), self.server(checks, name).await?, start_name));
+        }
+        // Only where no server has anything to rotate is nothing wrong.
+        let nothing_to_do = servers.is_empty() && self.wish.purpose == Purpose::Rotate;
+        for (name, seen) in managed {
+            if nothing_to_do {
+                checks.refuse(
+                    "managed",
+                    name,
+                    seen,
+                    "take the account out of the configuration, or keep it as a record",
+                );
+            } else {
+                checks.refuse("start-name", name, seen, "take this server out of the account's list");
+            }
         }
         if checks.refused() {
             return Ok(None);
@@ -204,9 +213,12 @@ impl Look<'_> {
                 if !binds_as(connector, &account) {
                     continue;
                 }
-                if let Some(current) = self.ports.vault.find(&escrow.vault_name, Slot::Current).await? {
+                // A candidate beside it may be the live one: then current is only accepted as the one before.
+                let open = self.ports.vault.find(&escrow.vault_name, Slot::Pending).await?.is_some();
+                let current = self.ports.vault.find(&escrow.vault_name, Slot::Current).await?.filter(|_| !open);
+                if let Some(current) = current {
                     let secret = self.ports.vault.read(&current).await?;
-                    if logon::accepts(&*self.ports.directory, &account.dn, &account.dc, &secret).await? {
+                    if logon::in_use(&*self.ports.directory, &account.dn, &account.dc, &secret).await? {
                         vault_name = Some(escrow.vault_name.clone());
                     }
                 }
@@ -217,7 +229,7 @@ impl Look<'_> {
                 None => checks.refuse(
                     "escrow",
                     &about,
-                    format!("the password of {}, which this connector binds as, is not in the vault, or is not accepted", connector.user),
+                    format!("the password of {}, which this connector binds as, is not the vault's current one, or has a candidate pending beside it", connector.user),
                     "configure that account and rotate or `adopt` it first: a lost encryption key (event 6028) can only be mended with it",
                 ),
             }

@@ -89,6 +89,8 @@ pub struct Wish {
     pub entra_administrator: Option<EntraAdministrator>,
     /// From the journal: the scheduler's value before another rotation paused it that has not released it.
     pub scheduler_owed: Option<bool>,
+    /// The same, of the held rotations that a repair closes.
+    pub owed_by_repaired: Option<bool>,
     /// From the journal: what was rehearsed.
     pub rehearsed: Vec<Rehearsed>,
     /// From the journal: what we ourselves changed on each server.
@@ -117,6 +119,7 @@ impl Default for Wish {
             escrow: Vec::new(),
             entra_administrator: None,
             scheduler_owed: None,
+            owed_by_repaired: None,
             rehearsed: Vec::new(),
             own_changes: BTreeMap::new(),
             limits: Limits::default(),

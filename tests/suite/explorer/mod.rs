@@ -44,6 +44,7 @@ fn case(name: &'static str, old: OldPassword, quiesce: QuiesceMode, servers: Vec
         procedure: if servers.is_empty() { Procedure::Own } else { Procedure::Connector },
         engine_method: EngineMethod::ObjectModel,
         scheduler_owed: None,
+        owed_by_repaired: None,
         entra_administrator: None,
         method: if servers.is_empty() { Method::Change } else { Method::Reset },
         servers,

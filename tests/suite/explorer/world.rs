@@ -180,9 +180,9 @@ impl World {
     /// action looks once more.
     pub(super) fn see_before(&mut self, step: &Step, progress: &Progress, looks: bool) -> Option<Side> {
         let first_try = progress.mark(step).is_some_and(|mark| mark.tries == 0);
+        let by_engine = progress.turned_by != Some(entra_rotator::rotation::TurnedBy::Operator);
         match step {
             Step::Directory | Step::Seal => {
-                let by_engine = progress.turned_by != Some(entra_rotator::rotation::TurnedBy::Operator);
                 if first_try && by_engine && self.key_version != self.key_version_known {
                     return Some(Side::Foreign);
                 }
@@ -193,6 +193,11 @@ impl World {
                     return Some(side);
                 }
                 self.key_version_at_intent[which(step)] = self.key_version;
+            }
+            Step::Engine { .. } | Step::ServiceLogon { .. }
+                if by_engine && self.key_version != self.key_version_known =>
+            {
+                return Some(Side::Foreign);
             }
             Step::Engine { server, connector } => self.engine(server, connector).moved = false,
             Step::Restart { server } => self.restarted.retain(|name| name != server),

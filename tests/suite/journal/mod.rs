@@ -21,6 +21,7 @@ fn begun() -> Event {
         procedure: Procedure::Connector,
         engine_method: EngineMethod::ObjectModel,
         scheduler_owed: None,
+        owed_by_repaired: None,
         entra_administrator: None,
         old: OldPassword::Known,
         method: entra_rotator::rotation::Method::Reset,

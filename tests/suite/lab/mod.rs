@@ -17,6 +17,7 @@ mod serve;
 mod status;
 mod storm;
 mod symptoms;
+mod taken_up;
 #[cfg(unix)]
 mod terminal;
 mod truth;
