@@ -196,6 +196,7 @@ impl Search<'_> {
                 }
             }
             Natural::Refused => {
+                done.world.note_nothing(step);
                 self.branch(&done, failed(Meaning::Refused), &format!("{step}: refused by the world"), 0)
             }
             Natural::RefusedLogon | Natural::KeySet => {
@@ -212,7 +213,11 @@ impl Search<'_> {
         for (meaning, what) in
             [(Meaning::Refused, "refused"), (Meaning::Later, "later"), (Meaning::Unclear, "not done, reply lost")]
         {
-            self.branch(&begun, failed(meaning), &format!("{step}: {what}"), 1);
+            let mut failing = begun.clone();
+            if meaning != Meaning::Unclear {
+                failing.world.note_nothing(step);
+            }
+            self.branch(&failing, failed(meaning), &format!("{step}: {what}"), 1);
         }
         if matches!(step, Step::Directory | Step::Seal) && node.progress.direction == Direction::Forward {
             let what = format!("{step}: not done, then a person sets a third password, reply lost");
@@ -237,15 +242,18 @@ impl Search<'_> {
         if let Some(lie) = World::lie(step, truth) {
             let mut deceived = node.clone();
             deceived.world.deceived = true;
-            if lie == Side::New {
-                deceived.world.note_lie(step);
+            match lie {
+                Side::New => deceived.world.note_lie(step),
+                _ => deceived.world.note_nothing(step),
             }
             self.branch(&deceived, looked(lie), &format!("{step}: a look lies {lie:?}"), 1);
         }
         let failed = Event::LookFailed { step: step.clone(), fault: fault(Meaning::Later) };
         self.branch(&node, failed, &format!("{step}: a look fails"), 1);
-        if truth == Side::New {
-            node.world.note_known(step);
+        match truth {
+            Side::New => node.world.note_known(step),
+            Side::Old => node.world.note_nothing(step),
+            Side::Foreign | Side::Blind => {}
         }
         self.branch(&node, looked(truth), &format!("{step}: looked {truth:?}"), 0);
     }

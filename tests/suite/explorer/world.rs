@@ -35,6 +35,8 @@ pub(super) struct World {
     key_version_at_intent: [u8; 2],
     /// After our own last write that is known to have happened.
     key_version_known: u8,
+    /// Whether it is open if a write of ours happened: then nothing is known to compare with.
+    write_open: bool,
     pub engines: Vec<Engine>,
     /// Servers restarted since the last intent to do so.
     restarted: Vec<String>,
@@ -117,6 +119,7 @@ impl World {
             key_version: 1,
             key_version_at_intent: [1, 1],
             key_version_known: 1,
+            write_open: false,
             engines,
             restarted: Vec::new(),
             pending: None,
@@ -193,9 +196,10 @@ impl World {
                     return Some(side);
                 }
                 self.key_version_at_intent[which(step)] = self.key_version;
+                self.write_open = true;
             }
             Step::Engine { .. } | Step::ServiceLogon { .. }
-                if by_engine && self.key_version != self.key_version_known =>
+                if by_engine && !self.write_open && self.key_version != self.key_version_known =>
             {
                 return Some(Side::Foreign);
             }
@@ -322,7 +326,13 @@ impl World {
     pub(super) fn note_known(&mut self, step: &Step) {
         if matches!(step, Step::Directory | Step::Seal) {
             self.key_version_known = self.key_version;
+            self.write_open = false;
         }
+    }
+
+    /// A directory write surely had no effect, or a look says so.
+    pub(super) fn note_nothing(&mut self, step: &Step) {
+        self.write_open &= !matches!(step, Step::Directory | Step::Seal);
     }
 
     /// A look lied: by what it showed, our write is the last one.
@@ -330,6 +340,7 @@ impl World {
         self.deceived = true;
         if matches!(step, Step::Directory | Step::Seal) {
             self.key_version_known = self.key_version_at_intent[which(step)] + 1;
+            self.write_open = false;
         }
     }
 
