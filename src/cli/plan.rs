@@ -95,13 +95,9 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
     };
     // Where nothing was ever rotated there is no journal, and looking makes none.
     let journal = if world.journal_file.exists() { world.journal_as_it_is().await.map(Some) } else { Ok(None) };
-    let journal = match journal {
+    let journal = match session::usable(journal) {
         Ok(journal) => journal,
-        Err(error) => {
-            let (message, exit) = session::journal_failed(&error);
-            say(&message);
-            return exit;
-        }
+        Err(exit) => return exit,
     };
     let mut exit = Exit::Done;
     let (mut shown, mut approved) = (Plans { plans: Vec::new(), without_plan: Vec::new() }, Vec::new());

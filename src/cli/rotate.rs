@@ -269,13 +269,9 @@ pub(super) async fn each_open(global: &Global, accounts: &[String], order: Order
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
-    let journal = match world.journal_as_it_is().await {
+    let journal = match session::usable(world.journal_as_it_is().await) {
         Ok(journal) => journal,
-        Err(error) => {
-            let (message, exit) = session::journal_failed(&error);
-            say(&message);
-            return exit;
-        }
+        Err(exit) => return exit,
     };
     let mut results = Vec::new();
     for wish in &wishes {

@@ -134,6 +134,15 @@ pub(super) fn sentence(fault: &Fault) -> String {
     format!("{}: {}{hint}", fault.doing, fault.cause)
 }
 
+/// The journal, or why there is none, told.
+pub(super) fn usable<T>(opened: Result<T, JournalError>) -> Result<T, Exit> {
+    opened.map_err(|error| {
+        let (message, exit) = journal_failed(&error);
+        say(&message);
+        exit
+    })
+}
+
 /// Cause, next step and exit code of a journal that did not do what it was asked.
 pub(super) fn journal_failed(error: &JournalError) -> (String, Exit) {
     let (hint, exit) = match error {

@@ -6,7 +6,8 @@ mod search;
 mod world;
 
 use entra_rotator::rotation::{
-    ConnectorUse, EngineMethod, Inventory, Limits, Method, OldPassword, Plan, Procedure, ServerUse, plan,
+    ConnectorUse, Decision, EngineMethod, Event, Inventory, Limits, Method, OldPassword, Outcome, Plan, Procedure,
+    Progress, Seen, ServerUse, Side, Step, Why, decide, plan,
 };
 use providers::port::{Fingerprint, QuiesceMode};
 
@@ -127,4 +128,31 @@ fn no_fault_breaks_a_promise() {
         assert!(found.violations.is_empty(), "{}: see above", case.name);
         assert!(found.finished > 0 && found.held > 0, "{}: the exploration reached no ending", case.name);
     }
+}
+
+/// Somebody set a password between the stop and the reset: the service that we stopped runs again before the hold.
+#[test]
+fn a_hold_before_the_reset_starts_the_service_again() {
+    let case = of("stopped", Procedure::ServiceKeyLost, Method::Reset, vec![server("S1", false, &["c1"])]);
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let mut progress = Progress::new(&case.plan, now);
+    let mut happens = |event| progress.apply(&case.plan, now, &event);
+    for step in case.plan.steps.iter().take_while(|step| **step != Step::Directory) {
+        happens(Event::Intent { step: step.clone(), before: Seen::Nothing });
+        happens(Event::Done { step: step.clone(), proof: Seen::Nothing });
+    }
+    happens(Event::Looked { step: Step::Directory, side: Side::Foreign, seen: Seen::Nothing });
+    let mut done = Vec::new();
+    let held = loop {
+        match decide(&case.plan, &progress, now) {
+            Decision::Do(step) => {
+                progress.apply(&case.plan, now, &Event::Intent { step: step.clone(), before: Seen::Nothing });
+                progress.apply(&case.plan, now, &Event::Done { step: step.clone(), proof: Seen::Nothing });
+                done.push(step.to_string());
+            }
+            other => break other,
+        }
+    };
+    assert_eq!(done, ["start:S1", "release:S1"]);
+    assert_eq!(held, Decision::Close(Outcome::Held(Why::Foreign { step: Step::Directory })));
 }

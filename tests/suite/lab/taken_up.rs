@@ -96,3 +96,16 @@ fn an_approved_repair_is_carried_out() {
     lab.expect_one_label("after the approved repair");
     assert_eq!(lab.run("status --lab --check").code, Some(0));
 }
+
+#[test]
+fn a_connector_password_that_is_only_accepted_as_the_one_before_is_no_escrow() {
+    let lab = Lab::of_world("service-domain-user");
+    lab.order("crash-after:directory");
+    assert_eq!(lab.run(&format!("rotate --lab --account {ACCOUNT}")).code, None);
+    // The directory goes on accepting what the vault has as current; the live password is the pending one.
+    let refused = lab.run("rotate --lab --account svc-adsync");
+    assert_eq!(refused.code, Some(4), "{}\n{}", refused.stdout, refused.stderr);
+    assert!(refused.stdout.contains("has a candidate pending beside it"), "{}", refused.stdout);
+    assert_eq!(lab.run("resume --lab").code, Some(0));
+    assert_eq!(lab.run("rotate --lab --account svc-adsync").code, Some(0));
+}
