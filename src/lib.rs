@@ -11,8 +11,12 @@ pub mod config;
 pub mod diagnosis;
 pub mod engine;
 pub mod journal;
+#[cfg(feature = "app")]
+pub mod order;
 pub mod password;
 pub mod procedure;
 pub mod rotation;
+#[cfg(feature = "app")]
+pub mod signals;
 #[cfg(feature = "app")]
 pub mod wiring;

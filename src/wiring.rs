@@ -15,7 +15,7 @@ use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vaul
 use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{self, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
-use crate::journal::{Entry, Journal, JournalError, Listed, SqliteJournal, Tampered};
+use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
 use crate::rotation::{EngineMethod, EntraAdministrator, Event, Limits};
 
 /// The administrator of Entra ID in a lab.
@@ -312,8 +312,16 @@ impl Journal for LabJournal {
         self.journal.read(id).await
     }
 
-    async fn list(&self) -> Result<Vec<Listed>, JournalError> {
-        self.journal.list().await
+    async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError> {
+        self.journal.list(query).await
+    }
+
+    async fn note(&self, at: Timestamp, note: &Note) -> Result<Noted, JournalError> {
+        self.journal.note(at, note).await
+    }
+
+    async fn notes(&self, after: i64) -> Result<Vec<Noted>, JournalError> {
+        self.journal.notes(after).await
     }
 
     async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {

@@ -7,10 +7,11 @@ use providers::port::Secret;
 use zeroize::Zeroizing;
 
 use super::arguments::{AdoptOptions, Global};
-use super::exit::Exit;
 use super::output::say;
-use super::rotate::{self, Wanted};
+use super::rotate;
 use crate::engine::Purpose;
+use crate::order::Exit;
+use crate::order::Wanted;
 
 /// Longest password that AD takes, in UTF-16 units.
 const UNITS_MAX: usize = 256;

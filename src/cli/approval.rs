@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::exit::Exit;
 use super::output::{SCHEMA, say};
+use crate::order::Exit;
 use crate::rotation::Plan;
 
 /// Longest file that is read, in bytes.

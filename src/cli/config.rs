@@ -1,9 +1,9 @@
 use serde::Serialize;
 
 use super::arguments::{ConfigCommand, Format, Global};
-use super::exit::Exit;
 use super::output::{print, say, show};
 use crate::config;
+use crate::order::Exit;
 
 #[derive(Serialize)]
 struct Checked {

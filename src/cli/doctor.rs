@@ -6,13 +6,13 @@ use providers::port::{FailureClass, Fault, ServerFacts};
 use serde::Serialize;
 
 use super::arguments::{DoctorOptions, Global};
-use super::exit::Exit;
 use super::output::{say, show};
-use super::rotate::{self, Wanted};
+use super::rotate;
 use super::session;
 use crate::diagnosis::{Finding, Replication, class_row, diagnose};
 use crate::engine::{self, Examination, ExaminedServer, Purpose, Wish};
 use crate::journal::JournalError;
+use crate::order::{self, Exit, Wanted};
 use crate::procedure::{Build, Effect, Kind, judge};
 use crate::wiring::World;
 
@@ -91,7 +91,7 @@ pub(super) async fn run(global: &Global, options: &DoctorOptions) -> Exit {
     let ours = match own_changes(&world, since).await {
         Ok(ours) => ours,
         Err(error) => {
-            let (message, exit) = session::journal_failed(&error);
+            let (message, exit) = order::journal_failed(&error);
             say(&message);
             return exit;
         }

@@ -3,11 +3,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::{Global, HistoryCommand, HistoryOptions};
-use super::exit::Exit;
 use super::output::{print, say, show, table};
 use super::session;
 use crate::engine::Rotation;
-use crate::journal::{Entry, Journal, JournalError};
+use crate::journal::{Entry, Journal, JournalError, Query};
+use crate::order::{self, Exit};
 use crate::rotation::{Event, LateProof, Outcome, Seen};
 
 #[derive(Serialize)]
@@ -70,7 +70,7 @@ pub(super) async fn run(global: &Global, options: &HistoryOptions) -> Exit {
         Err(error) => Err(error),
     };
     done.unwrap_or_else(|error| {
-        let (message, exit) = session::journal_failed(&error);
+        let (message, exit) = order::journal_failed(&error);
         say(&message);
         exit
     })
@@ -100,7 +100,7 @@ async fn list(global: &Global, options: &HistoryOptions, journal: &dyn Journal) 
     if let Some(id) = &options.rotation {
         rotations.push(past(&Rotation::read(journal, id).await?, true));
     } else {
-        for listed in journal.list().await? {
+        for listed in journal.list(&Query::default()).await? {
             if options.account.as_ref().is_none_or(|account| *account == listed.account) {
                 rotations.push(past(&Rotation::read(journal, &listed.id).await?, false));
             }
@@ -115,7 +115,7 @@ pub(super) fn state(rotation: &Rotation) -> &'static str {
     let progress = rotation.progress();
     match (&progress.ended, &progress.held) {
         _ if progress.superseded => "repaired",
-        (Some(Outcome::Finished), _) => super::outcome::done_word(rotation),
+        (Some(Outcome::Finished), _) => order::done_word(rotation),
         (Some(_), _) => "rolled-back",
         (None, Some(_)) => "held",
         (None, None) => "interrupted",

@@ -9,9 +9,9 @@ use providers::port::{Fault, Secret};
 use serde_json::{Value, json};
 
 use super::arguments::{FaultCommand, Format, Global, LabCommand, LabInit, LabServe, OperatorCommand};
-use super::exit::Exit;
 use super::output::{print, say, show, table};
 use super::session;
+use crate::order::{self, Exit};
 use crate::wiring;
 
 pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
     match done {
         Ok(()) => Exit::Done,
         Err(fault) => {
-            say(&session::sentence(&fault));
+            say(&order::sentence(&fault));
             Exit::Usage
         }
     }

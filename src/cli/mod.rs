@@ -5,14 +5,12 @@ mod approval;
 mod arguments;
 mod config;
 mod doctor;
-mod exit;
 mod history;
-mod knowledge;
 mod lab;
 mod late;
-mod outcome;
 mod output;
 mod plan;
+mod results;
 mod rollback;
 mod rotate;
 mod session;
@@ -23,7 +21,8 @@ mod terminal;
 use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
-pub use exit::Exit;
+
+use crate::order::Exit;
 
 /// Runs the program with the process's own arguments.
 pub async fn run() -> Exit {

@@ -5,12 +5,11 @@ use providers::port::{Meaning, OwnCredential};
 use serde::Serialize;
 
 use super::arguments::{Global, PlanOptions};
-use super::exit::Exit;
 use super::output::{say, show};
-use super::rotate::Wanted;
 use super::{approval, rotate, session};
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Check, Prepared, Purpose, Refusal, STOP_PLANNED_S, Verdict, Wish};
+use crate::order::{self, Exit, Wanted};
 use crate::procedure::{Kind, PROCEDURES, judge};
 use crate::rotation::{OldPassword, Procedure, ServerUse, Step};
 
@@ -76,10 +75,9 @@ pub(super) async fn run(global: &Global, options: &PlanOptions) -> Exit {
     let wanted = Wanted {
         purpose: if options.repair { Purpose::Repair } else { Purpose::Rotate },
         forward_only: options.accept_forward_only,
-        manner: options.manner.clone(),
-        risk: options.risk.clone(),
         ..Wanted::default()
     };
+    let wanted = rotate::how(wanted, &options.manner, &options.risk);
     show_plans(global, &options.selection.account, &wanted, options.out.as_deref()).await
 }
 
@@ -104,12 +102,12 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
     for wish in wishes {
         // A repair closes what is held, and the plan says so.
         let open = match &journal {
-            Some(journal) => rotate::open_rotations(&**journal, &wish.account).await.unwrap_or_default(),
+            Some(journal) => order::open_rotations(&**journal, &wish.account).await.unwrap_or_default(),
             None => Vec::new(),
         };
         let repairs = open.into_iter().map(|listed| listed.id).collect();
         let wish = Wish { look_only: true, repairs, ..wanted.wish(&wish) };
-        match session::look(&world, journal.as_deref(), &wish).await {
+        match order::look(&world, journal.as_deref(), &wish).await {
             Ok(prepared) => {
                 approved.push(prepared.plan.clone());
                 shown.plans.push(Shown::of(
@@ -150,7 +148,7 @@ fn without(account: &str, not: Result<Refusal, (String, Exit)>) -> (Without, Exi
                 Meaning::Refused => Exit::Refused,
                 Meaning::Broken => Exit::Usage,
             };
-            (session::sentence(&fault), exit, Vec::new())
+            (order::sentence(&fault), exit, Vec::new())
         }
         Err((message, exit)) => (message, exit, Vec::new()),
     };

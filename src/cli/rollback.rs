@@ -1,6 +1,7 @@
 use super::arguments::{Global, OpenSelection};
-use super::exit::Exit;
-use super::rotate::{Order, each_open};
+use super::rotate::each_open;
+use crate::order::Exit;
+use crate::order::Order;
 
 /// `rollback`: turns the open rotations of the chosen accounts back.
 pub(super) async fn run(global: &Global, options: &OpenSelection) -> Exit {

@@ -1,17 +1,15 @@
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use providers::port::{Fault, Meaning, QuiesceMode};
+use providers::port::Fault;
 
 use super::arguments::Global;
-use super::exit::Exit;
-use super::knowledge::Knowledge;
 use super::output::say;
 use super::terminal::Terminal;
 use crate::config::{self, Config};
-use crate::engine::{self, AccountKind, Check, Prepared, Refusal, Stopped, Verdict, Wish};
-use crate::journal::{Busy, Journal, JournalError, Lease, State};
+use crate::engine::{AccountKind, Wish};
+use crate::journal::JournalError;
+use crate::order::{Exit, journal_failed, sentence};
 use crate::wiring::{Records, World};
 
 /// Opens the world that a command works on, or says why not.
@@ -100,40 +98,6 @@ pub(super) fn choose(world: &World, names: &[String]) -> Result<Vec<Wish>, Exit>
     Ok(chosen)
 }
 
-/// Who we are, for the journal and for whoever finds the lease taken.
-pub(super) fn initiator() -> String {
-    let user = ["SUDO_USER", "USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-    #[cfg(unix)]
-    let (no_name, host) = {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        (format!("uid {}", rustix::process::getuid().as_raw()), host)
-    };
-    #[cfg(not(unix))]
-    let (no_name, host) = ("unknown".to_owned(), std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".into()));
-    format!("{}@{host}", user.unwrap_or(no_name))
-}
-
-/// The same with the process, which tells one run from another.
-pub(super) fn holder() -> String {
-    format!("{}, process {}", initiator(), std::process::id())
-}
-
-/// The right to work on an account and on every server that uses it: two accounts of one server must not
-/// restart its service under each other.
-pub(super) fn leases(world: &World, wish: &Wish) -> Result<Vec<Lease>, Busy> {
-    let servers = wish.servers.iter().map(|(server, _)| format!("server {server}"));
-    // The scheduler's switch is one for the whole tenant.
-    let tenant = (wish.quiesce == QuiesceMode::Disable).then(|| "the sync scheduler".to_owned());
-    let names = std::iter::once(wish.account.clone()).chain(servers.collect::<BTreeSet<_>>()).chain(tenant);
-    names.map(|name| Lease::take(&world.journal_file, &name, &holder())).collect()
-}
-
-/// A fault as a sentence with its next step.
-pub(super) fn sentence(fault: &Fault) -> String {
-    let hint = if fault.hint.is_empty() { String::new() } else { format!("\n  next step: {}", fault.hint) };
-    format!("{}: {}{hint}", fault.doing, fault.cause)
-}
-
 /// The journal, or why there is none, told.
 pub(super) fn usable<T>(opened: Result<T, JournalError>) -> Result<T, Exit> {
     opened.map_err(|error| {
@@ -141,123 +105,4 @@ pub(super) fn usable<T>(opened: Result<T, JournalError>) -> Result<T, Exit> {
         say(&message);
         exit
     })
-}
-
-/// Cause, next step and exit code of a journal that did not do what it was asked.
-pub(super) fn journal_failed(error: &JournalError) -> (String, Exit) {
-    let (hint, exit) = match error {
-        JournalError::InFlight { .. } => ("wait for it, or `resume` it", Exit::Busy),
-        JournalError::Fenced { .. } => {
-            ("the other process goes on with it; this one stopped without acting further", Exit::Busy)
-        }
-        JournalError::Unknown { .. } => ("`history` lists the rotations", Exit::Usage),
-        JournalError::DiskFull { .. } => {
-            ("make room on that disk; nothing is begun without a durable record", Exit::Refused)
-        }
-        JournalError::Unreadable { .. } => ("`history verify` says whether the journal was changed", Exit::Usage),
-        JournalError::Store { .. } => ("look at the file, its folder and their owner", Exit::Usage),
-    };
-    (format!("{error}\n  next step: {hint}"), exit)
-}
-
-/// The same for a rotation that stopped without an outcome.
-pub(super) fn stopped(stopped: &Stopped, rotation: &str) -> (String, Exit) {
-    match stopped {
-        Stopped::Journal(error @ (JournalError::DiskFull { .. } | JournalError::Store { .. })) => (
-            format!(
-                "{error}\n  rotation {rotation} stopped where it was; both passwords are in the vault\n  next step: mend that, then `resume`"
-            ),
-            Exit::Later,
-        ),
-        Stopped::Journal(error) => journal_failed(error),
-        Stopped::World(fault) => {
-            let exit = if fault.meaning == Meaning::Broken { Exit::Usage } else { Exit::Later };
-            let text = format!(
-                "rotation {rotation} stays as it is: before it goes on, the journal must be compared with vault and directory\n  {}",
-                sentence(fault)
-            );
-            (text, exit)
-        }
-        Stopped::NotNow(why) => (why.clone(), Exit::Refused),
-        Stopped::Endless(_) => (stopped.to_string(), Exit::Held),
-    }
-}
-
-/// The same for a lease that was not to be had.
-pub(super) fn busy(busy: &Busy) -> (String, Exit) {
-    match busy {
-        Busy::Held { .. } => (format!("{busy}\n  next step: wait for it, or look at `status`"), Exit::Busy),
-        Busy::NoLock { .. } => (format!("{busy}\n  next step: look at the folder and its owner"), Exit::Usage),
-    }
-}
-
-/// A check as one line, with what to do.
-pub(super) fn told(check: &Check) -> String {
-    let about = if check.about.is_empty() { String::new() } else { format!("{}: ", check.about) };
-    let todo = if check.todo.is_empty() { String::new() } else { format!("; {}", check.todo) };
-    format!("{about}{}{todo}", check.seen)
-}
-
-/// Why there is no plan.
-pub(super) enum NotPrepared {
-    /// Windows manages the password: nothing is to be done.
-    Managed(String),
-    /// Cause, next step and exit code.
-    No(String, Exit),
-}
-
-/// What a refusal to begin means for people.
-fn refused(refusal: &Refusal) -> NotPrepared {
-    let refusing = |checks: &[Check]| -> Vec<String> {
-        checks.iter().filter(|check| check.verdict == Verdict::Refuse).map(told).collect()
-    };
-    match refusal {
-        Refusal::Managed(checks) => NotPrepared::Managed(refusing(checks).join("; ")),
-        Refusal::Refused(checks) => {
-            let reasons = refusing(checks).join("\n  - ");
-            NotPrepared::No(format!("nothing was changed, because:\n  - {reasons}"), Exit::Refused)
-        }
-        Refusal::Unseen(fault) => {
-            let exit = match fault.meaning {
-                Meaning::Later | Meaning::Unclear => Exit::Later,
-                Meaning::Refused => Exit::Refused,
-                Meaning::Broken => Exit::Usage,
-            };
-            NotPrepared::No(format!("nothing was changed: {}", sentence(fault)), exit)
-        }
-    }
-}
-
-/// Looks at the world and makes a plan, knowing what the journal, where there is one yet, knows of the account.
-pub(super) async fn prepare(
-    world: &World,
-    journal: Option<&dyn Journal>,
-    wish: &Wish,
-) -> Result<Prepared, NotPrepared> {
-    look(world, journal, wish).await.map_err(|not| match not {
-        Ok(refusal) => refused(&refusal),
-        Err((message, exit)) => NotPrepared::No(message, exit),
-    })
-}
-
-/// The same with the refusal itself, for whoever shows every check. `Err(Err(_))` = the journal says no already.
-pub(super) async fn look(
-    world: &World,
-    journal: Option<&dyn Journal>,
-    wish: &Wish,
-) -> Result<Prepared, Result<Refusal, (String, Exit)>> {
-    let Some(journal) = journal else {
-        return engine::prepare(world.ports(), wish, None).await.map_err(Ok);
-    };
-    let failed = |error: JournalError| Err(journal_failed(&error));
-    let listed = journal.list().await.map_err(failed)?;
-    // Its pending candidate is no stranger's, and may be the live password.
-    let mut of_account = listed.iter().rev().filter(|listed| listed.account == wish.account);
-    if let Some(running) = of_account.find(|listed| listed.state == State::Running) {
-        let what =
-            format!("rotation {} runs or was interrupted; `resume` carries it on, or says who is at it", running.id);
-        return Err(Err((what, Exit::Later)));
-    }
-    let known = Knowledge::of(journal, world.ports(), &wish.account).await.map_err(failed)?;
-    engine::prepare(world.ports(), &known.inform(wish), known.last_known.as_ref()).await.map_err(Ok)
 }

@@ -2,12 +2,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arguments::{Global, StatusOptions};
-use super::exit::Exit;
 use super::output::{say, show, table};
-use super::{late, outcome, session};
+use super::session;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Rotation, late_proof_due};
-use crate::journal::{Journal, JournalError, State};
+use crate::journal::{Journal, JournalError, Query, State};
+use crate::order::{self, Exit};
 use crate::rotation::Event;
 use crate::wiring::Records;
 
@@ -52,7 +52,7 @@ pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
     let status = match gather(&records).await {
         Ok(status) => status,
         Err(error) => {
-            let (message, exit) = session::journal_failed(&error);
+            let (message, exit) = order::journal_failed(&error);
             say(&message);
             return exit;
         }
@@ -94,7 +94,7 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
         runbook: &[],
         late_proof: None,
     };
-    let listed: Vec<_> = journal.list().await?.into_iter().filter(|listed| listed.account == name).collect();
+    let listed: Vec<_> = journal.list(&Query::of(name)).await?;
     // An open rotation matters more than a later one: there is none, but a repair's own.
     let shown_one = listed.iter().rev().find(|listed| listed.state != State::Closed).or(listed.last());
     for listed in &listed {
@@ -114,19 +114,19 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
                 shown.why = Some(why.to_string());
                 shown.cause = rotation.last_fault().map(|(step, fault)| format!("{step}: {fault}"));
                 shown.runbook = why.runbook().steps;
-                shown.paused = outcome::still_paused(&rotation);
+                shown.paused = order::still_paused(&rotation);
                 shown.next_step = shown.runbook.first().map(|step| (*step).to_owned());
             } else if state == "interrupted" {
                 shown.next_step = Some("`resume` carries it on; so does the next `rotate`".to_owned());
             }
         }
     }
-    if let Some(newest) = late::newest_finished(journal, name).await? {
+    if let Some(newest) = order::newest_finished(journal, name).await? {
         let due = late_proof_due(&newest);
         let state = match (newest.progress().late_proof, due) {
             (Some(true), _) => Some("proven"),
             (Some(false), _) => Some("failed"),
-            (None, Some(_)) if late::overdue(&newest, SystemClock.now()) => Some("overdue"),
+            (None, Some(_)) if order::overdue(&newest, SystemClock.now()) => Some("overdue"),
             (None, Some(_)) => Some("due"),
             (None, None) => None,
         };

@@ -5,23 +5,26 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::output::say;
-use crate::engine::Watch;
+use crate::engine::{Halt, Watch};
 use crate::journal::Entry;
+use crate::order::{Brake, Teller};
 use crate::rotation::{Direction, Event, Progress, Side, Step};
+use crate::signals;
 
 /// The live step list on standard error: with a running clock on a terminal, as plain lines elsewhere.
 pub(super) struct Steps {
+    brake: Brake,
     bar: ProgressBar,
     begun: Mutex<Option<(Step, Timestamp)>>,
 }
 
 impl Steps {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(brake: Brake) -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}") {
             bar.set_style(style);
         }
-        Self { bar, begun: Mutex::new(None) }
+        Self { brake, bar, begun: Mutex::new(None) }
     }
 
     fn line(&self, line: &str) {
@@ -39,6 +42,10 @@ impl Steps {
 }
 
 impl Watch for Steps {
+    fn halt(&self) -> Halt {
+        self.brake.halt()
+    }
+
     fn entry(&self, entry: &Entry, progress: &Progress) {
         let back = if progress.direction == Direction::Back { "back: " } else { "" };
         match &entry.event {
@@ -89,5 +96,51 @@ impl Watch for Steps {
 impl Drop for Steps {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// The terminal, as whoever carries orders out knows it.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    brake: Brake,
+}
+
+impl Screen {
+    /// Does the work; SIGINT and SIGTERM park it instead of ending the process. The third one drops it: `None`.
+    pub(super) async fn heeding_signals<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.third_signal() => {
+                say("ended; `resume` goes on");
+                None
+            }
+        }
+    }
+
+    async fn third_signal(&self) {
+        while signals::asked_to_stop().await.is_ok() {
+            match self.brake.pull() {
+                1 => say("stopping as soon as nothing is half done; once more stops before the next request"),
+                2 => say("stopping before the next request; once more ends the process at once"),
+                _ => return,
+            }
+        }
+        // Signals can't be had: they end the process, as ever.
+        std::future::pending().await
+    }
+
+    /// Whether a signal came.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.brake.is_pulled()
+    }
+}
+
+impl Teller for Screen {
+    fn say(&self, line: &str) {
+        say(line);
+    }
+
+    fn watch(&self, _account: &str) -> Box<dyn Watch + '_> {
+        Box::new(Steps::new(self.brake.clone()))
     }
 }

@@ -7,22 +7,54 @@ use super::scene::{Acted, Before, Scene};
 use super::{Ports, actions, late_proof};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::rotation::{
-    Decision, Direction, Event, LateProof, Method, Outcome, Plan, Progress, Seen, Side, Standing, Step, TurnedBy, Why,
-    decide,
+    Decision, Direction, Event, LateProof, Method, Outcome, Plan, Progress, Seen, Side, Standing, Step, Trigger,
+    TurnedBy, Why, decide,
 };
 
 /// More rounds than any plan needs, with every budget spent. Reaching it is a defect of ours.
 const ROUNDS_MAX: usize = 20_000;
 
+/// How often a wait looks whether it is to halt.
+const HALT_ASKED_EVERY: Duration = Duration::from_secs(1);
+
 /// No single request or look takes longer; the adapters' own deadlines are far shorter.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30 * 60);
 
+/// Whether a rotation is to be left to a later process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Halt {
+    /// It goes on.
+    #[default]
+    No,
+    /// As soon as nothing that sync depends on is half done; else it goes on to its end.
+    WhenSafe,
+    /// Before the next request. It is as safe as a power cut, and sync may stand still until it is taken up.
+    Now,
+}
+
 /// Told of every entry, for the step list that a person watches.
 pub trait Watch: Send + Sync {
+    /// Asked before every request.
+    fn halt(&self) -> Halt {
+        Halt::No
+    }
     /// An entry was appended; `progress` includes it.
     fn entry(&self, entry: &Entry, progress: &Progress);
     /// Nothing happens before `until`.
     fn waiting(&self, until: Timestamp);
+}
+
+/// Who asked for a rotation, and why: as the journal keeps it.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Operating system user and host.
+    pub initiator: String,
+    /// In their words; may be empty.
+    pub reason: String,
+    /// May be empty.
+    pub ticket: String,
+    /// A person or the schedule.
+    pub trigger: Trigger,
 }
 
 /// Why a rotation stopped without an outcome. It stays in the journal and is taken up by the next start.
@@ -34,6 +66,9 @@ pub enum Stopped {
     /// The world could not be compared with the journal.
     #[error("the world can't be compared with the journal")]
     World(#[source] Fault),
+    /// It was told to halt. Everything is in the journal; the next start goes on.
+    #[error("rotation {0} is parked")]
+    Parked(String),
     /// The request does not fit the rotation's state.
     #[error("{0}")]
     NotNow(String),
@@ -53,21 +88,15 @@ pub struct Rotation {
 
 impl Rotation {
     /// Begins a rotation: its first entry is durable when this returns.
-    pub async fn begin(
-        journal: &dyn Journal,
-        ports: &Ports,
-        plan: Plan,
-        initiator: &str,
-        reason: &str,
-        ticket: &str,
-    ) -> Result<Self, JournalError> {
+    pub async fn begin(journal: &dyn Journal, ports: &Ports, plan: Plan, asked: Asked) -> Result<Self, JournalError> {
         let now = ports.clock.now();
         let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), ports.entropy.id_suffix());
         let event = Event::Begun {
             plan: Box::new(plan.clone()),
-            initiator: initiator.to_owned(),
-            reason: reason.to_owned(),
-            ticket: ticket.to_owned(),
+            initiator: asked.initiator,
+            reason: asked.reason,
+            ticket: asked.ticket,
+            trigger: asked.trigger,
         };
         let entry = journal.begin(&id, &plan.inventory.account, now, &event).await?;
         let progress = Progress::new(&plan, now);
@@ -199,6 +228,7 @@ impl Rotation {
     pub async fn drive(&mut self, journal: &dyn Journal, ports: &Ports, watch: &dyn Watch) -> Result<Outcome, Stopped> {
         let mut waited_until = Timestamp::MIN;
         for _ in 0..ROUNDS_MAX {
+            self.halted(watch)?;
             let now = ports.clock.now().max(waited_until);
             let length = self.log.len();
             match decide(&self.plan, &self.progress, now) {
@@ -213,7 +243,13 @@ impl Rotation {
                     // the plan's own limit, whatever the wall clock does meanwhile.
                     let longest = Duration::from_millis(self.plan.inventory.limits.retry_max_ms.into());
                     let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-                    ports.clock.sleep(left.min(longest)).await;
+                    let mut left = left.min(longest);
+                    while !left.is_zero() {
+                        self.halted(watch)?;
+                        let slice = left.min(HALT_ASKED_EVERY);
+                        ports.clock.sleep(slice).await;
+                        left -= slice;
+                    }
                     waited_until = until;
                 }
                 Decision::Close(outcome) => {
@@ -225,6 +261,14 @@ impl Rotation {
             self.tell(watch, length);
         }
         Err(Stopped::Endless(self.id.clone()))
+    }
+
+    fn halted(&self, watch: &dyn Watch) -> Result<(), Stopped> {
+        match watch.halt() {
+            Halt::Now => Err(Stopped::Parked(self.id.clone())),
+            Halt::WhenSafe if self.plan.may_rest(&self.progress) => Err(Stopped::Parked(self.id.clone())),
+            Halt::WhenSafe | Halt::No => Ok(()),
+        }
     }
 
     fn tell(&self, watch: &dyn Watch, from: usize) {

@@ -9,15 +9,15 @@ use providers::port::{
 use super::connectors::{binds_as, dc_of_domain};
 use super::{AccountKind, Ports, Wish};
 use crate::diagnosis::{Observation, OwnChange, OwnChanges, Replication, Unreadable, read_events};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Query};
 use crate::procedure::StartName;
 use crate::rotation::{Event, Step};
 
 /// No single look takes longer.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
 
-/// How many of the newest rotations are read.
-const ROTATIONS_MAX: usize = 300;
+/// How many of the newest rotations are read: more than a server can do in a few days.
+const ROTATIONS_MAX: u32 = 300;
 
 /// How long after its intent a change of ours may take effect when its reply never came.
 const LATE_EFFECT: SignedDuration = SignedDuration::from_mins(15);
@@ -215,7 +215,9 @@ pub async fn own_changes(
     since: Timestamp,
 ) -> Result<BTreeMap<String, OwnChanges>, JournalError> {
     let mut changes: BTreeMap<String, OwnChanges> = BTreeMap::new();
-    for listed in journal.list().await?.iter().rev().take(ROTATIONS_MAX) {
+    for listed in
+        journal.list(&Query { since: Some(since), newest: Some(ROTATIONS_MAX), ..Query::default() }).await?.iter().rev()
+    {
         let log = journal.read(&listed.id).await?;
         for (place, entry) in log.iter().enumerate() {
             let Event::Intent { step, .. } = &entry.event else { continue };

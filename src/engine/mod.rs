@@ -17,7 +17,7 @@ mod preflight;
 mod scene;
 
 pub use actions::STOP_PLANNED_S;
-pub use drive::{Rotation, Stopped, Watch};
+pub use drive::{Asked, Halt, Rotation, Stopped, Watch};
 pub use examine::{Examination, ExaminedAccount, ExaminedServer, examine, own_changes};
 pub use late_proof::late_proof_due;
 pub use operator::{Nobody, Operator, Question};

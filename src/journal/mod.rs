@@ -6,6 +6,7 @@
 mod ballast;
 mod entry;
 mod lease;
+mod note;
 #[cfg(feature = "app")]
 mod sqlite;
 
@@ -15,10 +16,11 @@ use jiff::Timestamp;
 pub use ballast::Ballast;
 pub use entry::{Chain, Entry, FORMAT, Row, Tampered};
 pub use lease::{Busy, Lease};
+pub use note::{Exempt, Member, Note, Noted};
 #[cfg(feature = "app")]
 pub use sqlite::SqliteJournal;
 
-use crate::rotation::Event;
+use crate::rotation::{Event, Procedure};
 
 /// How a rotation stands, as far as the journal's index knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,28 @@ pub struct Listed {
     pub account: String,
     /// How it stands.
     pub state: State,
+}
+
+/// Which rotations are listed. `Query::default()` = all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Only this account's.
+    pub account: Option<String>,
+    /// Only those that are not closed.
+    pub open: bool,
+    /// Only those of this procedure.
+    pub procedure: Option<Procedure>,
+    /// Only those with an entry at or after this time.
+    pub since: Option<Timestamp>,
+    /// Only so many, the newest.
+    pub newest: Option<u32>,
+}
+
+impl Query {
+    /// Those of an account.
+    pub fn of(account: &str) -> Self {
+        Self { account: Some(account.to_owned()), ..Self::default() }
+    }
 }
 
 /// Why the journal did not do what it was asked.
@@ -107,8 +131,14 @@ pub trait Journal: Send + Sync {
     /// All entries of a rotation, in order.
     async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError>;
 
-    /// All rotations, oldest first.
-    async fn list(&self) -> Result<Vec<Listed>, JournalError>;
+    /// Rotations, oldest first.
+    async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError>;
+
+    /// Writes a note. When it returns `Ok` the note survives a power cut.
+    async fn note(&self, at: Timestamp, note: &Note) -> Result<Noted, JournalError>;
+
+    /// The notes after a position, in order, in pages: fewer than a page = there are no more.
+    async fn notes(&self, after: i64) -> Result<Vec<Noted>, JournalError>;
 
     /// Checks the hash chain over all entries; returns how many there are.
     async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError>;

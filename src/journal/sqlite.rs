@@ -7,8 +7,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 
-use super::{Ballast, Chain, Entry, FORMAT, Journal, JournalError, Listed, Row, State, Tampered};
-use crate::rotation::Event;
+use super::{Ballast, Chain, Entry, FORMAT, Journal, JournalError, Listed, Note, Noted, Query, Row, State, Tampered};
+use crate::rotation::{Event, Procedure};
 
 /// How long a writer waits for another one.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -17,8 +17,14 @@ const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// file that a full disk gives (https://www.sqlite.org/rescode.html).
 const DISK_FULL_CODES: [&str; 4] = ["13", "778", "4618", "4874"];
 
-/// Entries read at a time while the chain is checked.
-const VERIFY_PAGE: i64 = 5_000;
+/// Entries read at a time.
+const PAGE: i64 = 5_000;
+
+/// Stored times have fractions of different lengths and are compared as text, so a question reaches back a little further.
+const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+
+/// The stream of the notes, as the second migration makes it.
+const NOTES: &str = "notes";
 
 /// The journal in one SQLite file: write-ahead log, synchronous FULL, one writer at a time.
 #[derive(Debug)]
@@ -115,9 +121,14 @@ impl SqliteJournal {
         if let Some(rotation) = running {
             return Err(JournalError::InFlight { account: account.to_owned(), rotation });
         }
-        sqlx::query("INSERT INTO rotations (id, account, epoch, state) VALUES (?, ?, 1, 'running')")
+        let procedure = match event {
+            Event::Begun { plan, .. } => word_of(plan.inventory.procedure),
+            _ => String::new(),
+        };
+        sqlx::query("INSERT INTO rotations (id, account, epoch, state, procedure, begun) VALUES (?, ?, 1, 'running', ?, (SELECT COALESCE(MAX(position), 0) + 1 FROM entries))")
             .bind(id)
             .bind(account)
+            .bind(procedure)
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
@@ -211,6 +222,26 @@ async fn write(
     at: Timestamp,
     event: &Event,
 ) -> Result<Entry, sqlx::Error> {
+    let json = serde_json::to_string(event).map_err(|cause| sqlx::Error::Encode(Box::new(cause)))?;
+    let (position, hash) = link(connection, id, seq, epoch, at, &json).await?;
+    sqlx::query("UPDATE rotations SET state = COALESCE(?, state), last_at = ? WHERE id = ?")
+        .bind(state_after(event))
+        .bind(at.to_string())
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(Entry { position, rotation: id.to_owned(), seq, epoch, at, event: event.clone(), hash })
+}
+
+/// Appends a link to the chain: its position and hash.
+async fn link(
+    connection: &mut SqliteConnection,
+    id: &str,
+    seq: i64,
+    epoch: i64,
+    at: Timestamp,
+    json: &str,
+) -> Result<(i64, String), sqlx::Error> {
     let head = sqlx::query("SELECT position, hash FROM entries ORDER BY position DESC LIMIT 1")
         .fetch_optional(&mut *connection)
         .await?;
@@ -218,9 +249,8 @@ async fn write(
         Some(row) => Chain::after(row.try_get(0)?, row.try_get(1)?),
         None => Chain::default(),
     };
-    let json = serde_json::to_string(event).map_err(|cause| sqlx::Error::Encode(Box::new(cause)))?;
     let time = at.to_string();
-    let row = Row { rotation: id, seq, epoch, at: &time, format: FORMAT, event: &json };
+    let row = Row { rotation: id, seq, epoch, at: &time, format: FORMAT, event: json };
     let (position, hash) = chain.next(row);
     sqlx::query(
         "INSERT INTO entries (position, rotation, seq, epoch, at, format, event, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -231,14 +261,16 @@ async fn write(
     .bind(epoch)
     .bind(&time)
     .bind(FORMAT)
-    .bind(&json)
+    .bind(json)
     .bind(&hash)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
-    if let Some(state) = state_after(event) {
-        sqlx::query("UPDATE rotations SET state = ? WHERE id = ?").bind(state).bind(id).execute(connection).await?;
-    }
-    Ok(Entry { position, rotation: id.to_owned(), seq, epoch, at, event: event.clone(), hash })
+    Ok((position, hash))
+}
+
+/// The stored word of a procedure.
+fn word_of(procedure: Procedure) -> String {
+    serde_json::to_value(procedure).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Epoch, and the number of the next entry.
@@ -295,17 +327,37 @@ impl Journal for SqliteJournal {
         rows.iter().map(entry).collect()
     }
 
-    async fn list(&self) -> Result<Vec<Listed>, JournalError> {
+    async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError> {
         let failed = |cause: sqlx::Error| self.failed(&cause);
-        let rows = sqlx::query(
-            "SELECT id, account, state FROM rotations JOIN entries ON rotation = id AND seq = 0 ORDER BY position",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
+        let mut text = String::from("SELECT id, account, state FROM rotations WHERE begun > 0");
+        if query.account.is_some() {
+            text.push_str(" AND account = ?");
+        }
+        if query.open {
+            text.push_str(" AND state <> 'closed'");
+        }
+        if query.procedure.is_some() {
+            text.push_str(" AND procedure = ?");
+        }
+        if query.since.is_some() {
+            text.push_str(" AND last_at >= ?");
+        }
+        text.push_str(" ORDER BY begun DESC LIMIT ?");
+        let mut asked = sqlx::query(sqlx::AssertSqlSafe(text));
+        if let Some(account) = &query.account {
+            asked = asked.bind(account);
+        }
+        if let Some(procedure) = query.procedure {
+            asked = asked.bind(word_of(procedure));
+        }
+        if let Some(since) = query.since {
+            asked = asked.bind((since - MARGIN).to_string());
+        }
+        let rows = asked.bind(query.newest.map_or(-1, i64::from)).fetch_all(&self.pool).await.map_err(failed)?;
         rows.iter()
+            .rev()
             .map(|row| {
-                let state = match row.try_get::<String, _>(2).map_err(failed)?.as_str() {
+                let state = match row.try_get::<&str, _>(2).map_err(failed)? {
                     "held" => State::Held,
                     "closed" => State::Closed,
                     _ => State::Running,
@@ -313,6 +365,25 @@ impl Journal for SqliteJournal {
                 Ok(Listed { id: row.try_get(0).map_err(failed)?, account: row.try_get(1).map_err(failed)?, state })
             })
             .collect()
+    }
+
+    async fn note(&self, at: Timestamp, note: &Note) -> Result<Noted, JournalError> {
+        let mut connection = self.lock().await?;
+        let done = note_locked(&mut connection, at, note).await.map_err(|cause| self.failed(&cause));
+        self.unlock(connection, done).await
+    }
+
+    async fn notes(&self, after: i64) -> Result<Vec<Noted>, JournalError> {
+        let rows = sqlx::query(
+            "SELECT position, at, format, event, hash FROM entries WHERE rotation = ? AND position > ? ORDER BY seq LIMIT ?",
+        )
+        .bind(NOTES)
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|cause| self.failed(&cause))?;
+        rows.iter().map(noted).collect()
     }
 
     async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
@@ -323,7 +394,7 @@ impl Journal for SqliteJournal {
                 "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE position > ? ORDER BY position LIMIT ?",
             )
             .bind(chain.length())
-            .bind(VERIFY_PAGE)
+            .bind(PAGE)
             .fetch_all(&self.pool)
             .await
             .map_err(failed)?;
@@ -351,6 +422,34 @@ impl Journal for SqliteJournal {
     fn release_ballast(&self) -> bool {
         self.ballast.as_ref().is_some_and(Ballast::release)
     }
+}
+
+async fn note_locked(connection: &mut SqliteConnection, at: Timestamp, note: &Note) -> Result<Noted, sqlx::Error> {
+    let seq: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(seq), -1) + 1 FROM entries WHERE rotation = ?")
+        .bind(NOTES)
+        .fetch_one(&mut *connection)
+        .await?;
+    let json = serde_json::to_string(note).map_err(|cause| sqlx::Error::Encode(Box::new(cause)))?;
+    let (position, hash) = link(connection, NOTES, seq, 1, at, &json).await?;
+    Ok(Noted { position, at, note: note.clone(), hash })
+}
+
+fn noted(row: &SqliteRow) -> Result<Noted, JournalError> {
+    let position: i64 = row.try_get(0).unwrap_or_default();
+    let unreadable = |cause: String| JournalError::Unreadable { position, cause };
+    let column = |cause: sqlx::Error| unreadable(cause.to_string());
+    let format: i64 = row.try_get(2).map_err(column)?;
+    if format != FORMAT {
+        return Err(unreadable(format!("it has format {format}, this program knows format {FORMAT}")));
+    }
+    let at: &str = row.try_get(1).map_err(column)?;
+    let note: &str = row.try_get(3).map_err(column)?;
+    Ok(Noted {
+        position,
+        at: at.parse().map_err(|cause| unreadable(format!("`{at}` is no time: {cause}")))?,
+        note: serde_json::from_str(note).map_err(|cause| unreadable(cause.to_string()))?,
+        hash: row.try_get(4).map_err(column)?,
+    })
 }
 
 fn entry(row: &SqliteRow) -> Result<Entry, JournalError> {

@@ -87,6 +87,22 @@ pub enum TurnedBy {
     Operator,
 }
 
+/// What wanted a rotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Trigger {
+    /// A person, or a timer of theirs, at the command line.
+    #[default]
+    Person,
+    /// The schedule.
+    Schedule {
+        /// The fire that is handled by it.
+        due: Timestamp,
+        /// In words: why then.
+        why: String,
+    },
+}
+
 /// Everything that can happen to a rotation. The journal stores these, hash-chained; they are the audit record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -101,6 +117,9 @@ pub enum Event {
         reason: String,
         /// The ticket; empty when not given.
         ticket: String,
+        /// What wanted it.
+        #[serde(default)]
+        trigger: Trigger,
     },
     /// Another process took the rotation up, after the one before it ended.
     Claimed {

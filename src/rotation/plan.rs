@@ -1,6 +1,7 @@
+use providers::port::QuiesceMode;
 use serde::{Deserialize, Serialize};
 
-use super::{Inventory, Method, OldPassword, Procedure, Step};
+use super::{Direction, Inventory, Method, OldPassword, Procedure, Progress, Standing, Step};
 
 /// An ordered list of steps, and everything about the account that they need. A value: printable, journaled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,19 @@ impl Plan {
     pub fn undoable(&self) -> usize {
         let committing = self.steps.iter().position(|step| self.commits(step));
         committing.unwrap_or(usize::MAX).min(self.pivot + 1)
+    }
+
+    /// Whether it may be left as it is for hours: nothing that sync depends on may have been touched.
+    pub fn may_rest(&self, progress: &Progress) -> bool {
+        let pauses = self.inventory.quiesce == QuiesceMode::Disable;
+        let harmless = |step: &Step| match step {
+            Step::Baseline { .. } | Step::Stage => true,
+            Step::Quiesce { .. } => !pauses,
+            _ => false,
+        };
+        let mut steps = progress.route.iter().zip(&progress.marks);
+        progress.direction == Direction::Forward
+            && steps.all(|(step, mark)| mark.standing == Standing::Fresh || harmless(step))
     }
 
     /// What another plan for the same account would do otherwise, as sentences; what only tells the time of the look does

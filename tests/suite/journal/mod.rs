@@ -1,9 +1,9 @@
 //! The journal: append by compare-and-set, fencing, the chain, the stored form.
 
-use entra_rotator::journal::{Journal, JournalError, SqliteJournal, State};
+use entra_rotator::journal::{Journal, JournalError, Query, SqliteJournal, State};
 use entra_rotator::rotation::{
     ConnectorUse, EngineMethod, Event, Inventory, LateProof, Limits, OldPassword, Procedure, Seen, ServerUse, Side,
-    Step, TurnedBy, Why, plan,
+    Step, Trigger, TurnedBy, Why, plan,
 };
 use jiff::Timestamp;
 use providers::port::{Fault, Fingerprint, ProofFacts, QuiesceMode, SecretRef, Slot};
@@ -49,6 +49,7 @@ fn begun() -> Event {
         initiator: "me@host".into(),
         reason: "quarterly".into(),
         ticket: "T-1".into(),
+        trigger: Trigger::Person,
     }
 }
 
@@ -91,13 +92,18 @@ async fn one_rotation_of_an_account_is_in_flight() {
     let why = Why::Foreign { step: Step::Seal };
     journal.append("r1", 1, 1, NOW, &Event::Held { why }).await.expect("held");
     journal.begin("r4", "msol", NOW, &begun()).await.expect("a repair beside the held one");
-    let states: Vec<_> =
-        journal.list().await.expect("listed").into_iter().map(|listed| (listed.id, listed.state)).collect();
+    let states: Vec<_> = journal
+        .list(&Query::default())
+        .await
+        .expect("listed")
+        .into_iter()
+        .map(|listed| (listed.id, listed.state))
+        .collect();
     let expected = [("r1", State::Held), ("r3", State::Running), ("r4", State::Running)];
     assert_eq!(states, expected.map(|(id, state)| (id.to_owned(), state)));
     // A claim is not the operator's word: the rotation stays held.
     journal.claim("r1", "another", NOW).await.expect("claimed");
-    assert_eq!(journal.list().await.expect("listed")[0].state, State::Held);
+    assert_eq!(journal.list(&Query::default()).await.expect("listed")[0].state, State::Held);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use entra_rotator::clock::{Clock, SystemClock, SystemEntropy};
-use entra_rotator::engine::{Nobody, Ports, Rotation, Watch, Wish, late_proof_due, prepare};
-use entra_rotator::journal::{Entry, Journal, SqliteJournal};
+use entra_rotator::engine::{Asked, Nobody, Ports, Rotation, Watch, Wish, late_proof_due, prepare};
+use entra_rotator::journal::{Entry, Journal, Query, SqliteJournal};
 use entra_rotator::rotation::{Outcome, Progress};
 use jiff::{SignedDuration, Timestamp};
 use providers::lab::{LabSetting, WorldPlan};
@@ -75,14 +75,14 @@ fn rotated_ago(minutes: i64) -> (Lab, Timestamp) {
     let due = runtime.block_on(async {
         let journal = SqliteJournal::open(&dir.join("journal.db")).await.expect("a journal");
         let prepared = prepare(&ports, &wish, None).await.expect("a plan");
-        let begun = Rotation::begin(&journal, &ports, prepared.plan, "a test", "", "").await;
+        let begun = Rotation::begin(&journal, &ports, prepared.plan, Asked::default()).await;
         let mut rotation = begun.expect("it begins");
         let ended = rotation.drive(&journal, &ports, &Unwatched).await.expect("it ends");
         assert_eq!(ended, Outcome::Finished);
         let due = late_proof_due(&rotation).expect("it has a late proof");
         let due_in = due.duration_since(ports.clock.now());
         assert!((SignedDuration::from_mins(69)..=SignedDuration::from_mins(70)).contains(&due_in), "{due_in}");
-        assert_eq!(journal.list().await.expect("a list").len(), 1);
+        assert_eq!(journal.list(&Query::default()).await.expect("a list").len(), 1);
         due
     });
     lab.expect("all=p2 previous=p1", "rotated in process");

@@ -7,11 +7,11 @@ use providers::port::Fingerprint;
 
 use crate::diagnosis::OwnChanges;
 use crate::engine::{Ports, Rehearsed, Rotation, Wish, own_changes};
-use crate::journal::{Journal, JournalError, State};
+use crate::journal::{Journal, JournalError, Query, State};
 use crate::rotation::{Event, Outcome, Procedure, Seen, Step};
 
-/// How many of the newest rotations are read for what concerns all accounts.
-const NEWEST_MAX: usize = 300;
+/// How many of the newest rehearsals are read, and how far back an account's last record is looked for.
+const NEWEST_MAX: u32 = 100;
 
 /// How far back our own changes are told apart from somebody else's.
 const CHANGES_SINCE: SignedDuration = SignedDuration::from_hours(72);
@@ -29,15 +29,19 @@ pub(super) struct Knowledge {
 
 impl Knowledge {
     pub(super) async fn of(journal: &dyn Journal, ports: &Ports, account: &str) -> Result<Self, JournalError> {
-        let listed = journal.list().await?;
         let since = ports.clock.now() - CHANGES_SINCE;
         let own_changes = own_changes(journal, since).await?;
         let mut known =
             Self { last_known: None, scheduler_owed: None, owed_by: Vec::new(), rehearsed: Vec::new(), own_changes };
-        for listed in listed.iter().rev().take(NEWEST_MAX) {
-            known.add_of_all(&Rotation::read(journal, &listed.id).await?);
+        let open = Query { open: true, ..Query::default() };
+        let rehearsals = Query { procedure: Some(Procedure::Rehearsal), newest: Some(NEWEST_MAX), ..Query::default() };
+        for query in [open, rehearsals] {
+            for listed in journal.list(&query).await?.iter().rev() {
+                known.add_of_all(&Rotation::read(journal, &listed.id).await?);
+            }
         }
-        for last in listed.iter().rev().filter(|listed| listed.account == account && listed.state == State::Closed) {
+        let of_account = journal.list(&Query { newest: Some(NEWEST_MAX), ..Query::of(account) }).await?;
+        for last in of_account.iter().rev().filter(|listed| listed.state == State::Closed) {
             let rotation = Rotation::read(journal, &last.id).await?;
             // A password that was given and refused says nothing about the one in use.
             let refused = rotation.plan().inventory.procedure == Procedure::Adoption

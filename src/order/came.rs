@@ -1,26 +1,31 @@
 use serde::Serialize;
 
-use super::exit::Exit;
-use super::output::table;
+use super::Exit;
 use crate::engine::Rotation;
 use crate::rotation::Event;
 use crate::rotation::{Outcome, Procedure, Seen, Side, Step, TurnedBy};
 
 /// What came of one account, for people and programs.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Result {
-    pub(super) account: String,
-    pub(super) rotation: Option<String>,
-    pub(super) outcome: &'static str,
-    pub(super) exit: u8,
+pub struct Came {
+    /// The account.
+    pub account: String,
+    /// The rotation, where there was one.
+    pub rotation: Option<String>,
+    /// The outcome's word.
+    pub outcome: &'static str,
+    /// The exit code.
+    pub exit: u8,
     /// One sentence or more: what holds now, why, and the next step.
-    pub(super) message: String,
+    pub message: String,
+    /// The exit.
     #[serde(skip)]
-    pub(super) exits: Exit,
+    pub exits: Exit,
 }
 
-impl Result {
-    pub(super) fn without_rotation(account: &str, exit: Exit, message: String) -> Self {
+impl Came {
+    /// Nothing was begun, or it is not known which rotation it is about.
+    pub fn without_rotation(account: &str, exit: Exit, message: String) -> Self {
         Self {
             account: account.to_owned(),
             rotation: None,
@@ -31,7 +36,8 @@ impl Result {
         }
     }
 
-    pub(super) fn of(rotation: &Rotation, outcome: &Outcome) -> Self {
+    /// A rotation that came to an outcome.
+    pub fn of(rotation: &Rotation, outcome: &Outcome) -> Self {
         let (exit, message) = judge(rotation, outcome);
         let account = rotation.plan().inventory.account.clone();
         let word = if *outcome == Outcome::Finished { done_word(rotation) } else { exit.word() };
@@ -46,7 +52,7 @@ impl Result {
     }
 
     /// Windows manages the password itself: nothing to do, and nothing wrong.
-    pub(super) fn managed(account: &str, message: String) -> Self {
+    pub fn managed(account: &str, message: String) -> Self {
         let exits = Exit::Done;
         Self {
             account: account.to_owned(),
@@ -59,17 +65,18 @@ impl Result {
     }
 
     /// About a rotation that ended before.
-    pub(super) fn told(rotation: &Rotation, outcome: &'static str, exits: Exit, message: String) -> Self {
+    pub fn told(rotation: &Rotation, outcome: &'static str, exits: Exit, message: String) -> Self {
         let account = rotation.plan().inventory.account.clone();
         Self { account, rotation: Some(rotation.id().to_owned()), outcome, exit: exits.code(), message, exits }
     }
 
     /// The same after `rollback`: what was rolled back by order is done, not failed.
-    pub(super) fn into_ordered(self) -> Self {
+    pub fn into_ordered(self) -> Self {
         if self.exits == Exit::Failed { Self { exit: Exit::Done.code(), exits: Exit::Done, ..self } } else { self }
     }
 
-    pub(super) fn stopped(rotation: &Rotation, (message, exit): (String, Exit)) -> Self {
+    /// One that stopped without an outcome.
+    pub fn stopped(rotation: &Rotation, (message, exit): (String, Exit)) -> Self {
         let account = rotation.plan().inventory.account.clone();
         Self {
             account,
@@ -79,24 +86,6 @@ impl Result {
             message,
             exits: exit,
         }
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Results {
-    pub(super) results: Vec<Result>,
-    pub(super) exit: u8,
-}
-
-impl Results {
-    pub(super) fn table(&self) -> String {
-        let row = |result: &Result| {
-            let rotation = result.rotation.clone().unwrap_or_else(|| "-".into());
-            vec![result.account.clone(), result.outcome.to_owned(), rotation]
-        };
-        let table = table(&["ACCOUNT", "OUTCOME", "ROTATION"], self.results.iter().map(row).collect());
-        let messages = self.results.iter().map(|result| format!("{}: {}", result.account, result.message));
-        std::iter::once(table).chain(messages).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -118,7 +107,7 @@ fn judge(rotation: &Rotation, outcome: &Outcome) -> (Exit, String) {
 }
 
 /// What a finished rotation of each procedure is called.
-pub(super) fn done_word(rotation: &Rotation) -> &'static str {
+pub fn done_word(rotation: &Rotation) -> &'static str {
     match rotation.plan().inventory.procedure {
         Procedure::Connector | Procedure::Service | Procedure::ServiceKeyLost | Procedure::Own => "rotated",
         Procedure::Entra => "reset",
@@ -214,7 +203,7 @@ fn proof(rotation: &Rotation) -> String {
 }
 
 /// What is to be told where Quiesce may have disabled a scheduler that was on, and Release did not bring it back.
-pub(super) fn still_paused(rotation: &Rotation) -> Option<&'static str> {
+pub fn still_paused(rotation: &Rotation) -> Option<&'static str> {
     let disables = rotation.plan().inventory.quiesce == providers::port::QuiesceMode::Disable;
     let events = || rotation.log().iter().map(|entry| &entry.event);
     let was_on = events().find_map(|event| match event {

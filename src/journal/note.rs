@@ -1,0 +1,120 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::rotation::Trigger;
+
+/// Something that happened and is no step of a rotation: the rest of the evidence. In the same hash chain, and without a
+/// secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "kebab-case")]
+pub enum Note {
+    /// The accounts of the configuration and what is asked of each. Written whenever it differs from the one before.
+    Population {
+        /// The accounts, by name.
+        accounts: Vec<Member>,
+    },
+    /// A rotation was wanted and none was begun.
+    NotBegun {
+        /// The account.
+        account: String,
+        /// What wanted it.
+        trigger: Trigger,
+        /// The word of the exit: `refused`, `later`, `busy`, `usage`; `managed-by-windows` where there is nothing to do.
+        outcome: String,
+        /// Why, with the next step.
+        why: String,
+    },
+    /// When the directory says that a password was set: what is known of an account that was never rotated here.
+    Age {
+        /// The account.
+        account: String,
+        /// When it was set.
+        set_at: Timestamp,
+    },
+    /// A condition holds that a person must know of: drift, overdue, held…
+    Raised {
+        /// Names the condition, the same until it is cleared.
+        key: String,
+        /// Its kind, one of a fixed list.
+        kind: String,
+        /// `info`, `warning` or `alarm`.
+        severity: String,
+        /// The account, where it is about one.
+        account: Option<String>,
+        /// One line.
+        title: String,
+        /// What was seen.
+        text: String,
+    },
+    /// It holds no longer.
+    Cleared {
+        /// The condition.
+        key: String,
+        /// Its kind.
+        kind: String,
+        /// The account, where it was about one.
+        account: Option<String>,
+    },
+    /// A person lets the schedule try an account again that had spent its tries.
+    Renewed {
+        /// The account.
+        account: String,
+        /// Who.
+        by: String,
+    },
+    /// The unattended service began.
+    Started {
+        /// Host and process.
+        by: String,
+        /// The program's version.
+        version: String,
+    },
+    /// It ended in order.
+    Stopped {
+        /// Host and process.
+        by: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// An account as the configuration describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its name.
+    pub account: String,
+    /// `connector`, `service`, `entra` or `self`.
+    pub kind: String,
+    /// Its name in the vault.
+    pub vault_name: String,
+    /// How old its password may become, in days; `None` = nobody said.
+    pub max_age_days: Option<u32>,
+    /// When it is rotated, in words; empty = by hand only.
+    pub schedule: String,
+    /// Why it is not rotated, where it is exempt.
+    pub exempt: Option<Exempt>,
+}
+
+/// An exemption.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exempt {
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The first instant at which it no longer holds.
+    pub until: Timestamp,
+}
+
+/// A note at its place in the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noted {
+    /// Place in the whole journal.
+    pub position: i64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What it says.
+    pub note: Note,
+    /// The entry's hash.
+    pub hash: String,
+}

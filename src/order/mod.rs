@@ -1,0 +1,30 @@
+//! What somebody wants done with an account, carried out under its leases: by a person at the command line or by the
+//! unattended service, in the same way.
+//!
+//! `wanted` is what is ordered; `rotate` begins, `open` goes on with what was begun, `late` proves once more; `knowledge` is
+//! what the journal tells a preflight; `leases` keep others away; `came` and `exit` say what came of it, `told` why.
+
+mod brake;
+mod came;
+mod exit;
+mod knowledge;
+mod late;
+mod leases;
+mod open;
+mod prepare;
+mod rotate;
+mod teller;
+mod told;
+mod wanted;
+
+pub use brake::Brake;
+pub use came::{Came, done_word, still_paused};
+pub use exit::Exit;
+pub use late::{newest_finished, overdue, prove_late};
+pub use leases::{holder, initiator, leases};
+pub use open::{Order, each_open_of, open_rotations};
+pub use prepare::{NotPrepared, look, prepare};
+pub use rotate::rotate;
+pub use teller::{Context, Teller};
+pub use told::{busy, journal_failed, sentence, stopped, told};
+pub use wanted::Wanted;

@@ -1,0 +1,114 @@
+use super::came::Came;
+use super::open::{as_it_is_open, drive, open_rotations, take_up};
+use super::told::busy;
+use super::{Context, Exit, NotPrepared, Teller, Wanted, initiator, journal_failed, leases, prepare, told};
+use crate::engine::{Asked, Prepared, Purpose, Rotation, Verdict, Wish};
+use crate::journal::{Journal, State};
+use crate::rotation::{Plan, Procedure};
+
+/// Rotates one account; an interrupted rotation of it is taken up first, and is then what was asked for.
+pub async fn rotate(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Came {
+    let Context { world, journal, teller } = context;
+    let account = &wish.account;
+    let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
+    let repair = wish.purpose == Purpose::Repair;
+    let _leases = match leases(world, &as_it_is_open(journal, wish).await) {
+        Ok(leases) => leases,
+        Err(taken) => return fail(busy(&taken)),
+    };
+    let mut open = match open_rotations(journal, account).await {
+        Ok(open) => open,
+        Err(failed) => return fail(failed),
+    };
+    if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
+        teller.say(&format!("{account}: rotation {} was interrupted and is taken up", running.id));
+        let other_purpose = purpose_of(journal, &running.id).await != ordered(wish.purpose);
+        let came = take_up(context, &running.id, false).await;
+        let ended = matches!(came.exits, Exit::Done | Exit::Failed);
+        if !(repair && came.exits == Exit::Held || other_purpose && ended) {
+            return came;
+        }
+        teller.say(&format!("{account}: {} ({}): now for what was ordered", running.id, came.outcome));
+        open = match open_rotations(journal, account).await {
+            Ok(open) => open,
+            Err(failed) => return fail(failed),
+        };
+    }
+    if let (Some(held), false) = (open.first(), repair) {
+        let why = held_because(journal, &held.id).await;
+        return Came::without_rotation(
+            account,
+            Exit::Held,
+            format!(
+                "rotation {} is held: {why}\n  a held rotation blocks this account only; `resume`, `rollback` or `rotate --repair` ends it",
+                held.id
+            ),
+        );
+    }
+    let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wish.clone() };
+    let prepared = match prepare(world, Some(journal), &wish).await {
+        Ok(prepared) => prepared,
+        Err(NotPrepared::Managed(sentence)) => return Came::managed(account, sentence),
+        Err(NotPrepared::No(message, exit)) => return fail((message, exit)),
+    };
+    let plan = match as_approved(teller, prepared, wanted) {
+        Ok(plan) => plan,
+        Err(failed) => return fail(failed),
+    };
+    teller.say(&format!("{account}: {}", plan.inventory.dn));
+    let asked = Asked {
+        initiator: initiator(),
+        reason: wanted.reason.clone(),
+        ticket: wanted.ticket.clone(),
+        trigger: wanted.trigger.clone(),
+    };
+    match Rotation::begin(journal, world.ports(), plan, asked).await {
+        Ok(rotation) => drive(context, rotation).await,
+        Err(error) => fail(journal_failed(&error)),
+    }
+}
+
+/// The plan to carry out; where one was approved, only when it is the same.
+fn as_approved(teller: &dyn Teller, prepared: Prepared, wanted: &Wanted) -> Result<Plan, (String, Exit)> {
+    let Prepared { plan, checks } = prepared;
+    for check in checks.iter().filter(|check| check.verdict == Verdict::Warn) {
+        teller.say(&format!("{}: note: {}", plan.inventory.account, told(check)));
+    }
+    let Some(approved) = &wanted.approved else { return Ok(plan) };
+    let Some(approved) = approved.iter().find(|other| other.inventory.account == plan.inventory.account) else {
+        return Err(("no plan for this account was approved".to_owned(), Exit::Usage));
+    };
+    let differences = approved.differences(&plan);
+    if differences.is_empty() {
+        return Ok(plan);
+    }
+    let what = differences.join("\n  - ");
+    Err((
+        format!(
+            "nothing was changed: the world is not the one that the plan was approved for:\n  - {what}\n  next step: look at `plan`, and have a new one approved"
+        ),
+        Exit::Refused,
+    ))
+}
+
+/// A rotation stands for a repair, and the other way round: both end with a new password.
+fn ordered(purpose: Purpose) -> Purpose {
+    if purpose == Purpose::Repair { Purpose::Rotate } else { purpose }
+}
+
+/// What was ordered when the rotation was begun. An adoption or a rehearsal that is taken up is not what `rotate` was
+/// asked for, nor the other way round.
+async fn purpose_of(journal: &dyn Journal, id: &str) -> Purpose {
+    match Rotation::read(journal, id).await.map(|rotation| rotation.plan().inventory.procedure) {
+        Ok(Procedure::Adoption) => Purpose::Adopt,
+        Ok(Procedure::Rehearsal) => Purpose::Rehearse,
+        _ => Purpose::Rotate,
+    }
+}
+
+async fn held_because(journal: &dyn Journal, id: &str) -> String {
+    match Rotation::read(journal, id).await {
+        Ok(rotation) => rotation.progress().held.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Err(error) => error.to_string(),
+    }
+}

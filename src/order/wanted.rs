@@ -1,0 +1,68 @@
+use providers::port::{QuiesceMode, Secret};
+
+use crate::engine::{Purpose, Wish};
+use crate::rotation::{EngineMethod, OldPassword, Plan, Trigger};
+
+/// What is to be done with each account.
+pub struct Wanted {
+    /// What.
+    pub purpose: Purpose,
+    /// Go on although there is no old password to go back to.
+    pub forward_only: bool,
+    /// How sync is kept out of the way, where that differs from the configuration.
+    pub quiesce: Option<QuiesceMode>,
+    /// How the engine is given the password, where that differs from the configuration.
+    pub engine_method: Option<EngineMethod>,
+    /// Go on although the build does not sync any more.
+    pub allow_unsupported_build: bool,
+    /// The server whose encryption key may be lost.
+    pub abandon_encryption_key: Option<String>,
+    /// Why, for the journal.
+    pub reason: String,
+    /// The ticket, for the journal.
+    pub ticket: String,
+    /// What wants it, for the journal.
+    pub trigger: Trigger,
+    /// For an adoption.
+    pub given: Option<Secret>,
+    /// Only exactly these plans.
+    pub approved: Option<Vec<Plan>>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            purpose: Purpose::Rotate,
+            forward_only: false,
+            quiesce: None,
+            engine_method: None,
+            allow_unsupported_build: false,
+            abandon_encryption_key: None,
+            reason: String::new(),
+            ticket: String::new(),
+            trigger: Trigger::Person,
+            given: None,
+            approved: None,
+        }
+    }
+}
+
+impl Wanted {
+    /// The wish with what is wanted. An order goes before an approved plan, and that before the configuration.
+    pub fn wish(&self, wish: &Wish) -> Wish {
+        let approved = self.approved.iter().flatten().find(|plan| plan.inventory.account == wish.account);
+        let (quiesce, engine_method) = approved
+            .map_or((wish.quiesce, wish.engine_method), |plan| (plan.inventory.quiesce, plan.inventory.engine_method));
+        let repair = approved.is_some_and(|plan| plan.inventory.repair);
+        let forward_only = approved.is_some_and(|plan| !plan.inventory.repair && plan.old == OldPassword::Unknown);
+        Wish {
+            purpose: if repair { Purpose::Repair } else { self.purpose },
+            forward_only: self.forward_only || forward_only,
+            quiesce: self.quiesce.unwrap_or(quiesce),
+            engine_method: self.engine_method.unwrap_or(engine_method),
+            allow_unsupported_build: self.allow_unsupported_build,
+            abandon_encryption_key: self.abandon_encryption_key.clone(),
+            ..wish.clone()
+        }
+    }
+}
