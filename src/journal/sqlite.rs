@@ -351,7 +351,7 @@ impl Journal for SqliteJournal {
             asked = asked.bind(word_of(procedure));
         }
         if let Some(since) = query.since {
-            asked = asked.bind((since - MARGIN).to_string());
+            asked = asked.bind(since.checked_sub(MARGIN).unwrap_or(since).to_string());
         }
         let rows = asked.bind(query.newest.map_or(-1, i64::from)).fetch_all(&self.pool).await.map_err(failed)?;
         rows.iter()
