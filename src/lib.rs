@@ -14,5 +14,6 @@ pub mod journal;
 pub mod password;
 pub mod procedure;
 pub mod rotation;
+pub mod schedule;
 #[cfg(feature = "app")]
 pub mod wiring;
