@@ -16,6 +16,7 @@ pub mod order;
 pub mod password;
 pub mod procedure;
 pub mod rotation;
+pub mod schedule;
 #[cfg(feature = "app")]
 pub mod signals;
 #[cfg(feature = "app")]

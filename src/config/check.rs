@@ -151,6 +151,8 @@ fn words_of(path: &str, key: &str) -> Option<&'static str> {
         "engine_method" => Some("\"object-model\" or \"attended\""),
         "kind" if path.starts_with("/account") => Some("\"connector\", \"service\", \"entra\" or \"self\""),
         "kind" if path.starts_with("/server") => Some("\"lab\", the only kind so far"),
+        "misfire" => Some("\"skip\", \"once\" or \"now\""),
+        "days" => Some("days: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\""),
         "kind" if path.starts_with("/vault") => Some("\"hashicorp\", the only kind so far"),
         _ => None,
     }
@@ -232,6 +234,7 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             }
         }
     }
+    faults.extend(super::schedule::faults(value));
     faults
 }
 

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{OwnPasswordRef, SecretRef};
+use super::{ExemptConfig, LimitsConfig, OwnPasswordRef, ScheduleConfig, SecretRef};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,6 +21,12 @@ pub struct Config {
     /// The accounts to rotate.
     #[schemars(length(min = 1))]
     pub account: Vec<AccountConfig>,
+    /// When accounts are rotated that say nothing else themselves; never one of the kind `entra`.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    /// How much may run at once.
+    #[serde(default)]
+    pub limits: LimitsConfig,
 }
 
 /// Where the journal lies.
@@ -223,6 +229,15 @@ pub struct AccountConfig {
     /// The servers that use it; none for the rotator's own account.
     #[serde(default)]
     pub servers: Vec<UseConfig>,
+    /// When it is rotated: each key here takes the place of the same key in `[schedule]`.
+    // `with`: TOML has no null, and without it a fault inside would only be told as one of the whole.
+    #[serde(default)]
+    #[schemars(with = "ScheduleConfig", skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleConfig>,
+    /// Why it is not rotated for now.
+    #[serde(default)]
+    #[schemars(with = "ExemptConfig", skip_serializing_if = "Option::is_none")]
+    pub exempt: Option<ExemptConfig>,
 }
 
 /// A server that uses an account.

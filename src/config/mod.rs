@@ -3,11 +3,15 @@
 
 mod check;
 mod file;
+mod schedule;
 mod secret_ref;
 
 pub use check::{Faulty, read, schema};
 pub use file::{
     AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, JournalConfig, Logon,
     Quiesce, ServerConfig, ServerKind, UseConfig, VaultConfig, VaultKind,
+};
+pub use schedule::{
+    BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
 };
 pub use secret_ref::{OwnPasswordRef, SecretRef};
