@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{self, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
+use crate::order::Roster;
 use crate::rotation::{EngineMethod, EntraAdministrator, Event, Limits};
 
 /// The administrator of Entra ID in a lab.
@@ -56,6 +57,8 @@ impl Records {
 pub struct World {
     /// The accounts that can be rotated.
     pub wishes: Vec<Wish>,
+    /// When each is to be rotated.
+    pub roster: Roster,
     /// Where the journal lies.
     pub journal_file: PathBuf,
     ports: Ports,
@@ -90,8 +93,10 @@ impl World {
             account: account.name,
             ..Wish::default()
         });
+        let wishes: Vec<Wish> = wishes.collect();
         Ok(Self {
-            wishes: wishes.collect(),
+            roster: Roster::by_hand(wishes.clone()),
+            wishes,
             journal_file: dir.join(LAB_JOURNAL),
             ports: ports(lab.vault(), lab.directory(), servers),
             labs: vec![lab],
@@ -165,8 +170,10 @@ impl World {
             account: account.name.clone(),
             ..Wish::default()
         });
+        let wishes: Vec<Wish> = wishes.collect();
         Ok(Self {
-            wishes: wishes.collect(),
+            roster: Roster::of(config, &wishes)?,
+            wishes,
             journal_file: config.journal.file.clone(),
             ports: ports(vault, Arc::new(directory), servers),
             labs,

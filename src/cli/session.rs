@@ -7,9 +7,9 @@ use super::arguments::Global;
 use super::output::say;
 use super::terminal::Terminal;
 use crate::config::{self, Config};
-use crate::engine::{AccountKind, Wish};
+use crate::engine::Wish;
 use crate::journal::JournalError;
-use crate::order::{Exit, journal_failed, sentence};
+use crate::order::{Exit, journal_failed, rank, sentence};
 use crate::wiring::{Records, World};
 
 /// Opens the world that a command works on, or says why not.
@@ -75,12 +75,7 @@ pub(super) fn choose(world: &World, names: &[String]) -> Result<Vec<Wish>, Exit>
     if names.is_empty() {
         // Connectors first: recovery of a service account's lost key needs their passwords in the vault.
         let mut wishes = world.wishes.clone();
-        wishes.sort_by_key(|wish| match wish.kind {
-            AccountKind::Connector => 0,
-            AccountKind::Service => 1,
-            AccountKind::Entra => 2,
-            AccountKind::Own => 3,
-        });
+        wishes.sort_by_key(|wish| rank(wish.kind));
         return Ok(wishes);
     }
     let mut chosen: Vec<Wish> = Vec::new();

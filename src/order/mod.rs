@@ -2,7 +2,8 @@
 //! unattended service, in the same way.
 //!
 //! `wanted` is what is ordered; `rotate` begins, `open` goes on with what was begun, `late` proves once more; `knowledge` is
-//! what the journal tells a preflight; `leases` keep others away; `came` and `exit` say what came of it, `told` why.
+//! what the journal tells a preflight; `roster` says who is to be rotated when, `ledger` and `standing` what the journal knows
+//! of that; `leases` keep others away; `came` and `exit` say what came of it, `told` why.
 
 mod brake;
 mod came;
@@ -10,9 +11,12 @@ mod exit;
 mod knowledge;
 mod late;
 mod leases;
+mod ledger;
 mod open;
 mod prepare;
+mod roster;
 mod rotate;
+mod standing;
 mod teller;
 mod told;
 mod wanted;
@@ -22,9 +26,12 @@ pub use came::{Came, done_word, still_paused};
 pub use exit::Exit;
 pub use late::{newest_finished, overdue, prove_late};
 pub use leases::{holder, initiator, leases};
+pub use ledger::{Attempt, Ledger};
 pub use open::{Order, each_open_of, open_rotations};
 pub use prepare::{NotPrepared, look, prepare};
+pub use roster::{Post, Roster, rank};
 pub use rotate::rotate;
+pub use standing::Account;
 pub use teller::{Context, Teller};
 pub use told::{busy, journal_failed, sentence, stopped, told};
 pub use wanted::Wanted;

@@ -1,0 +1,114 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+
+use crate::journal::{Journal, JournalError, Member, Note, Noted};
+
+/// Refused attempts that are kept for each account: more than any budget.
+const ATTEMPTS_MAX: usize = 128;
+
+/// What the notes of a journal say, folded. Read on from where it stopped.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    read_to: i64,
+    population: Option<Vec<Member>>,
+    known_since: BTreeMap<String, Timestamp>,
+    ages: BTreeMap<String, Timestamp>,
+    attempts: BTreeMap<String, VecDeque<Attempt>>,
+    renewed: BTreeMap<String, Timestamp>,
+    raised: BTreeMap<String, (String, Option<String>)>,
+    newest: Option<Timestamp>,
+}
+
+/// A rotation that was wanted and not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When.
+    pub at: Timestamp,
+    /// The word of the exit.
+    pub outcome: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Ledger {
+    /// Reads what was written since.
+    pub async fn read_on(&mut self, journal: &dyn Journal) -> Result<(), JournalError> {
+        loop {
+            let page = journal.notes(self.read_to).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            page.iter().for_each(|noted| self.apply(noted));
+        }
+    }
+
+    /// Takes in one note.
+    pub fn apply(&mut self, noted: &Noted) {
+        self.read_to = self.read_to.max(noted.position);
+        self.newest = self.newest.max(Some(noted.at));
+        match &noted.note {
+            Note::Population { accounts } => {
+                for member in accounts {
+                    self.known_since.entry(member.account.clone()).or_insert(noted.at);
+                }
+                self.population = Some(accounts.clone());
+            }
+            Note::NotBegun { account, outcome, why, .. } => {
+                let attempts = self.attempts.entry(account.clone()).or_default();
+                attempts.push_back(Attempt { at: noted.at, outcome: outcome.clone(), why: why.clone() });
+                if attempts.len() > ATTEMPTS_MAX {
+                    attempts.pop_front();
+                }
+            }
+            Note::Age { account, set_at } => {
+                self.ages.insert(account.clone(), *set_at);
+            }
+            Note::Renewed { account, .. } => {
+                self.renewed.insert(account.clone(), noted.at);
+            }
+            Note::Raised { key, kind, account, .. } => {
+                self.raised.insert(key.clone(), (kind.clone(), account.clone()));
+            }
+            Note::Cleared { key, .. } => {
+                self.raised.remove(key);
+            }
+            Note::Started { .. } | Note::Stopped { .. } => {}
+        }
+    }
+
+    /// Since when this journal knows the account.
+    pub fn known_since(&self, account: &str) -> Option<Timestamp> {
+        self.known_since.get(account).copied()
+    }
+
+    /// The population as it was written last.
+    pub fn population(&self) -> Option<&[Member]> {
+        self.population.as_deref()
+    }
+
+    /// When the directory says that the account's password was set, where that was asked.
+    pub fn age(&self, account: &str) -> Option<Timestamp> {
+        self.ages.get(account).copied()
+    }
+
+    /// What was wanted and not begun, oldest first.
+    pub fn attempts(&self, account: &str) -> impl DoubleEndedIterator<Item = &Attempt> {
+        self.attempts.get(account).into_iter().flatten()
+    }
+
+    /// When a person last let the schedule try again.
+    pub fn renewed(&self, account: &str) -> Option<Timestamp> {
+        self.renewed.get(account).copied()
+    }
+
+    /// The conditions that hold as far as the journal knows: key, kind, account.
+    pub fn raised(&self) -> impl Iterator<Item = (&String, &(String, Option<String>))> {
+        self.raised.iter()
+    }
+
+    /// When the newest note was written.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+}
