@@ -1,6 +1,7 @@
 //! The only callers of the system's clock and random generator.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,6 +15,8 @@ use crate::password::{Rules, generate};
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+    /// Time since some moment of this process, by a clock that nobody sets. It may stand still while the machine sleeps.
+    fn monotonic(&self) -> Duration;
     /// Returns after `length`, measured by a clock that nobody sets.
     async fn sleep(&self, length: Duration);
 }
@@ -34,6 +37,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        static BEGIN: OnceLock<Instant> = OnceLock::new();
+        BEGIN.get_or_init(Instant::now).elapsed()
     }
 
     async fn sleep(&self, length: Duration) {

@@ -3,7 +3,7 @@ use providers::port::QuiesceMode;
 use super::told::busy;
 use super::{Came, Context, Exit, holder, initiator, journal_failed, leases, stopped};
 use crate::engine::{Rotation, Wish};
-use crate::journal::{Journal, Listed, Query};
+use crate::journal::{Journal, Listed, Query, State};
 use crate::rotation::Outcome;
 /// The wish with the scheduler's pause that an open rotation of the account may hold: going on with it needs the same
 /// leases as beginning it.
@@ -29,6 +29,8 @@ pub enum Order {
     Resume,
     /// Turn back to the old password.
     RollBack,
+    /// Go on with what was interrupted. What is held waits for a person.
+    Recover,
 }
 
 /// Carries an order out on the open rotations of an account. The newest first: a repair closes the held rotation that it replaces, and until it has ended that one has
@@ -56,6 +58,7 @@ pub async fn each_open_of(context: Context<'_>, wish: &Wish, order: Order) -> Ve
         };
         // One that is still open after the order keeps the older ones from being acted upon.
         match open.last() {
+            Some(newest) if order == Order::Recover && newest.state == State::Held => return results,
             Some(newest) if ordered.as_ref() != Some(&newest.id) => {
                 let back = order == Order::RollBack;
                 let came = take_up(context, &newest.id, back).await;

@@ -3,7 +3,7 @@ use super::open::{as_it_is_open, drive, open_rotations, take_up};
 use super::told::busy;
 use super::{Context, Exit, NotPrepared, Teller, Wanted, initiator, journal_failed, leases, prepare, told};
 use crate::engine::{Asked, Prepared, Purpose, Rotation, Verdict, Wish};
-use crate::journal::{Journal, State};
+use crate::journal::{Journal, Query, State};
 use crate::rotation::{Plan, Procedure};
 
 /// Rotates one account; an interrupted rotation of it is taken up first, and is then what was asked for.
@@ -16,6 +16,17 @@ pub async fn rotate(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Came 
         Ok(leases) => leases,
         Err(taken) => return fail(busy(&taken)),
     };
+    if let Some(known) = &wanted.newest {
+        let query = Query { newest: Some(1), ..Query::of(account) };
+        match journal.list(&query).await {
+            Ok(listed) if listed.first().map(|listed| &listed.id) == known.as_ref() => {}
+            Ok(_) => {
+                let message = "not begun: another process rotated it meanwhile".to_owned();
+                return Came::without_rotation(account, Exit::Busy, message);
+            }
+            Err(error) => return fail(journal_failed(&error)),
+        }
+    }
     let mut open = match open_rotations(journal, account).await {
         Ok(open) => open,
         Err(failed) => return fail(failed),

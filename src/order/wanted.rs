@@ -23,6 +23,9 @@ pub struct Wanted {
     pub ticket: String,
     /// What wants it, for the journal.
     pub trigger: Trigger,
+    /// Only when this is still the account's newest rotation (`Some(None)`: it has none): what the schedule knew when it
+    /// decided. Looked at under the leases, so that two processes never rotate one account for one reason.
+    pub newest: Option<Option<String>>,
     /// For an adoption.
     pub given: Option<Secret>,
     /// Only exactly these plans.
@@ -41,6 +44,7 @@ impl Default for Wanted {
             reason: String::new(),
             ticket: String::new(),
             trigger: Trigger::Person,
+            newest: None,
             given: None,
             approved: None,
         }

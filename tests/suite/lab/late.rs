@@ -30,6 +30,10 @@ impl Clock for Behind {
         SystemClock.now() - SignedDuration::from_millis(self.0.load(Ordering::SeqCst))
     }
 
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
+
     async fn sleep(&self, length: Duration) {
         self.0.fetch_sub(i64::try_from(length.as_millis()).expect("a short sleep"), Ordering::SeqCst);
     }

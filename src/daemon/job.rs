@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::log::Log;
+use crate::engine::{Drift, Expected, Wish, drift};
+use crate::journal::Journal;
+use crate::order::{Came, Context, Order, Wanted, each_open_of, prove_late, rotate};
+use crate::rotation::Trigger;
+use crate::schedule::Fire;
+use crate::wiring::World;
+
+/// Something small that is to be done for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Errand {
+    /// Go on with an interrupted rotation.
+    Recover,
+    /// Prove its last password once more.
+    LateProof,
+    /// Look for drift.
+    Look,
+}
+
+/// What is done for an account.
+#[derive(Clone, Debug)]
+pub(super) enum Job {
+    /// Rotate it.
+    Rotate {
+        /// The fire that is handled.
+        fire: Fire,
+        /// In words.
+        why: String,
+        /// The newest rotation of the account when that was decided.
+        newest: Option<String>,
+    },
+    /// Something small.
+    Errand(Errand),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) job: Job,
+    pub(super) came: Vec<Came>,
+    pub(super) drift: Option<Drift>,
+    /// The journal did not say what a look must be held against.
+    pub(super) journal: Option<String>,
+}
+
+/// What a job works with.
+#[derive(Clone)]
+pub(super) struct Hands {
+    pub(super) world: Arc<World>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) log: Log,
+}
+
+impl Hands {
+    /// Does it. Never fails: what went wrong is what came of it.
+    pub(super) async fn work(self, wish: Wish, job: Job, now: Timestamp) -> Done {
+        let context = Context { world: &self.world, journal: &*self.journal, teller: &self.log };
+        let mut done = Done { job: job.clone(), came: Vec::new(), drift: None, journal: None };
+        match job {
+            Job::Rotate { fire, why, newest } => {
+                let wanted = Wanted {
+                    trigger: Trigger::Schedule { due: fire.nominal, why },
+                    newest: Some(newest),
+                    ..Wanted::default()
+                };
+                done.came.push(rotate(context, &wanted.wish(&wish), &wanted).await);
+            }
+            Job::Errand(Errand::Recover) => done.came = each_open_of(context, &wish, Order::Recover).await,
+            Job::Errand(Errand::LateProof) => done.came.extend(prove_late(context, &wish).await),
+            Job::Errand(Errand::Look) => match Expected::of(&*self.journal, self.world.ports(), &wish.account).await {
+                Ok(expected) => done.drift = Some(drift(self.world.ports(), &wish, &expected).await),
+                Err(error) => done.journal = Some(error.to_string()),
+            },
+        }
+        let _ = now;
+        done
+    }
+}
