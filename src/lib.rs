@@ -11,6 +11,8 @@ pub mod config;
 pub mod diagnosis;
 pub mod engine;
 pub mod journal;
+#[cfg(feature = "app")]
+pub mod notify;
 pub mod password;
 pub mod procedure;
 pub mod rotation;

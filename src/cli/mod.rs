@@ -10,6 +10,7 @@ mod history;
 mod knowledge;
 mod lab;
 mod late;
+mod notify;
 mod outcome;
 mod output;
 mod plan;
@@ -47,6 +48,7 @@ pub async fn run() -> Exit {
         Command::History(options) => history::run(&global, &options).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Lab(command) => lab::run(&global, command).await,
+        Command::Notify(command) => notify::run(&global, &command).await,
         Command::Config(command) => config::run(&global, &command),
         Command::Completions { shell } => {
             let mut program = Arguments::command();

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{OwnPasswordRef, SecretRef};
+use super::{NotifyConfig, OwnPasswordRef, SecretRef};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,6 +21,9 @@ pub struct Config {
     /// The accounts to rotate.
     #[schemars(length(min = 1))]
     pub account: Vec<AccountConfig>,
+    /// Who is told, and how.
+    #[serde(default)]
+    pub notify: NotifyConfig,
 }
 
 /// Where the journal lies.

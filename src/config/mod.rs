@@ -3,11 +3,15 @@
 
 mod check;
 mod file;
+mod notify;
 mod secret_ref;
 
 pub use check::{Faulty, read, schema};
 pub use file::{
     AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, JournalConfig, Logon,
     Quiesce, ServerConfig, ServerKind, UseConfig, VaultConfig, VaultKind,
+};
+pub use notify::{
+    CommandConfig, HeartbeatConfig, MailConfig, MailTls, NotifyConfig, Severity, Shape, WebhookConfig, mailbox,
 };
 pub use secret_ref::{OwnPasswordRef, SecretRef};
