@@ -153,7 +153,15 @@ impl SecretAddress {
         let shown = &self.shown;
         Undelivered::for_now(match (error.is_connect(), error.is_timeout()) {
             (true, true) => format!("no TLS connection to {shown} within {} s", CONNECT_LIMIT.as_secs()),
-            (true, false) => format!("no connection to {shown}: {}", innermost(error)),
+            (true, false) => {
+                let cause = innermost(error);
+                let hint = if cause.contains("peer certificate") {
+                    ": name the CA that issued its certificate as `ca_file`"
+                } else {
+                    ""
+                };
+                format!("no connection to {shown}: {cause}{hint}")
+            }
             (false, true) => format!("no answer from {shown} within {} s", CALL_LIMIT.as_secs()),
             (false, false) => format!("the connection to {shown} broke: {}", innermost(error)),
         })
