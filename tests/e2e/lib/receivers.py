@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import warnings
 
 from checks import ROOT, TESTBED
 
@@ -102,19 +103,21 @@ class Mails:
                 return "250 OK"
 
             async def handle_DATA(self, server, session, envelope):
-                mails.mails.append((session.ssl is not None, envelope.mail_from, list(envelope.rcpt_tos),
+                secure = server.transport.get_extra_info("ssl_object") is not None
+                mails.mails.append((secure, envelope.mail_from, list(envelope.rcpt_tos),
                                     envelope.content))
                 return "250 OK"
 
         def logon(server, session, envelope, mechanism, data):
             right = data.login.decode() == user and data.password.decode() == password
             mails.logons.append(right)
-            return AuthResult(success=right)
+            return AuthResult(success=right, handled=False)
 
         options = {}
         if password:
             # With TLS from the first byte the library does not know that the line is safe.
             options |= {"authenticator": logon, "auth_required": True, "auth_require_tls": tls == "starttls"}
+            warnings.filterwarnings("ignore", category=UserWarning, module="aiosmtpd")
         if tls == "starttls":
             options |= {"tls_context": server_context(folder), "require_starttls": True}
         context = server_context(folder) if tls == "implicit" else None
