@@ -12,6 +12,8 @@ pub mod diagnosis;
 pub mod engine;
 pub mod journal;
 #[cfg(feature = "app")]
+pub mod notify;
+#[cfg(feature = "app")]
 pub mod order;
 pub mod password;
 pub mod procedure;

@@ -81,6 +81,9 @@ pub(super) enum Command {
     /// Look at the lab and interfere with it.
     #[command(subcommand)]
     Lab(LabCommand),
+    /// Try the ways in which people are told.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Check the configuration, or print its schema.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -451,6 +454,31 @@ pub(super) enum FaultCommand {
     List,
     /// Take every order back.
     Clear,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NotifyCommand {
+    /// Send one test notice to every channel of the configuration that takes its severity, once, and show what became
+    /// of it.
+    #[command(
+        after_help = "Exit codes: 0 delivered to every channel that takes it, 1 not, 2 usage or configuration (also: \
+        no channel takes it)."
+    )]
+    Test {
+        /// How grave it pretends to be.
+        #[arg(long, value_enum, default_value_t = NoticeSeverity::Alarm)]
+        severity: NoticeSeverity,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum NoticeSeverity {
+    /// Worth knowing.
+    Info,
+    /// Somebody should look.
+    Warning,
+    /// Somebody must look now.
+    Alarm,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ mod doctor;
 mod history;
 mod lab;
 mod late;
+mod notify;
 mod output;
 mod plan;
 mod results;
@@ -46,6 +47,7 @@ pub async fn run() -> Exit {
         Command::History(options) => history::run(&global, &options).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Lab(command) => lab::run(&global, command).await,
+        Command::Notify(command) => notify::run(&global, &command).await,
         Command::Config(command) => config::run(&global, &command),
         Command::Completions { shell } => {
             let mut program = Arguments::command();

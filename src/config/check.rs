@@ -8,7 +8,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::Config;
+use super::{Config, notify};
 
 /// Everything that is wrong with a configuration file, in the order of the file.
 #[derive(Debug)]
@@ -107,7 +107,9 @@ fn parse(text: &str) -> Result<Config, Vec<(usize, String)>> {
 
 fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::ValidationError<'_>) -> String {
     let key = path.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
-    let is_secret = ["password", "token"].iter().any(|word| key.contains(word));
+    let in_notify = path.starts_with("/notify");
+    let is_secret =
+        ["password", "token"].iter().any(|word| key.contains(word)) || (in_notify && matches!(key, "url" | "key"));
     match kind {
         ValidationErrorKind::Required { property } => format!("the key {property} is missing here").replace('"', "`"),
         ValidationErrorKind::Type { .. }
@@ -146,6 +148,7 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
 /// The words that a key of a fixed choice may have.
 fn words_of(path: &str, key: &str) -> Option<&'static str> {
     match key {
+        _ if path.starts_with("/notify") => notify::words_of(path, key),
         "logon" => Some("\"password\" or \"kerberos\""),
         "quiesce" => Some("\"gap\" or \"disable\""),
         "engine_method" => Some("\"object-model\" or \"attended\""),
@@ -160,7 +163,7 @@ fn words_of(path: &str, key: &str) -> Option<&'static str> {
 
 /// What the schema can't say: names that are used twice, servers that do not exist.
 fn cross_references(value: &Value) -> Vec<(String, String)> {
-    let mut faults = Vec::new();
+    let mut faults = notify::faults(value);
     let list = |key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).map(str::to_owned);
     if !cfg!(feature = "kerberos") && value.pointer("/directory/logon").is_some_and(|logon| logon == "kerberos") {

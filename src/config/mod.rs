@@ -3,6 +3,7 @@
 
 mod check;
 mod file;
+mod notify;
 mod schedule;
 mod secret_ref;
 
@@ -13,5 +14,8 @@ pub use file::{
 };
 pub use schedule::{
     BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
+};
+pub use notify::{
+    CommandConfig, HeartbeatConfig, MailConfig, MailTls, NotifyConfig, Severity, Shape, WebhookConfig, mailbox,
 };
 pub use secret_ref::{OwnPasswordRef, SecretRef};

@@ -10,13 +10,19 @@ use crate::wiring::World;
 pub fn initiator() -> String {
     let user = ["SUDO_USER", "USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     #[cfg(unix)]
-    let (no_name, host) = {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        (format!("uid {}", rustix::process::getuid().as_raw()), host)
-    };
+    let no_name = format!("uid {}", rustix::process::getuid().as_raw());
     #[cfg(not(unix))]
-    let (no_name, host) = ("unknown".to_owned(), std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".into()));
-    format!("{}@{host}", user.unwrap_or(no_name))
+    let no_name = "unknown".to_owned();
+    format!("{}@{}", user.unwrap_or(no_name), host())
+}
+
+/// This machine's name.
+pub fn host() -> String {
+    #[cfg(unix)]
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let host = std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".into());
+    host
 }
 
 /// The same with the process, which tells one run from another.

@@ -25,7 +25,7 @@ pub use brake::Brake;
 pub use came::{Came, done_word, still_paused};
 pub use exit::Exit;
 pub use late::{newest_finished, overdue, prove_late};
-pub use leases::{holder, initiator, leases};
+pub use leases::{holder, host, initiator, leases};
 pub use ledger::{Attempt, Ledger};
 pub use open::{Order, each_open_of, open_rotations};
 pub use prepare::{NotPrepared, look, prepare};
