@@ -411,8 +411,15 @@ fn no_date(key: &str) -> String {
 
 /// What the schema can't say of schedules and exemptions: each fault with the pointer to its key.
 pub(super) fn faults(config: &Value) -> Vec<KeyFault> {
-    // A table that the schema refuses is told there.
-    let table = |value: Option<&Value>| serde_json::from_value::<ScheduleConfig>(value?.clone()).ok();
+    // What the schema refuses is told there. Here it is left out, so that the keys beside it are judged all the same.
+    let table = |value: Option<&Value>| {
+        let mut sound = value?.as_object()?.clone();
+        sound.retain(|key, value| {
+            let alone = Value::Object([(key.clone(), value.clone())].into_iter().collect());
+            serde_json::from_value::<ScheduleConfig>(alone).is_ok()
+        });
+        serde_json::from_value::<ScheduleConfig>(Value::Object(sound)).ok()
+    };
     let base = table(config.get("schedule"));
     let mut faults = Vec::new();
     if let Some(base) = &base {

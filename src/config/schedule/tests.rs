@@ -118,7 +118,6 @@ warn_days = 60
 misfire = "later"
 retry = { budget = 0, tries = 2 }
 [[schedule.windows]]
-days = ["mon", "tuesday"]
 from = "9:00"
 to = "25:00"
 [[schedule.blackout]]
@@ -127,17 +126,23 @@ to = "2026-03-01"
 reason = ""
 "#;
     insta::assert_snapshot!(told(&format!("{base}{ACCOUNT}")), @r#"
+2: `cron` needs five fields (minute, hour, day of month, month, day of week), not 6
+3: this machine knows no time zone `Europe/Berln`: an IANA name is needed, such as Europe/Berlin, and on Linux the package tzdata
 4: `jitter_min`: the value is greater than the maximum of 1440
+6: `warn_days` must be at most half of `max_age_days`, here 45
 7: `misfire` must be "skip", "once" or "now"
 8: `budget`: the value is less than the minimum of 1
 8: unknown key `tries`
-10: `days` must be days: "mon", "tue", "wed", "thu", "fri", "sat", "sun"
-16: `reason`: the value is shorter than 1 character
+10: `from` must be a time of day, HH:MM, from 00:00 to 23:59
+11: `to` must be a time of day, HH:MM, from 00:00 to 24:00
+13: `from` must be a day that exists, YYYY-MM-DD
+15: `reason`: the value is shorter than 1 character
 "#);
     let quiet = r#"[schedule]
 cron = "0 2 30 2 *"
 max_age_days = 30
 [[schedule.windows]]
+days = ["mon", "tuesday"]
 from = "24:00"
 to = "24:01"
 [[schedule.blackout]]
@@ -149,10 +154,9 @@ in_flight = 0
 "#;
     insta::assert_snapshot!(told(&format!("{quiet}{ACCOUNT}")), @r#"
 2: `cron` never comes: there is no such day
-5: `from` must be a time of day, HH:MM, from 00:00 to 23:59
-6: `to` must be a time of day, HH:MM, from 00:00 to 24:00
-8: `from` is later than `to`: it is the first day, and `to` the last one
-12: `in_flight`: the value is less than the minimum of 1
+5: `days` must be "mon", "tue", "wed", "thu", "fri", "sat" or "sun" each
+9: `from` is later than `to`: it is the first day, and `to` the last one
+13: `in_flight`: the value is less than the minimum of 1
 "#);
     let own = format!(
         "[schedule]\nmax_age_days = 30\n{ACCOUNT}exempt = {{ reason = \"\", owner = \"me\", until = \"soon\" }}\n[account.schedule]\nwarn_days = 16\nminimum_gap_h = 400\ncron = \"0 2 * * 8\"\nwindow = 3\n"
@@ -160,6 +164,9 @@ in_flight = 0
     insta::assert_snapshot!(told(&own), @r#"
 9: `reason`: the value is shorter than 1 character
 9: `until` must be a day that exists, YYYY-MM-DD
+11: `warn_days` must be at most half of `max_age_days`, here 15
+12: `minimum_gap_h` (400) is longer than the 360 hours that `max_age_days` less `warn_days` are: it would hold up what keeps the password young
+13: `cron` can't be read: Component error: Number out of bounds.
 14: unknown key `window`
 "#);
     // Each is sound alone, and told once.
