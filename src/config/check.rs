@@ -155,7 +155,7 @@ fn words_of(path: &str, key: &str) -> Option<&'static str> {
         "kind" if path.starts_with("/account") => Some("\"connector\", \"service\", \"entra\" or \"self\""),
         "kind" if path.starts_with("/server") => Some("\"lab\", the only kind so far"),
         "misfire" => Some("\"skip\", \"once\" or \"now\""),
-        "days" => Some("days: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\""),
+        "days" => Some("\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\" or \"sun\" each"),
         "kind" if path.starts_with("/vault") => Some("\"hashicorp\", the only kind so far"),
         _ => None,
     }

@@ -5,6 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+#[cfg(test)]
+mod tests;
+
 use super::{AccountConfig, AccountKind, Config};
 use crate::schedule::{Blackout, Calendar, Limits, Misfire, Policy, Retry, Window, Windows};
 
@@ -18,34 +21,44 @@ const DEFAULT_WARN_DAYS: u32 = 14;
 pub struct ScheduleConfig {
     /// When, in five fields: minute, hour, day of month, month, day of week. Days of the week are 0-7 (0 and 7 are
     /// Sunday) or names, months 1-12 or names; `L`, `W` and `#` as croner has them, `+` before the day of week wants both days.
+    #[serde(default)]
     #[schemars(with = "String", skip_serializing_if = "Option::is_none")]
     pub cron: Option<String>,
     /// The time zone of every time here, by its IANA name; without it UTC.
+    #[serde(default)]
     #[schemars(with = "String", skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
     /// The only times when rotations start. Without any it is always open; an empty list takes those of `[schedule]` away.
+    #[serde(default)]
     #[schemars(with = "Vec<WindowConfig>", skip_serializing_if = "Option::is_none")]
     pub windows: Option<Vec<WindowConfig>>,
     /// Days on which no rotation starts, whatever the windows.
+    #[serde(default)]
     #[schemars(with = "Vec<BlackoutConfig>", skip_serializing_if = "Option::is_none")]
     pub blackout: Option<Vec<BlackoutConfig>>,
     /// Starts are spread over so many minutes, each account at its own place; without it, not at all.
+    #[serde(default)]
     #[schemars(with = "u32", skip_serializing_if = "Option::is_none", range(max = 1440))]
     pub jitter_min: Option<u32>,
     /// The least time between two changes of a password, in hours; without it 24.
+    #[serde(default)]
     #[schemars(with = "u32", skip_serializing_if = "Option::is_none", range(max = 8760))]
     pub minimum_gap_h: Option<u32>,
     /// The age in days that no password should reach. It is rotated `warn_days` before, whatever the calendar says.
+    #[serde(default)]
     #[schemars(with = "u32", skip_serializing_if = "Option::is_none", range(min = 2, max = 3650))]
     pub max_age_days: Option<u32>,
     /// So many days before `max_age_days` a rotation is due and the warnings begin: at most half of `max_age_days`;
     /// without it 14, or that half.
+    #[serde(default)]
     #[schemars(with = "u32", skip_serializing_if = "Option::is_none", range(min = 1, max = 1825))]
     pub warn_days: Option<u32>,
     /// What becomes of rotations that were missed, because the program did not run or the machine slept.
+    #[serde(default)]
     #[schemars(with = "MisfireConfig", skip_serializing_if = "Option::is_none")]
     pub misfire: Option<MisfireConfig>,
     /// How failures are tried again. One key: an account's own takes the place of the whole.
+    #[serde(default)]
     #[schemars(with = "RetryConfig", skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryConfig>,
 }
@@ -398,8 +411,15 @@ fn no_date(key: &str) -> String {
 
 /// What the schema can't say of schedules and exemptions: each fault with the pointer to its key.
 pub(super) fn faults(config: &Value) -> Vec<KeyFault> {
-    // A table that the schema refuses is told there.
-    let table = |value: Option<&Value>| serde_json::from_value::<ScheduleConfig>(value?.clone()).ok();
+    // What the schema refuses is told there. Here it is left out, so that the keys beside it are judged all the same.
+    let table = |value: Option<&Value>| {
+        let mut sound = value?.as_object()?.clone();
+        sound.retain(|key, value| {
+            let alone = Value::Object([(key.clone(), value.clone())].into_iter().collect());
+            serde_json::from_value::<ScheduleConfig>(alone).is_ok()
+        });
+        serde_json::from_value::<ScheduleConfig>(Value::Object(sound)).ok()
+    };
     let base = table(config.get("schedule"));
     let mut faults = Vec::new();
     if let Some(base) = &base {

@@ -34,8 +34,11 @@ pub fn explain(fire: &Fire, zone: &TimeZone) -> String {
             (By::Window, _) => format!(" No maintenance window is open before {until}."),
             (By::Blackout, Some(why)) => format!(" Blackout until {until}: {why}."),
             (By::Blackout, None) => format!(" Blackout until {until}."),
-            (By::MinimumGap, _) => format!(" The minimum gap lasts until {until}."),
-            (By::Jitter, _) => format!(" Jitter puts it at {until}, so that not all start at once."),
+            (By::MinimumGap, _) => format!(" The minimum gap since the last one lasts until {until}."),
+            (By::Jitter, _) => {
+                let at = put_off.until.to_zoned(zone.clone());
+                format!(" Jitter moves it to {}, so that not all start at once.", at.strftime("%H:%M"))
+            }
             (By::ClockBehind, _) => {
                 format!(" The clock shows a time before the last change: nothing before {until}; set the clock right.")
             }

@@ -4,7 +4,7 @@
 //! `calendar` and `windows` know wall clocks, `policy` what is wished, `standing` what has happened; `due` puts them
 //! together, `age` watches the limit, `pick` keeps the limits of what runs, `explain` says it in words.
 
-mod age;
+mod ageing;
 mod calendar;
 mod civil;
 mod clock_step;
@@ -21,7 +21,7 @@ mod tests;
 mod upcoming;
 mod windows;
 
-pub use age::{Age, AgeState, age};
+pub use ageing::{Age, AgeState, age};
 pub use calendar::{Calendar, CronFault};
 pub use clock_step::{CLOCK_STEP_LEAST, clock_step};
 pub use due::due;
