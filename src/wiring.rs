@@ -245,7 +245,10 @@ fn ports(
 
 /// Opens the lab in `dir` with this machine's clock.
 pub fn open_lab(dir: &Path) -> Result<Lab, Fault> {
-    Lab::open(dir, LabSetting { now: Arc::new(|| SystemClock.now()), end_process: Arc::new(end_process) })
+    Lab::open(
+        dir,
+        LabSetting { now: Arc::new(|| SystemClock.now()), end_process: Arc::new(end_process), latency: None },
+    )
 }
 
 /// Ends this process as `kill -9` does: no destructor, no buffer, no goodbye.

@@ -37,6 +37,12 @@ pub(super) struct Account {
     /// How often its password was reset, rather than changed by itself.
     #[serde(default)]
     pub(super) password_resets: u32,
+    /// How often its password was set, by a reset or a change.
+    #[serde(default)]
+    pub(super) password_sets: u64,
+    /// How many of these gave it another password than it had.
+    #[serde(default)]
+    pub(super) password_changes: u64,
 }
 
 /// What an account may do to others.
@@ -89,6 +95,8 @@ impl Account {
             fine_grained: None,
             rights: Rights::default(),
             password_resets: 0,
+            password_sets: 0,
+            password_changes: 0,
         }
     }
 

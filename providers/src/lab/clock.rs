@@ -13,6 +13,12 @@ pub(super) fn filetime(at: Timestamp) -> i64 {
     i64::try_from(intervals).unwrap_or(i64::MAX)
 }
 
+/// The instant that AD stores so; `None` where it stores none (0).
+pub(super) fn instant(filetime: i64) -> Option<Timestamp> {
+    let microseconds = filetime.checked_sub(UNIX_EPOCH_AS_FILETIME)? / 10;
+    if filetime > 0 { Timestamp::from_microsecond(microseconds).ok() } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,5 +30,7 @@ mod tests {
         let print =
             Fingerprint { dc: String::new(), key_version: 1, password_last_set: filetime(at), dc_time: filetime(at) };
         assert_eq!(print.password_last_set_at(), Some(at));
+        assert_eq!(instant(filetime(at)), Some(at));
+        assert_eq!(instant(0), None);
     }
 }

@@ -314,11 +314,8 @@ impl ConnectServer for LabServer {
             .losing(Some("local-change-reply-lost"));
         let change = |books: &mut Books| {
             let now = books.now;
-            let mut labels = books.world.labels.clone();
-            let server = books.world.server(&self.name, "changing a local user's password")?;
-            let changed = server.change_local_password(account, (old, new), &mut labels, now);
-            books.world.labels = labels;
-            changed?;
+            let (server, labels) = books.world.server_and_labels(&self.name, "changing a local user's password")?;
+            server.change_local_password(account, (old, new), labels, now)?;
             books.world.count("local-changes");
             Ok(())
         };
@@ -328,8 +325,9 @@ impl ConnectServer for LabServer {
     async fn local_logon(&self, account: &str, secret: &Secret) -> Result<bool, Fault> {
         let request = Request::new(&self.name, format!("local_logon {account}"));
         let logon = |books: &mut Books| {
-            let (now, labels) = (books.now, books.world.labels.clone());
-            books.world.server(&self.name, "logging a local user on")?.local_logon(account, secret, &labels, now)
+            let now = books.now;
+            let (server, labels) = books.world.server_and_labels(&self.name, "logging a local user on")?;
+            server.local_logon(account, secret, labels, now)
         };
         self.call(request, logon).await
     }

@@ -202,6 +202,7 @@ impl<'p> Site<'p> {
             child: plan.child_domain.as_ref().map(|label| format!("{label}.{}", plan.forest)),
             policy,
             accounts,
+            first_relative_id: plan.first_relative_id,
         })
     }
 

@@ -156,7 +156,7 @@ impl LabDirectory {
 #[async_trait]
 impl Directory for LabDirectory {
     fn describe(&self) -> String {
-        format!("the model directory of the lab in {}", self.lab.dir().display())
+        format!("the model directory of the lab in {}", self.lab.place())
     }
 
     async fn account(&self, locator: &str) -> Result<AccountFacts, Fault> {

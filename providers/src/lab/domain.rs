@@ -16,7 +16,8 @@ const LENGTH_MAX: usize = 256;
 const HISTORY_MAX: usize = 24;
 /// The three numbers that make the model domain's security identifier.
 pub(super) const DOMAIN_ID: [u32; 3] = [1_111_111_111, 2_222_222_222, 3_333_333_333];
-const FIRST_RELATIVE_ID: u32 = 1104;
+/// Relative identifier of the first account of a new domain.
+pub(super) const FIRST_RELATIVE_ID: u32 = 1104;
 /// 100-nanosecond intervals in one millisecond.
 const MILLISECOND: i64 = 10_000;
 
@@ -32,6 +33,13 @@ pub(super) struct Domain {
     /// The DNS name of a second domain of the forest, which this one refers to.
     #[serde(default)]
     pub(super) child: Option<String>,
+    /// The relative identifier of the first account.
+    #[serde(default = "first_relative_id")]
+    pub(super) first_relative_id: u32,
+}
+
+fn first_relative_id() -> u32 {
+    FIRST_RELATIVE_ID
 }
 
 /// A password policy: the domain's, or a fine-grained one.
@@ -223,7 +231,7 @@ impl Domain {
     /// The account's relative identifier: its place in the model.
     pub(super) fn relative_id(&self, account: &Account) -> u32 {
         let place = self.accounts.iter().position(|other| other.name == account.name).unwrap_or_default();
-        FIRST_RELATIVE_ID.saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
+        self.first_relative_id.saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
     }
 
     /// The account's security identifier, as text.
@@ -248,12 +256,15 @@ impl Domain {
         replica.key_version += 1;
         // Two sets within one tick of the clock still differ.
         replica.password_last_set = now.max(replica.password_last_set + 1);
+        let differs = replica.history.first().is_none_or(|current| current != digest);
         replica.history.insert(0, digest.to_owned());
         replica.history.truncate(HISTORY_MAX);
         let (key_version, password_last_set) = (replica.key_version, replica.password_last_set);
         let history = replica.history.clone();
         if let Some(account) = self.accounts.iter_mut().find(|account| account.name == name) {
             account.must_change = false;
+            account.password_sets += 1;
+            account.password_changes += u64::from(differs);
         }
         for (index, controller) in self.controllers.iter_mut().enumerate() {
             if index != at {

@@ -221,8 +221,8 @@ impl Server {
 
     /// The connector of that name, or the server's answer to a wrong one.
     pub(super) fn connector(&self, name: &str, doing: &str) -> Result<&Connector, Fault> {
-        let known = self.connectors.iter().map(|connector| connector.name.as_str()).collect::<Vec<_>>().join(", ");
         self.connectors.iter().find(|connector| connector.name == name).ok_or_else(|| {
+            let known = self.connectors.iter().map(|connector| connector.name.as_str()).collect::<Vec<_>>().join(", ");
             Fault::refused(doing, format!("{} has no connector {name}", self.name))
                 .hint(format!("its connectors are: {known}"))
         })

@@ -152,7 +152,12 @@ impl Server {
         self.last_record += 1;
         let data = data.iter().map(|&text| text.to_owned()).collect();
         self.events.push(ServerEvent { at, id, record: self.last_record, data });
-        let surplus = self.events.len().saturating_sub(EVENTS_MAX);
+        self.drop_events_beyond(EVENTS_MAX);
+    }
+
+    /// Drops the oldest events where there are more than `max`.
+    pub(super) fn drop_events_beyond(&mut self, max: usize) {
+        let surplus = self.events.len().saturating_sub(max);
         self.events.drain(..surplus);
     }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::lab_handle::Lab;
 use super::mishap::{self, Mishap};
 use super::store::{Books, Store};
 use crate::port::{Fault, Slot};
@@ -134,6 +135,11 @@ impl FaultList {
         self.faults.iter().find(|fault| fault.name == name)
     }
 
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// The names of all that wait, in the order in which they were added.
     pub(super) fn names(&self) -> Vec<String> {
         self.faults.iter().map(|fault| fault.name.clone()).collect()
@@ -141,12 +147,15 @@ impl FaultList {
 
     /// The one of the two that waits to strike on this server: `NAME@SERVER` or `NAME`.
     pub(super) fn armed_on(&self, name: &str, server: &str) -> Option<&ArmedFault> {
+        if self.is_empty() {
+            return None;
+        }
         self.armed(&format!("{name}@{server}")).or_else(|| self.armed(name))
     }
 
     /// Whether a server's fault strikes on this one now. Each strike counts.
     pub(super) fn strikes_on(&mut self, name: &str, server: &str) -> bool {
-        self.strikes(&format!("{name}@{server}")) || self.strikes(name)
+        !self.is_empty() && (self.strikes(&format!("{name}@{server}")) || self.strikes(name))
     }
 
     /// Whether the fault strikes now. Each strike counts.
@@ -175,27 +184,44 @@ pub fn known() -> Vec<(String, Option<u32>, &'static str)> {
 /// Arms a fault, `times` or its default number of times. The same fault again replaces the first.
 /// A name that is not known is `Refused`, with the names that are.
 pub fn add(dir: &Path, name: &str, times: Option<u32>) -> Result<(), Fault> {
-    let doing = format!("adding the fault {name}");
-    let default = default_times(name).ok_or_else(|| {
-        let names = known().into_iter().map(|(name, ..)| name).collect::<Vec<_>>().join(", ");
-        let cause = match (unknown_step(name), meant(name)) {
-            (_, Some(meant)) => format!("there is no such fault; did you mean {meant}?"),
-            (Some(step), None) => format!("no step is named {step}"),
-            (None, None) => "there is no such fault".to_owned(),
-        };
-        Fault::refused(&doing, cause)
-            .hint(format!("known faults: {names}; one of a server takes @SERVER; steps: {}", STEP_WORDS.join(", ")))
-    })?;
-    if times == Some(0) {
-        return Err(Fault::refused(&doing, "it would strike zero times").hint("give a number of 1 or more"));
+    let order = Order::new(name, times)?;
+    Store::new(dir).with(None, |books| order.arm(books))
+}
+
+/// An order that has been read, for a fault that is known.
+struct Order<'a> {
+    name: &'a str,
+    times: Option<u32>,
+    doing: String,
+}
+
+impl<'a> Order<'a> {
+    fn new(name: &'a str, times: Option<u32>) -> Result<Self, Fault> {
+        let doing = format!("adding the fault {name}");
+        let default = default_times(name).ok_or_else(|| {
+            let names = known().into_iter().map(|(name, ..)| name).collect::<Vec<_>>().join(", ");
+            let cause = match (unknown_step(name), meant(name)) {
+                (_, Some(meant)) => format!("there is no such fault; did you mean {meant}?"),
+                (Some(step), None) => format!("no step is named {step}"),
+                (None, None) => "there is no such fault".to_owned(),
+            };
+            Fault::refused(&doing, cause)
+                .hint(format!("known faults: {names}; one of a server takes @SERVER; steps: {}", STEP_WORDS.join(", ")))
+        })?;
+        if times == Some(0) {
+            return Err(Fault::refused(&doing, "it would strike zero times").hint("give a number of 1 or more"));
+        }
+        Ok(Self { name, times: times.or(default), doing })
     }
-    Store::new(dir).with(None, |books| {
+
+    fn arm(&self, books: &mut Books) -> Result<(), Fault> {
+        let (name, times, doing) = (self.name, self.times, &self.doing);
         if let Some(server) = server_of(name) {
-            books.world.server(server, &doing)?;
+            books.world.server(server, doing)?;
         }
         let needs_domain = name.starts_with("directory-") || name == "seal-reply-lost" || name == "foreign-password";
         if needs_domain {
-            books.world.domain(&doing)?;
+            books.world.domain(doing)?;
         }
         let engines = if base_of(name) == "proof-fails" && books.world.domain.is_none() {
             books.engine_labels()?
@@ -203,10 +229,46 @@ pub fn add(dir: &Path, name: &str, times: Option<u32>) -> Result<(), Fault> {
             BTreeMap::new()
         };
         books.faults.faults.retain(|fault| fault.name != name);
-        books.faults.faults.push(ArmedFault { name: name.to_owned(), times: times.or(default), engines });
+        books.faults.faults.push(ArmedFault { name: name.to_owned(), times, engines });
         books.faults.changed = true;
         Ok(())
-    })
+    }
+}
+
+impl Lab {
+    /// The same as [`add`], for the lab in hand. In memory no fault that ends the process can be ordered: there is no
+    /// other process that would find the world.
+    pub fn order_fault(&self, name: &str, times: Option<u32>) -> Result<(), Fault> {
+        let order = Order::new(name, times)?;
+        if self.is_in_memory() && name.starts_with("crash-") {
+            return Err(Fault::refused(order.doing, "this lab is in memory, which dies with its process")
+                .hint("make the lab in a folder"));
+        }
+        self.books(|books| order.arm(books))
+    }
+
+    /// Takes one fault back. One that does not wait = `Ok`.
+    pub fn take_fault_back(&self, name: &str) -> Result<(), Fault> {
+        self.books(|books| {
+            books.faults.faults.retain(|fault| fault.name != name);
+            books.faults.changed = true;
+            Ok(())
+        })
+    }
+
+    /// Takes every fault back.
+    pub fn take_faults_back(&self) -> Result<(), Fault> {
+        self.books(|books| {
+            books.faults.faults.clear();
+            books.faults.changed = true;
+            Ok(())
+        })
+    }
+
+    /// The faults that wait to strike, in the order in which they were added.
+    pub fn faults(&self) -> Result<Vec<ArmedFault>, Fault> {
+        self.books(|books| Ok(books.faults.faults.clone()))
+    }
 }
 
 /// The faults that wait to strike, in the order in which they were added.

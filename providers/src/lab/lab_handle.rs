@@ -10,14 +10,20 @@ use jiff::Timestamp;
 use super::connect_server::LabServer;
 use super::directory::LabDirectory;
 use super::faults;
+use super::keeper::Keeper;
 use super::lab_account::{LabAccount, LabAccountKind};
+use super::memory::Memory;
 use super::plan::WorldPlan;
 use super::store::{Books, RequestLine, Store};
 use super::vault::LabVault;
+use super::world::World;
 use crate::port::{ConnectServer, Directory, Fault, Vault, step_scope};
 
 /// How long a request waits when the fault `slow` strikes.
 const SLOW_WAIT: Duration = Duration::from_secs(3);
+
+/// How long a call to a holder (`directory`, `vault`, or a server's name) takes on its way there, by its operation.
+pub type Latency = Arc<dyn Fn(&str, &str) -> Duration + Send + Sync>;
 
 /// What a lab needs from the program around it.
 #[derive(Clone)]
@@ -26,17 +32,19 @@ pub struct LabSetting {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Called when a crash fault strikes. The call in which it strikes never returns afterwards.
     pub end_process: Arc<dyn Fn() + Send + Sync>,
+    /// How long each request waits, on tokio's clock, before it reaches the world; `None` = not at all.
+    pub latency: Option<Latency>,
 }
 
-/// A world in a folder: a directory, Connect servers and a vault. Clones share one handle; several
-/// processes may act on one world.
+/// A world: a directory, Connect servers and a vault. Clones share one handle; several processes may act on one world
+/// in a folder.
 #[derive(Clone)]
 pub struct Lab {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    store: Store,
+    keeper: Keeper,
     setting: LabSetting,
     server_names: Vec<String>,
     accounts: Vec<LabAccount>,
@@ -101,13 +109,26 @@ impl Lab {
         let store = Store::new(dir);
         let (server_names, accounts) = store.with(Some(&*setting.now), |books| {
             books.world.begin(books.now);
-            let mut servers: Vec<_> = books.world.servers.iter().collect();
-            servers.sort_by_key(|server| server.staging);
-            let servers = servers.into_iter().map(|server| server.name.clone()).collect();
-            Ok((servers, books.world.accounts.clone()))
+            Ok((active_first(&books.world), books.world.accounts.clone()))
         })?;
-        let inner = Inner { store, setting, server_names, accounts, appends: AtomicU64::new(0) };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self::kept(Keeper::Folder(store), setting, server_names, accounts))
+    }
+
+    /// A new lab in memory, which is gone with its last handle. It behaves as one in a folder, but for this: no other
+    /// process can act on it, no fault can end the process, and of requests, events and labels only the newest are
+    /// kept, so that it may live for years of its clock.
+    pub fn in_memory(plan: &WorldPlan, setting: LabSetting) -> Result<Self, Fault> {
+        let (world, vault) = plan.build()?;
+        let (server_names, accounts) = (active_first(&world), world.accounts.clone());
+        let memory = Memory::new(world, vault, (setting.now)());
+        let lab = Self::kept(Keeper::Memory(Box::new(memory)), setting, server_names, accounts);
+        plan.faults.iter().try_for_each(|fault| lab.order_fault(fault, None))?;
+        Ok(lab)
+    }
+
+    fn kept(keeper: Keeper, setting: LabSetting, server_names: Vec<String>, accounts: Vec<LabAccount>) -> Self {
+        let inner = Inner { keeper, setting, server_names, accounts, appends: AtomicU64::new(0) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Whether there is a lab in `dir`.
@@ -156,9 +177,27 @@ impl Lab {
         self.inner.accounts.clone()
     }
 
-    /// The folder.
+    /// The folder; empty for a lab in memory.
     pub fn dir(&self) -> &Path {
-        self.inner.store.dir()
+        self.inner.keeper.dir().unwrap_or(Path::new(""))
+    }
+
+    /// Whether the world lies in memory.
+    pub fn is_in_memory(&self) -> bool {
+        self.inner.keeper.dir().is_none()
+    }
+
+    /// Where the world lies, for people.
+    pub(super) fn place(&self) -> String {
+        self.inner.keeper.dir().map_or_else(|| "memory".to_owned(), |dir| dir.display().to_string())
+    }
+
+    /// The newest requests of a lab in memory, oldest first, one line each; one in a folder has its `requests.log`.
+    pub fn last_requests(&self) -> Vec<String> {
+        match &self.inner.keeper {
+            Keeper::Folder(_) => Vec::new(),
+            Keeper::Memory(memory) => memory.requests(),
+        }
     }
 
     /// Call it before each entry of the journal is written: the N-th may be where the process ends.
@@ -202,7 +241,7 @@ impl Lab {
 
     /// Runs `act` on the world under its lock, outside of any request.
     pub(super) fn books<T>(&self, act: impl FnOnce(&mut Books) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.inner.store.with(Some(&*self.inner.setting.now), act)
+        self.inner.keeper.with(&*self.inner.setting.now, act)
     }
 
     /// A whole request: it arrives, acts, and is answered.
@@ -211,7 +250,7 @@ impl Lab {
         request: Request,
         act: impl FnOnce(&mut Books) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.wait_if_slow(&request).await?;
+        self.way_there(&request).await?;
         let fate = self.books(|books| match self.gate(books, &request)? {
             Some(fate) => Ok(fate),
             None => self.effect(books, &request, act),
@@ -225,7 +264,7 @@ impl Lab {
         request: &Request,
         prepare: impl FnOnce(&mut Books) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.wait_if_slow(request).await?;
+        self.way_there(request).await?;
         let fate = self.books(|books| match self.gate(books, request)? {
             Some(fate) => Ok(fate),
             None => Ok(Fate::Answer(prepare(books))),
@@ -243,8 +282,12 @@ impl Lab {
         self.settle(fate).await
     }
 
-    async fn wait_if_slow(&self, request: &Request) -> Result<(), Fault> {
-        if !self.inner.store.may_have_faults() {
+    async fn way_there(&self, request: &Request) -> Result<(), Fault> {
+        let latency = self.inner.setting.latency.as_ref().map(|latency| latency(&request.holder, &request.operation));
+        if let Some(latency) = latency.filter(|latency| !latency.is_zero()) {
+            tokio::time::sleep(latency).await;
+        }
+        if !self.inner.keeper.may_have_faults() {
             return Ok(());
         }
         if self.books(|books| Ok(books.faults.strikes(&format!("slow:{}", request.step))))? {
@@ -255,6 +298,9 @@ impl Lab {
 
     /// The faults that strike before a request reaches the part it is meant for.
     fn gate<T>(&self, books: &mut Books, request: &Request) -> Result<Option<Fate<T>>, Fault> {
+        if books.faults.is_empty() {
+            return Ok(None);
+        }
         if books.faults.strikes(&format!("crash-before:{}", request.step)) {
             self.log(books, request.line(), "the process ends before this request")?;
             return Ok(Some(Fate::End));
@@ -276,7 +322,7 @@ impl Lab {
     ) -> Result<Fate<T>, Fault> {
         let mut answer = act(books);
         let mut ends = false;
-        if answer.is_ok() {
+        if answer.is_ok() && !books.faults.is_empty() {
             let counts = request.acts || request.looks();
             ends = counts && books.faults.strikes(&format!("crash-after:{}", request.step));
             if request.reply_lost.is_some_and(|fault| books.faults.strikes_on(fault, &request.holder)) {
@@ -305,6 +351,13 @@ impl Lab {
         (holder, operation, step): (&str, &str, &str),
         answer: &str,
     ) -> Result<(), Fault> {
-        self.inner.store.log(&RequestLine { time: books.now, holder, operation, step, answer })
+        self.inner.keeper.log(&RequestLine { time: books.now, holder, operation, step, answer })
     }
+}
+
+/// The servers' names, the active one first.
+fn active_first(world: &World) -> Vec<String> {
+    let mut servers: Vec<_> = world.servers.iter().collect();
+    servers.sort_by_key(|server| server.staging);
+    servers.into_iter().map(|server| server.name.clone()).collect()
 }

@@ -21,6 +21,12 @@ pub(super) struct LocalUser {
     pub(super) disabled: bool,
     /// How often somebody set the password by force: each time Windows loses what was protected with it.
     pub(super) resets: u32,
+    /// How often it was set, by force or by a change.
+    #[serde(default)]
+    pub(super) sets: u64,
+    /// How many of these gave it another password than it had.
+    #[serde(default)]
+    pub(super) changes: u64,
     wrong_count: u32,
     wrong_at: Option<Timestamp>,
     locked_until: Option<Timestamp>,
@@ -62,6 +68,8 @@ impl LocalUser {
             history: vec![digest],
             disabled: false,
             resets: 0,
+            sets: 0,
+            changes: 0,
             wrong_count: 0,
             wrong_at: None,
             locked_until: None,
@@ -98,6 +106,8 @@ impl LocalUser {
     }
 
     fn take(&mut self, digest: &str, now: Timestamp) {
+        self.sets += 1;
+        self.changes += u64::from(self.digest() != Some(digest));
         self.history.insert(0, digest.to_owned());
         self.history.truncate(HISTORY_MAX);
         self.password_set_at = Some(now);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Rights;
 use super::cipher::{random_hex, random_password};
+use super::domain::FIRST_RELATIVE_ID;
 use super::lab_account::LabAccount;
 use super::server_plan::{ConnectorPlan, EntraPlan, ServerPlan, ServicePlan};
 use crate::port::Secret;
@@ -103,6 +104,8 @@ pub struct WorldPlan {
     pub more_accounts: Vec<AccountPlan>,
     /// The first label of a second domain of the forest, which has no controllers here: it is referred to.
     pub child_domain: Option<String>,
+    /// Relative identifier of the domain's first account; the others follow.
+    pub first_relative_id: u32,
     /// Name of the server that exports.
     pub active_server: String,
     /// How many staging servers stand beside it, named `SYNC2`, `SYNC3` …
@@ -161,6 +164,7 @@ impl WorldPlan {
             fine_grained: None,
             more_accounts: Vec::new(),
             child_domain: None,
+            first_relative_id: FIRST_RELATIVE_ID,
             active_server: "SYNC1".to_owned(),
             staging_servers: 0,
             build: "2.6.92.0".to_owned(),

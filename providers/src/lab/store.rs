@@ -135,7 +135,7 @@ impl Store {
         if books.faults.changed {
             self.write(FAULTS, &books.faults)?;
         }
-        if books.vault.changed {
+        if books.vault.changed() {
             self.write(VAULT, &books.vault)?;
         }
         if books.world != before {
@@ -230,7 +230,7 @@ impl Store {
 impl Books {
     /// Gives every secret in the vault its label. Done around every request, so that a process that died
     /// between two files loses no label.
-    fn label_vault(&mut self) {
+    pub(super) fn label_vault(&mut self) {
         for (name, places) in &self.vault.accounts {
             for secret in places.secrets() {
                 self.world.labels.see(name, secret);

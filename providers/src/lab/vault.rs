@@ -21,7 +21,7 @@ fn out_of_reach(books: &mut Books, fault: &str, doing: String) -> Result<(), Fau
 
 /// Counts the request as a write if the books changed.
 fn counted<T>(books: &mut Books, answer: Result<T, Fault>) -> Result<T, Fault> {
-    if books.vault.changed {
+    if books.vault.changed() {
         books.world.count("vault-writes");
     }
     answer
@@ -30,7 +30,7 @@ fn counted<T>(books: &mut Books, answer: Result<T, Fault>) -> Result<T, Fault> {
 #[async_trait]
 impl Vault for LabVault {
     fn describe(&self) -> String {
-        format!("the model vault of the lab in {}", self.lab.dir().display())
+        format!("the model vault of the lab in {}", self.lab.place())
     }
 
     async fn stage(&self, name: &str, attempt: &Attempt, secret: &Secret) -> Result<SecretRef, Fault> {

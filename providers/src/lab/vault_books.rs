@@ -11,9 +11,9 @@ use crate::port::{Attempt, Fault, Secret, SecretRef, Slot};
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct VaultBooks {
     pub(super) accounts: BTreeMap<String, Places>,
-    /// Whether the file has to be written again.
+    /// The accounts whose places changed: then the file has to be written again.
     #[serde(skip)]
-    pub(super) changed: bool,
+    changes: Vec<String>,
 }
 
 /// One account's places.
@@ -98,6 +98,16 @@ impl Places {
 }
 
 impl VaultBooks {
+    /// Whether anything changed since it was read.
+    pub(super) fn changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// The accounts that changed since it was read, or since they were last asked for.
+    pub(super) fn forget_changes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.changes)
+    }
+
     pub(super) fn stage(&mut self, name: &str, attempt: &Attempt, secret: &Secret) -> Result<SecretRef, Fault> {
         let doing = format!("staging a candidate for {name}");
         let places = self.accounts.entry(name.to_owned()).or_default();
@@ -117,7 +127,7 @@ impl VaultBooks {
             places.kept.push(pending);
         }
         places.pending = Some(places.next(secret, Some(attempt.rotation.clone())));
-        self.changed = true;
+        self.changes.push(name.to_owned());
         self.accounts[name].reference(name, Slot::Pending).ok_or_else(|| vanished(&doing))
     }
 
@@ -144,7 +154,7 @@ impl VaultBooks {
             places.previous = places.current.take();
             places.current = places.pending.take();
             places.kept.clear();
-            self.changed = true;
+            self.changes.push(name.to_owned());
         } else if !places.carries(Slot::Current, &attempt.rotation) {
             return Err(nothing());
         }
@@ -155,7 +165,7 @@ impl VaultBooks {
         let Some(places) = self.accounts.get_mut(name) else { return };
         if places.carries(Slot::Pending, &attempt.rotation) {
             places.pending = places.kept.pop();
-            self.changed = true;
+            self.changes.push(name.to_owned());
         }
     }
 
@@ -167,7 +177,7 @@ impl VaultBooks {
                 .hint("adopt is for an account that the vault does not know yet"));
         }
         places.current = Some(places.next(secret, None));
-        self.changed = true;
+        self.changes.push(name.to_owned());
         self.accounts[name].reference(name, Slot::Current).ok_or_else(|| vanished(&doing))
     }
 
@@ -175,7 +185,7 @@ impl VaultBooks {
     pub(super) fn overwrite_current(&mut self, name: &str, secret: &Secret) {
         let places = self.accounts.entry(name.to_owned()).or_default();
         places.current = Some(places.next(secret, None));
-        self.changed = true;
+        self.changes.push(name.to_owned());
     }
 }
 

@@ -87,7 +87,10 @@ impl World {
     }
 
     pub(super) fn count(&mut self, counter: &str) {
-        *self.counters.entry(counter.to_owned()).or_default() += 1;
+        match self.counters.get_mut(counter) {
+            Some(count) => *count += 1,
+            None => drop(self.counters.insert(counter.to_owned(), 1)),
+        }
     }
 
     /// The names of all accounts whose passwords this world knows: those it was made with first, then those of its
@@ -115,10 +118,17 @@ impl World {
     }
 
     pub(super) fn server(&mut self, name: &str, doing: &str) -> Result<&mut Server, Fault> {
-        let known = self.servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>().join(", ");
-        self.servers.iter_mut().find(|server| server.name == name).ok_or_else(|| {
-            Fault::refused(doing, format!("this lab has no server {name}")).hint(format!("its servers are: {known}"))
-        })
+        self.server_and_labels(name, doing).map(|(server, _)| server)
+    }
+
+    /// A server, and beside it the labels of its passwords.
+    pub(super) fn server_and_labels(&mut self, name: &str, doing: &str) -> Result<(&mut Server, &mut Labels), Fault> {
+        let Some(at) = self.servers.iter().position(|server| server.name == name) else {
+            let known = self.servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Fault::refused(doing, format!("this lab has no server {name}"))
+                .hint(format!("its servers are: {known}")));
+        };
+        Ok((&mut self.servers[at], &mut self.labels))
     }
 }
 

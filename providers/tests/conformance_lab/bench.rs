@@ -48,7 +48,7 @@ fn filetime_now() -> i64 {
 }
 
 fn open(dir: &TempDir) -> Lab {
-    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}) };
+    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}), latency: None };
     Lab::open(dir.path(), setting).expect("a lab that was just made")
 }
 

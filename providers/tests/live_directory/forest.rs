@@ -86,7 +86,7 @@ async fn domain(forest: &str, host: &str, account: &str, child: Option<&str>) ->
         ..WorldPlan::default_world()
     };
     Lab::create(folder.path(), &plan).expect("the plan is good");
-    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}) };
+    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}), latency: None };
     let lab = Lab::open(folder.path(), setting).expect("it was just made");
     let serving = serve(&lab, &Options::default()).await.expect("the addresses are ours");
     (folder, serving)

@@ -56,6 +56,7 @@ impl Bench {
         let setting = LabSetting {
             now: Arc::new(move || Timestamp::from_microsecond(hands.load(Ordering::SeqCst)).expect("a time")),
             end_process: Arc::new(|| {}),
+            latency: None,
         };
         let lab = Lab::open(dir.path(), setting).expect("it opens");
         let serving = serve(&lab, options).await.expect("it is served");

@@ -383,7 +383,7 @@ async fn a_controller_may_have_a_name_and_speaks_nothing_but_tls() {
     let elsewhere = WorldPlan { controller_hosts: vec!["192.0.2.1".to_owned()], ..plan() };
     let dir = tempfile::tempdir().unwrap();
     Lab::create(dir.path(), &elsewhere).unwrap();
-    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}) };
+    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}), latency: None };
     let lab = Lab::open(dir.path(), setting).unwrap();
     let fault = serve(&lab, &Options::default()).await.expect_err("it is not this machine alone");
     assert!(fault.cause.contains("192.0.2.1, which is not this machine alone"), "{fault}");

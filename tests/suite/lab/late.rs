@@ -54,8 +54,11 @@ fn rotated_ago(minutes: i64) -> (Lab, Timestamp) {
     providers::lab::Lab::create(&dir, &plan).expect("a lab");
     let clock = Behind(Arc::new(AtomicI64::new(minutes * 60_000)));
     let now = clock.clone();
-    let setting =
-        LabSetting { now: Arc::new(move || now.now()), end_process: Arc::new(|| panic!("no crash is ordered")) };
+    let setting = LabSetting {
+        now: Arc::new(move || now.now()),
+        end_process: Arc::new(|| panic!("no crash is ordered")),
+        latency: None,
+    };
     let world = providers::lab::Lab::open(&dir, setting).expect("it opens");
     let servers: BTreeMap<String, Arc<dyn ConnectServer>> =
         world.server_names().into_iter().filter_map(|name| Some((name.clone(), world.server(&name)?))).collect();

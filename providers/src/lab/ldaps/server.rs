@@ -106,6 +106,13 @@ impl Drop for Serving {
 /// A controller's name is an address or a name that resolves to one; any but a loopback address is refused.
 pub async fn serve(lab: &Lab, options: &Options) -> Result<Serving, Fault> {
     let doing = "serving the lab's directory over LDAPS";
+    if lab.is_in_memory() {
+        return Err(Fault::refused(
+            doing,
+            "this lab is in memory, and the wire's certificates lie in the lab's folder",
+        )
+        .hint("make the lab in a folder"));
+    }
     let hosts: Vec<String> = lab.books(|books| {
         let controllers = &books.world.domain(doing)?.controllers;
         Ok(controllers.iter().map(|controller| controller.host.clone()).collect())

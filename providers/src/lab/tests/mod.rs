@@ -4,7 +4,9 @@ mod connect_server;
 mod crashes;
 mod directory;
 mod faults;
+mod fleet;
 mod local_users;
+mod memory;
 #[cfg(all(feature = "active-directory", feature = "lab-ldaps"))]
 mod real_logon;
 mod runs;
@@ -138,6 +140,7 @@ fn setting(clock: &Arc<AtomicI64>, ended: &Arc<AtomicBool>) -> LabSetting {
     LabSetting {
         now: Arc::new(move || Timestamp::from_microsecond(clock.load(Ordering::SeqCst)).unwrap()),
         end_process: Arc::new(move || ended.store(true, Ordering::SeqCst)),
+        latency: None,
     }
 }
 
