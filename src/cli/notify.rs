@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use super::arguments::{Global, NoticeSeverity, NotifyCommand};
 use super::output::{say, show, table};
-use super::session;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
-use crate::order::{self, Exit};
 use crate::notify::{Channel, Notice, Severity, Standing, Undelivered, channels, send_once};
+use crate::order::{self, Exit};
 
 /// What became of the notice at one channel.
 #[derive(Serialize)]

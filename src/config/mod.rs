@@ -12,10 +12,10 @@ pub use file::{
     AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, JournalConfig, Logon,
     Quiesce, ServerConfig, ServerKind, UseConfig, VaultConfig, VaultKind,
 };
-pub use schedule::{
-    BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
-};
 pub use notify::{
     CommandConfig, HeartbeatConfig, MailConfig, MailTls, NotifyConfig, Severity, Shape, WebhookConfig, mailbox,
+};
+pub use schedule::{
+    BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
 };
 pub use secret_ref::{OwnPasswordRef, SecretRef};
