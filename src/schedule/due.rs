@@ -66,7 +66,7 @@ impl Ask<'_> {
         match self.policy.misfire {
             Misfire::Skip => {
                 let asleep = later(self.awake_since, SignedDuration::from_nanos(-1));
-                let nominal = calendar.next_after(handled.max(asleep))?;
+                let nominal = calendar.next_after(asleep)?;
                 self.place(Reason::Calendar, nominal, nominal, jitter)
             }
             Misfire::Once => self.place(Reason::Misfire, nominal, self.awake_since, jitter),

@@ -420,3 +420,29 @@ fn a_thousand_candidates_are_cheap() {
     // Unoptimised, on a busy machine: 20 of them in a second is generous, and a quadratic search misses it.
     assert!(started.elapsed() < std::time::Duration::from_secs(2), "{:?}", started.elapsed());
 }
+
+/// The same for what comes before it: who is due at all, from a calendar that comes once in four years, in the middle of a freeze.
+#[test]
+fn a_thousand_questions_are_cheap() {
+    let now = at("2026-12-20T03:00:00Z");
+    let zone = zone("Europe/Berlin");
+    let window = Window { days: vec![Weekday::Saturday], from: time(22, 0, 0, 0), to: time(4, 0, 0, 0) };
+    let freeze = Blackout { from: date(2026, 12, 1), to: date(2027, 2, 1), reason: "freeze".into() };
+    let policy = Policy {
+        calendar: Some(Calendar::parse("0 3 29 2 *", zone.clone()).unwrap()),
+        windows: Windows::new(vec![window], vec![freeze], zone),
+        jitter: HOUR,
+        minimum_gap: DAY,
+        max_age: Some(DAY * 90),
+        warn_before: DAY * 14,
+        misfire: Misfire::Once,
+        retry: Retry::default(),
+    };
+    let standing = Standing { set_at: Some(now - DAY * 70), ..Standing::new(now - DAY * 100) };
+    let started = std::time::Instant::now();
+    for index in 0..1_000 {
+        assert!(matches!(due(&policy, &format!("a{index}"), &standing, now, now), Due::At(_)));
+        assert_eq!(age(&policy, &standing, now).state, AgeState::Urgent);
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}

@@ -1,3 +1,4 @@
+use std::slice::from_ref;
 use std::time::Duration;
 
 use jiff::civil::{Weekday, date, time};
@@ -431,14 +432,15 @@ fn what_may_start_keeps_every_limit() {
             .collect::<Vec<_>>()
     };
     let connector = candidate("connector", 0, &["S1"]);
-    let service = candidate("service", 1, &["S1", "S2"]);
+    // The older one, and still behind.
+    let service = Candidate { at: now - DAY, ..candidate("service", 1, &["S1", "S2"]) };
     let other = candidate("other", 0, &["S3"]);
     let own = candidate("own", 3, &[]);
     // A service account waits for the connectors of its servers, and so does its own account for nobody.
     let all = [service.clone(), other.clone(), own.clone(), connector.clone()];
     assert_eq!(names(&all, &[], &free, None), ["connector", "other", "own"]);
-    assert_eq!(names(&[service.clone()], &[connector.clone()], &free, None), [""; 0]);
-    assert_eq!(names(&[service.clone()], &[], &free, None), ["service"]);
+    assert_eq!(names(from_ref(&service), from_ref(&connector), &free, None), [""; 0]);
+    assert_eq!(names(from_ref(&service), &[], &free, None), ["service"]);
     // A connector that is not due yet holds nothing up.
     let tomorrow = Candidate { at: now + DAY, ..connector.clone() };
     assert_eq!(names(&[service.clone(), tomorrow], &[], &free, None), ["service"]);
@@ -446,7 +448,7 @@ fn what_may_start_keeps_every_limit() {
     let second = candidate("second", 0, &["S1"]);
     assert_eq!(names(&[second.clone(), connector.clone()], &[], &free, None), ["connector"]);
     assert_eq!(names(&[other.clone(), other.clone()], &[], &free, None), ["other"]);
-    assert_eq!(names(&[own.clone()], &[own.clone()], &free, None), [""; 0]);
+    assert_eq!(names(from_ref(&own), from_ref(&own), &free, None), [""; 0]);
     // One that holds the tenant's scheduler at a time.
     let exclusive = |one: &Candidate| Candidate { exclusive: true, ..one.clone() };
     assert_eq!(names(&[exclusive(&connector), exclusive(&other)], &[], &free, None), ["connector"]);
