@@ -118,6 +118,8 @@ async fn the_status_says_whether_another_try_is_worth_it() {
         answer("500 Internal Server Error", "Retry-After: 99\r\n", ""),
         answer("408 Request Timeout", "", ""),
         answer("400 Bad Request", "", "invalid_payload"),
+        // A part of the address, which must not be shown.
+        answer("404 Not Found", "", "xyzzy"),
         answer("301 Moved", "Location: https://localhost:1/\r\n", ""),
         "HTTP/1.1 200 OK\r\nContent-Length: 9".to_owned(),
         answer("202 Accepted", "", "ok"),
@@ -132,19 +134,20 @@ async fn the_status_says_whether_another_try_is_worth_it() {
     let at = format!("https://localhost:{}", server.port);
     let failed = |again: bool, what: &str| Err((again, format!("{at} answered {what}")));
     assert_eq!(
-        came[..6],
+        came[..7],
         [
             (failed(true, "429"), Some(77)),
             (failed(true, "503"), Some(88)),
             (failed(true, "500"), None),
             (failed(true, "408"), None),
             (failed(false, "400 (invalid_payload)"), None),
+            (failed(false, "404"), None),
             (failed(false, "301, a redirect, which is not followed"), None),
         ]
     );
-    let broken = came[6].0.as_ref().expect_err("the answer was cut off");
+    let broken = came[7].0.as_ref().expect_err("the answer was cut off");
     assert!(broken.0 && broken.1.contains("broke"), "{broken:?}");
-    assert_eq!(came[7], (Ok(()), None));
+    assert_eq!(came[8], (Ok(()), None));
     let shown = format!("{came:?}");
     assert!(!shown.contains("SECRET") && !shown.contains("xyzzy"), "{shown}");
 }
