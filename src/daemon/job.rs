@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::log::Log;
 use crate::engine::{Drift, Expected, Wish, drift};
 use crate::journal::Journal;
@@ -57,7 +55,7 @@ pub(super) struct Hands {
 
 impl Hands {
     /// Does it. Never fails: what went wrong is what came of it.
-    pub(super) async fn work(self, wish: Wish, job: Job, now: Timestamp) -> Done {
+    pub(super) async fn work(self, wish: Wish, job: Job) -> Done {
         let context = Context { world: &self.world, journal: &*self.journal, teller: &self.log };
         let mut done = Done { job: job.clone(), came: Vec::new(), drift: None, journal: None };
         match job {
@@ -76,7 +74,6 @@ impl Hands {
                 Err(error) => done.journal = Some(error.to_string()),
             },
         }
-        let _ = now;
         done
     }
 }

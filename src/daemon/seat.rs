@@ -18,6 +18,8 @@ pub(super) struct Seat {
     pub(super) post: Post,
     pub(super) account: Account,
     pub(super) due: Due,
+    /// Its places in the queues of rotations and of errands.
+    pub(super) queued: (Option<Timestamp>, Option<Timestamp>),
     /// Nothing of it begins before.
     pub(super) not_before: Option<Timestamp>,
     /// When the next look for drift is due.
@@ -47,6 +49,7 @@ impl Seat {
             post,
             account,
             due: Due::Never { why: "not looked at yet" },
+            queued: (None, None),
             not_before: None,
             look_at,
             late_again: None,

@@ -212,15 +212,4 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now: Timestamp = "1994-11-06T08:49:07Z".parse().expect("a time");
-        assert_eq!(wait_in("120", now), Some(Duration::from_secs(120)));
-        assert_eq!(wait_in("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(30)));
-        assert_eq!(wait_in("Sun, 06 Nov 1994 08:48:37 GMT", now), Some(Duration::ZERO));
-        assert_eq!(wait_in("soon", now), None);
-    }
-}
+mod tests;

@@ -1,0 +1,182 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::seat::Seat;
+use crate::notify::ChannelState;
+use crate::schedule::{AgeState, Blocked, Due};
+
+/// Upper ends of the histogram of a step's duration, seconds.
+pub(super) const STEP_BOUNDS: [f64; 10] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0, 7200.0];
+
+/// What the service shows of itself: to probes, to metrics, to whoever has the token.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<View>);
+
+/// What stands on it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct View {
+    pub(super) ready: bool,
+    pub(super) stopping: bool,
+    /// The keeper's last round, by the clock that nobody sets.
+    #[serde(skip)]
+    pub(super) round: Option<Duration>,
+    /// Jobs under way.
+    pub(super) running: usize,
+    pub(super) accounts: BTreeMap<String, AccountView>,
+    /// How many conditions of each kind hold.
+    pub(super) conditions: BTreeMap<&'static str, u64>,
+    pub(super) totals: Totals,
+    #[serde(skip)]
+    pub(super) steps: BTreeMap<String, Steps>,
+    #[serde(skip)]
+    pub(super) channels: Vec<ChannelState>,
+}
+
+/// How rotations of the schedule ended since the service began, by the word of their outcome.
+pub type Totals = BTreeMap<String, u64>;
+
+/// Durations of one kind of step.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steps {
+    pub(super) buckets: [u64; STEP_BOUNDS.len()],
+    pub(super) count: u64,
+    pub(super) sum_s: f64,
+    pub(super) failed: u64,
+}
+
+/// An account, as machines see it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AccountView {
+    /// `due`, `waiting`, `by-hand`, `held`, `running`, `exempt`, `managed`, `gave-up`, `never`.
+    pub state: &'static str,
+    /// `unlimited`, `fresh`, `near`, `urgent`, `overdue`, `unknown`.
+    pub age_state: &'static str,
+    /// When the password in use was set, as far as it is known.
+    pub set_at: Option<Timestamp>,
+    /// When a rotation last succeeded.
+    pub last_success: Option<Timestamp>,
+    /// When the next one may begin.
+    pub next_due: Option<Timestamp>,
+    /// When the maximum age is over.
+    pub over_at: Option<Timestamp>,
+    /// Failed attempts since the last success.
+    pub failures: u32,
+}
+
+impl Board {
+    fn view_mut(&self) -> MutexGuard<'_, View> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What stands on it now.
+    pub(super) fn view(&self) -> View {
+        self.view_mut().clone()
+    }
+
+    /// Jobs under way.
+    pub fn running(&self) -> usize {
+        self.view_mut().running
+    }
+
+    /// An account as it stands.
+    pub fn of(&self, account: &str) -> Option<AccountView> {
+        self.view_mut().accounts.get(account).cloned()
+    }
+
+    /// How rotations ended.
+    pub fn totals(&self) -> Totals {
+        self.view_mut().totals.clone()
+    }
+
+    /// How many conditions of each kind hold.
+    pub fn conditions(&self) -> BTreeMap<&'static str, u64> {
+        self.view_mut().conditions.clone()
+    }
+
+    /// When the keeper was last seen at work, if it ever was.
+    pub(super) fn last_round(&self) -> Option<Duration> {
+        self.view_mut().round
+    }
+
+    pub(super) fn round(&self, at: Duration, running: usize) {
+        let mut view = self.view_mut();
+        (view.round, view.running) = (Some(at), running);
+    }
+
+    pub(super) fn ready(&self, ready: bool) {
+        self.view_mut().ready = ready;
+    }
+
+    pub(super) fn stopping(&self) {
+        self.view_mut().stopping = true;
+    }
+
+    pub(super) fn count(&self, outcome: &str) {
+        *self.view_mut().totals.entry(outcome.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn channels(&self, channels: Vec<ChannelState>) {
+        self.view_mut().channels = channels;
+    }
+
+    pub(super) fn holding(&self, kinds: impl Iterator<Item = &'static str>) {
+        let mut conditions = BTreeMap::new();
+        kinds.for_each(|kind| *conditions.entry(kind).or_default() += 1);
+        self.view_mut().conditions = conditions;
+    }
+
+    /// A step took so long.
+    pub(super) fn step(&self, kind: &str, seconds: f64, failed: bool) {
+        let mut view = self.view_mut();
+        let steps = view.steps.entry(kind.to_owned()).or_default();
+        steps.count += 1;
+        steps.sum_s += seconds;
+        steps.failed += u64::from(failed);
+        for (bucket, bound) in steps.buckets.iter_mut().zip(STEP_BOUNDS) {
+            *bucket += u64::from(seconds <= bound);
+        }
+    }
+
+    /// Only these accounts are known from now on.
+    pub(super) fn only<'n>(&self, names: impl Iterator<Item = &'n String>) {
+        let names: BTreeSet<&String> = names.collect();
+        self.view_mut().accounts.retain(|name, _| names.contains(name));
+    }
+
+    pub(super) fn account(&self, seat: &Seat, now: Timestamp) {
+        let age = seat.age(now);
+        let standing = &seat.account.standing;
+        let shown = AccountView {
+            state: match &seat.due {
+                Due::At(fire) if fire.at <= now => "due",
+                Due::At(_) => "waiting",
+                Due::GaveUp { .. } => "gave-up",
+                Due::Blocked(Blocked::Held { .. }) => "held",
+                Due::Blocked(Blocked::Running { .. }) => "running",
+                Due::Blocked(Blocked::Exempt { .. }) => "exempt",
+                Due::Blocked(Blocked::Managed) => "managed",
+                Due::Blocked(Blocked::Foreign(_)) => "foreign",
+                Due::Never { .. } if seat.post.member.schedule.is_empty() => "by-hand",
+                Due::Never { .. } => "never",
+            },
+            age_state: match age.state {
+                AgeState::Unlimited => "unlimited",
+                AgeState::Fresh => "fresh",
+                AgeState::Near => "near",
+                AgeState::Urgent => "urgent",
+                AgeState::Overdue => "overdue",
+                AgeState::Unknown => "unknown",
+            },
+            set_at: standing.set_at,
+            last_success: seat.account.succeeded,
+            next_due: seat.rotation_at(),
+            over_at: age.over_at,
+            failures: standing.failures,
+        };
+        self.view_mut().accounts.insert(seat.post.wish.account.clone(), shown);
+    }
+}
