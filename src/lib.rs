@@ -8,6 +8,8 @@ pub mod cli;
 pub mod clock;
 #[cfg(feature = "app")]
 pub mod config;
+#[cfg(feature = "app")]
+pub mod daemon;
 pub mod diagnosis;
 pub mod engine;
 pub mod journal;

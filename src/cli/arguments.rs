@@ -16,8 +16,19 @@ pub(super) struct Arguments {
     /// `entra_rotator=debug`.
     #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
     pub(super) log: String,
+    /// How the log is written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
+    pub(super) log_format: LogFormat,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON document a line, with the spans it stands in.
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +89,13 @@ pub(super) enum Command {
         not be reached."
     )]
     Doctor(DoctorOptions),
+    /// Rotate what is due, unattended, until a signal ends it.
+    #[command(after_help = "SIGTERM parks what can wait and lets the rest come to its end; SIGHUP reads the configuration \
+        anew. Exit codes: 0 ended in order, 2 usage or configuration, 5 a second service, 75 try later.")]
+    Serve(ServeOptions),
+    /// When each account is rotated, and why then.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Look at the lab and interfere with it.
     #[command(subcommand)]
     Lab(LabCommand),
@@ -220,6 +238,32 @@ pub(super) struct AdoptOptions {
     /// The ticket, for the journal.
     #[arg(long, default_value = "")]
     pub(super) ticket: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeOptions {
+    /// Where health and metrics are served, whatever the configuration says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScheduleCommand {
+    /// Print the coming rotations with their reasons. Changes nothing.
+    Next {
+        /// Only this account's. Can be given several times.
+        #[arg(long, value_name = "NAME")]
+        account: Vec<String>,
+        /// How many for each account.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        count: u16,
+    },
+    /// Let the schedule try an account again that has spent its tries.
+    Renew {
+        /// The account.
+        #[arg(long, value_name = "NAME")]
+        account: String,
+    },
 }
 
 #[derive(Debug, Args)]

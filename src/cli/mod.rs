@@ -14,6 +14,8 @@ mod plan;
 mod results;
 mod rollback;
 mod rotate;
+mod schedule;
+mod serve;
 mod session;
 mod status;
 mod steps;
@@ -35,7 +37,7 @@ pub async fn run() -> Exit {
             return if wish.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    output::start_logging(&arguments.log);
+    output::start_logging(&arguments.log, arguments.log_format);
     let Arguments { global, command, .. } = arguments;
     match command {
         Command::Rotate(options) => rotate::run(&global, &options).await,
@@ -46,6 +48,8 @@ pub async fn run() -> Exit {
         Command::Rollback(options) => rollback::run(&global, &options).await,
         Command::History(options) => history::run(&global, &options).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
+        Command::Serve(options) => serve::run(&global, &options).await,
+        Command::Schedule(command) => schedule::run(&global, &command).await,
         Command::Lab(command) => lab::run(&global, command).await,
         Command::Notify(command) => notify::run(&global, &command).await,
         Command::Config(command) => config::run(&global, &command),

@@ -3,22 +3,25 @@ use std::io::{IsTerminal, Write};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::arguments::Format;
+use super::arguments::{Format, LogFormat};
 
 /// Version of every JSON document that the program prints.
 pub(super) const SCHEMA: u32 = 1;
 
 /// Logs go to standard error, and only what the filter admits.
-pub(super) fn start_logging(filter: &str) {
+pub(super) fn start_logging(filter: &str, form: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|cause| {
         say(&format!("--log {filter} is no filter ({cause}); logging warnings"));
         tracing_subscriber::EnvFilter::new("warn")
     });
-    let started = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .try_init();
+        .with_ansi(std::io::stderr().is_terminal() && form == LogFormat::Text)
+        .with_writer(std::io::stderr);
+    let started = match form {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
     // Only a second start could fail, and there is none.
     drop(started);
 }

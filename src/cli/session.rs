@@ -14,14 +14,19 @@ use crate::wiring::{Records, World};
 
 /// Opens the world that a command works on, or says why not.
 pub(super) fn open(global: &Global) -> Result<World, Exit> {
+    let mut world = open_unattended(global)?;
+    world.attend(Arc::new(Terminal));
+    Ok(world)
+}
+
+/// The same without a person.
+pub(super) fn open_unattended(global: &Global) -> Result<World, Exit> {
     let world = if is_lab(global)? {
         World::of_lab(&lab_dir(global)?, global.lab_world.as_deref())
     } else {
         World::of_config(&configuration(global)?)
     };
-    let mut world = world.map_err(unusable)?;
-    world.attend(Arc::new(Terminal));
-    Ok(world)
+    world.map_err(unusable)
 }
 
 /// Opens what the commands need that only read the journal.
@@ -32,7 +37,7 @@ pub(super) fn records(global: &Global) -> Result<Records, Exit> {
     Ok(Records::of_config(&configuration(global)?))
 }
 
-fn configuration(global: &Global) -> Result<Config, Exit> {
+pub(super) fn configuration(global: &Global) -> Result<Config, Exit> {
     config::read(&global.config).map_err(|faulty| {
         say(&format!("the configuration can't be used:\n{faulty}"));
         Exit::Usage

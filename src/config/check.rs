@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use jsonschema::error::ValidationErrorKind;
@@ -170,6 +171,19 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
         let what = "this program is built without Kerberos: build it with `--features kerberos`, or log on with \
                     `bind_name` and `bind_password`";
         faults.push(("/directory/logon".to_owned(), what.to_owned()));
+    }
+    if let Some(listen) = value.pointer("/serve/listen").and_then(Value::as_str) {
+        match listen.parse::<SocketAddr>() {
+            Ok(at) if !at.ip().is_loopback() && value.pointer("/serve/tls").is_none() => faults.push((
+                "/serve/listen".to_owned(),
+                "beyond loopback `tls` is needed beside it: name `cert_file` and `key_file`".to_owned(),
+            )),
+            Ok(_) => {}
+            Err(_) => faults.push((
+                "/serve/listen".to_owned(),
+                "`listen` must be an address and a port, such as 127.0.0.1:9464 or [::1]:9464".to_owned(),
+            )),
+        }
     }
     let mut servers = BTreeSet::new();
     for (index, server) in list("server").iter().enumerate() {

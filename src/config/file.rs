@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ExemptConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, SecretRef};
+use super::{ExemptConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, SecretRef, ServeConfig};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub struct Config {
     /// How much may run at once.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// How the unattended service works.
+    #[serde(default)]
+    pub serve: ServeConfig,
     /// Who is told, and how.
     #[serde(default)]
     pub notify: NotifyConfig,

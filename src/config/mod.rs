@@ -6,6 +6,7 @@ mod file;
 mod notify;
 mod schedule;
 mod secret_ref;
+mod serve;
 
 pub use check::{Faulty, read, schema};
 pub use file::{
@@ -18,4 +19,5 @@ pub use notify::{
 pub use schedule::{
     BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
 };
+pub use serve::{ServeConfig, TlsConfig};
 pub use secret_ref::{OwnPasswordRef, SecretRef};

@@ -5,16 +5,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::metrics::StepTimes;
 use super::seat::Seat;
 use crate::notify::ChannelState;
 use crate::schedule::{AgeState, Blocked, Due};
 
-/// Upper ends of the histogram of a step's duration, seconds.
-pub(super) const STEP_BOUNDS: [f64; 10] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1800.0, 7200.0];
-
 /// What the service shows of itself: to probes, to metrics, to whoever has the token.
 #[derive(Debug, Default)]
-pub struct Board(Mutex<View>);
+pub struct Board {
+    view: Mutex<View>,
+    pub(super) steps: StepTimes,
+}
 
 /// What stands on it.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,22 +32,11 @@ pub(super) struct View {
     pub(super) conditions: BTreeMap<&'static str, u64>,
     pub(super) totals: Totals,
     #[serde(skip)]
-    pub(super) steps: BTreeMap<String, Steps>,
-    #[serde(skip)]
     pub(super) channels: Vec<ChannelState>,
 }
 
 /// How rotations of the schedule ended since the service began, by the word of their outcome.
 pub type Totals = BTreeMap<String, u64>;
-
-/// Durations of one kind of step.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Steps {
-    pub(super) buckets: [u64; STEP_BOUNDS.len()],
-    pub(super) count: u64,
-    pub(super) sum_s: f64,
-    pub(super) failed: u64,
-}
 
 /// An account, as machines see it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -69,7 +59,7 @@ pub struct AccountView {
 
 impl Board {
     fn view_mut(&self) -> MutexGuard<'_, View> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What stands on it now.
@@ -127,18 +117,6 @@ impl Board {
         let mut conditions = BTreeMap::new();
         kinds.for_each(|kind| *conditions.entry(kind).or_default() += 1);
         self.view_mut().conditions = conditions;
-    }
-
-    /// A step took so long.
-    pub(super) fn step(&self, kind: &str, seconds: f64, failed: bool) {
-        let mut view = self.view_mut();
-        let steps = view.steps.entry(kind.to_owned()).or_default();
-        steps.count += 1;
-        steps.sum_s += seconds;
-        steps.failed += u64::from(failed);
-        for (bucket, bound) in steps.buckets.iter_mut().zip(STEP_BOUNDS) {
-            *bucket += u64::from(seconds <= bound);
-        }
     }
 
     /// Only these accounts are known from now on.

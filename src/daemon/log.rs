@@ -55,7 +55,7 @@ impl StepLog<'_> {
         match self.open().filter(|open| open.step == *step) {
             Some(open) => {
                 let seconds = entry.at.duration_since(open.since).as_secs_f64().max(0.0);
-                self.log.board.step(step.kind(), seconds, failed);
+                self.log.board.steps.took(step, seconds, failed);
                 (open.span, seconds)
             }
             None => (self.span(step, entry, "-"), 0.0),

@@ -93,6 +93,19 @@ impl Roster {
         Ok(Self { posts, limits: config.limits.into() })
     }
 
+    /// The same with a schedule for every account that has none: by a maximum age of 90 days. For the lab.
+    pub fn demonstration(mut self) -> Self {
+        const DAYS: u32 = 90;
+        for post in self.posts.values_mut().filter(|post| post.wish.kind != AccountKind::Entra) {
+            if post.policy.calendar.is_none() && post.policy.max_age.is_none() {
+                post.policy.max_age = Some(SignedDuration::from_hours(i64::from(DAYS) * 24));
+                post.member.max_age_days = Some(DAYS);
+                post.member.schedule = words(&None, &None, Some(DAYS));
+            }
+        }
+        self
+    }
+
     /// As the journal keeps it.
     pub fn population(&self) -> Vec<Member> {
         self.posts.values().map(|post| post.member.clone()).collect()

@@ -1,0 +1,85 @@
+//! `serve`: the unattended service.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::arguments::{Global, ServeOptions};
+use super::output::say;
+use super::session;
+use crate::config::{self, Config, NotifyConfig, ServeConfig};
+use crate::daemon::{HttpSetting, Served, Setting, Tls, serve};
+use crate::order::{self, Exit};
+use crate::wiring::World;
+
+/// How often clock, journal and conditions are looked at, at least.
+const TICK: Duration = Duration::from_secs(15);
+
+/// The first looks for drift after a start are spread over this.
+const FIRST_LOOKS: SignedDuration = SignedDuration::from_mins(10);
+
+/// Late proofs, recoveries and looks at a time.
+const ERRANDS: usize = 2;
+
+pub(super) async fn run(global: &Global, options: &ServeOptions) -> Exit {
+    let served = match prepare(global, options) {
+        Ok(served) => served,
+        Err(exit) => return exit,
+    };
+    serve(served).await.unwrap_or_else(|(message, exit)| {
+        say(&message);
+        exit
+    })
+}
+
+fn prepare(global: &Global, options: &ServeOptions) -> Result<Served, Exit> {
+    let (serve, notify) = if global.lab {
+        (ServeConfig::default(), NotifyConfig::default())
+    } else {
+        let config = session::configuration(global)?;
+        (config.serve, config.notify)
+    };
+    // Nobody sits at a service's terminal.
+    let mut world = session::open_unattended(global)?;
+    if global.lab {
+        world.roster = world.roster.demonstration();
+    }
+    let token = match serve.token.as_ref().map(|token| token.read("the token of [serve]")) {
+        None => None,
+        Some(Ok(token)) => Some(token),
+        Some(Err(fault)) => {
+            say(&order::sentence(&fault));
+            return Err(Exit::Usage);
+        }
+    };
+    let file = global.config.clone();
+    let is_lab = global.lab;
+    Ok(Served {
+        world,
+        http: HttpSetting {
+            listen: options.listen.unwrap_or(serve.listen),
+            tls: serve.tls.map(|tls| Tls { cert_file: tls.cert_file, key_file: tls.key_file }),
+            token,
+        },
+        setting: Setting {
+            tick: TICK,
+            look_every: (serve.look_every_h > 0).then(|| SignedDuration::from_hours(serve.look_every_h.into())),
+            first_looks: FIRST_LOOKS,
+            errands: ERRANDS,
+            stop_limit: Duration::from_secs(serve.stop_limit_s.into()),
+            host: order::host(),
+            repeat_h: notify.repeat_h,
+            nothing_succeeded: notify.nothing_succeeded_days.map(|days| SignedDuration::from_hours(i64::from(days) * 24)),
+        },
+        notify,
+        reload: Box::new(move || {
+            if is_lab {
+                return Err("the lab has no configuration".to_owned());
+            }
+            let config: Config = config::read(&file).map_err(|faulty| faulty.to_string())?;
+            let world = World::of_config(&config).map_err(|fault| order::sentence(&fault))?;
+            Ok((world, config.notify))
+        }),
+        listening: Box::new(|address| say(&format!("serving; health and metrics on {address}"))),
+    })
+}

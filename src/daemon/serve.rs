@@ -1,0 +1,190 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use providers::port::Fault;
+use tokio::sync::mpsc;
+
+use super::board::Board;
+use super::http::{self, Http, HttpSetting};
+use super::keeper::{Keeper, Order, Setting, Sink};
+use super::{guard, http::is_alive};
+use crate::clock::Clock;
+use crate::config::NotifyConfig;
+use crate::journal::{Journal, JournalError, Lease};
+use crate::notify::{Heartbeat, Outbox, channels};
+use crate::order::{Exit, busy, holder, journal_failed, sentence};
+use crate::signals;
+use crate::wiring::World;
+
+/// How long notices may take that are still queued when the service ends.
+const LAST_NOTICES: Duration = Duration::from_secs(20);
+
+/// How often the channels' state is put on the board.
+const CHANNELS_EVERY: Duration = Duration::from_secs(15);
+
+/// The name of the lease that keeps a second service away.
+const SERVICE: &str = "the unattended service";
+
+/// What the service needs.
+pub struct Served {
+    /// The world of the configuration.
+    pub world: World,
+    /// Whom it tells.
+    pub notify: NotifyConfig,
+    /// Health and metrics.
+    pub http: HttpSetting,
+    /// How it works.
+    pub setting: Setting,
+    /// Reads the configuration anew; `Err` = every fault.
+    pub reload: Box<dyn Fn() -> Result<(World, NotifyConfig), String> + Send>,
+    /// Told once it listens.
+    pub listening: Box<dyn Fn(std::net::SocketAddr) + Send>,
+}
+
+/// Serves until a signal ends it. `Err` = why it could not begin, or had to end.
+pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
+    let Served { world, notify, http, setting, reload, listening } = served;
+    let world = Arc::new(world);
+    let clock: Arc<dyn Clock> = Arc::clone(&world.ports().clock);
+    let _lease = Lease::take(&world.journal_file, SERVICE, &holder()).map_err(|taken| busy(&taken))?;
+    let journal: Arc<dyn Journal> = Arc::from(world.journal().await.map_err(|error| journal_failed(&error))?);
+    let board = Arc::new(Board::default());
+    let unusable = |fault: Fault| (sentence(&fault), Exit::Usage);
+    let postman = Postman::new(&notify).map_err(unusable)?;
+    let sink: Sink = {
+        let postman = postman.clone();
+        Arc::new(move |notice| postman.outbox().post(notice))
+    };
+    let http = Http::start(&http, Arc::clone(&board), Arc::clone(&clock)).map_err(unusable)?;
+    let failed = |error: JournalError| journal_failed(&error);
+    let keeper = Keeper::new(world, journal, Arc::clone(&clock), setting, Arc::clone(&board), sink);
+    let mut keeper = keeper.await.map_err(failed)?;
+    listening(http.address);
+    guard::ready(&http.address.to_string());
+    let (orders, listener) = mpsc::channel(4);
+    let beside = async {
+        tokio::join!(
+            heed_stop(orders.clone()),
+            heed_reload(orders, &*reload, &postman),
+            guard::watch(Arc::clone(&board), Arc::clone(&clock)),
+            postman.beat(&board, &clock),
+            postman.report(&board, &clock),
+        );
+    };
+    let ended = tokio::select! {
+        ended = keeper.run(listener) => ended,
+        () = beside => unreachable_end(),
+    };
+    guard::ending();
+    http.end();
+    let lost = postman.outbox().close(LAST_NOTICES).await;
+    if lost > 0 {
+        tracing::error!(lost, "notices that nobody got");
+    }
+    match ended {
+        Ok(left) if left.is_empty() => Ok(Exit::Done),
+        Ok(left) => {
+            tracing::warn!(left = left.join(", "), "parked: the next start goes on");
+            Ok(Exit::Done)
+        }
+        Err(error) => Err(journal_failed(&error)),
+    }
+}
+
+/// What runs beside the keeper never ends by itself.
+fn unreachable_end<T>() -> Result<Vec<T>, JournalError> {
+    Ok(Vec::new())
+}
+
+async fn heed_stop(orders: mpsc::Sender<Order>) {
+    while signals::asked_to_stop().await.is_ok() {
+        guard::ending();
+        // A keeper that is gone needs no order.
+        let _ = orders.send(Order::Stop).await;
+    }
+    std::future::pending().await
+}
+
+async fn heed_reload(
+    orders: mpsc::Sender<Order>,
+    reload: &(dyn Fn() -> Result<(World, NotifyConfig), String> + Send),
+    postman: &Postman,
+) {
+    while signals::asked_to_reload().await.is_ok() {
+        let order = match reload().and_then(|(world, notify)| {
+            let renewed = postman.renew(&notify).map_err(|fault| sentence(&fault));
+            renewed.map(|()| world)
+        }) {
+            Ok(world) => {
+                tracing::info!("the configuration was read anew");
+                Order::Reload(Arc::new(world))
+            }
+            Err(faults) => {
+                tracing::error!(faults, "the configuration has faults: the old one stays");
+                Order::Faulty(faults)
+            }
+        };
+        let _ = orders.send(order).await;
+    }
+    std::future::pending().await
+}
+
+/// The channels as the configuration last described them.
+#[derive(Clone)]
+struct Postman(Arc<Mutex<Channels>>);
+
+struct Channels {
+    outbox: Arc<Outbox>,
+    heartbeat: Option<Arc<Heartbeat>>,
+}
+
+impl Channels {
+    fn of(config: &NotifyConfig) -> Result<Self, Fault> {
+        let heartbeat = Heartbeat::new(config)?.map(Arc::new);
+        Ok(Self { outbox: Arc::new(Outbox::start(channels(config)?)), heartbeat })
+    }
+}
+
+impl Postman {
+    fn new(config: &NotifyConfig) -> Result<Self, Fault> {
+        Ok(Self(Arc::new(Mutex::new(Channels::of(config)?))))
+    }
+
+    fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner).outbox)
+    }
+
+    fn heartbeat(&self) -> Option<Arc<Heartbeat>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).heartbeat.clone()
+    }
+
+    /// The new channels; what is queued in the old ones is still delivered.
+    fn renew(&self, config: &NotifyConfig) -> Result<(), Fault> {
+        let channels = Channels::of(config)?;
+        let old = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), channels);
+        tokio::spawn(async move { old.outbox.close(LAST_NOTICES).await });
+        Ok(())
+    }
+
+    /// Beats for an outside service that misses it: the only notice that a dead machine can give.
+    async fn beat(&self, board: &Board, clock: &Arc<dyn Clock>) {
+        loop {
+            let Some(heartbeat) = self.heartbeat() else {
+                clock.sleep(http::ALIVE_WITHIN).await;
+                continue;
+            };
+            let well = is_alive(board, &**clock) && !board.conditions().contains_key("nothing-succeeded");
+            if let Err(undelivered) = heartbeat.beat(well).await {
+                tracing::warn!(cause = undelivered.cause, "the heartbeat was not delivered");
+            }
+            clock.sleep(heartbeat.every()).await;
+        }
+    }
+
+    async fn report(&self, board: &Board, clock: &Arc<dyn Clock>) {
+        loop {
+            board.channels(self.outbox().state());
+            clock.sleep(CHANNELS_EVERY).await;
+        }
+    }
+}
