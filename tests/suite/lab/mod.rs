@@ -7,6 +7,7 @@ mod attended;
 mod backup;
 mod crash;
 mod doctor;
+mod drift;
 mod faults;
 mod late;
 mod lockout;
