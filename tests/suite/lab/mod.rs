@@ -8,6 +8,7 @@ mod backup;
 mod crash;
 mod doctor;
 mod drift;
+mod drift_inside;
 mod faults;
 mod late;
 mod lockout;
