@@ -285,6 +285,10 @@ pub(super) struct DoctorOptions {
     /// password, and writes on the server: event 2518.
     #[arg(long, requires = "account")]
     pub(super) rehearse: bool,
+    /// Only what is not as this program left it: the password, its place in the vault, the servers and their credentials,
+    /// as the unattended service watches them.
+    #[arg(long, conflicts_with_all = ["rehearse", "since"])]
+    pub(super) drift: bool,
 }
 
 #[derive(Debug, Args)]

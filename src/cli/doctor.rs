@@ -6,6 +6,7 @@ use providers::port::{FailureClass, Fault, ServerFacts};
 use serde::Serialize;
 
 use super::arguments::{DoctorOptions, Global};
+use super::drift;
 use super::output::{say, show};
 use super::rotate;
 use super::session;
@@ -77,6 +78,9 @@ pub(super) async fn run(global: &Global, options: &DoctorOptions) -> Exit {
     if options.rehearse {
         let wanted = Wanted { purpose: Purpose::Rehearse, reason: "rehearsal".to_owned(), ..Wanted::default() };
         return rotate::each(global, &options.account, &wanted).await;
+    }
+    if options.drift {
+        return drift::run(global, &options.account).await;
     }
     let world = match session::open(global) {
         Ok(world) => world,

@@ -5,6 +5,7 @@ mod approval;
 mod arguments;
 mod config;
 mod doctor;
+mod drift;
 mod history;
 mod lab;
 mod late;

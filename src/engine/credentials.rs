@@ -28,24 +28,37 @@ pub(super) async fn own(ports: &Ports) -> Vec<OwnCredential> {
     ]
 }
 
+/// Why a credential needs a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// A password that was set so long ago.
+    Old(Timestamp),
+    /// It ends soon.
+    Ends(Timestamp),
+}
+
+/// What a credential needs a person for.
+pub(super) fn due(own: &OwnCredential, now: Timestamp) -> Vec<Due> {
+    let old = own.set_at.filter(|at| now.duration_since(*at) > AGE_MAX && own.kind.contains("password"));
+    let lives = |end: &Timestamp| own.set_at.is_none_or(|at| end.duration_since(at) > LIFE_MIN);
+    let ends = own.expires_at.filter(|end| lives(end) && end.duration_since(now) < REST_MIN);
+    old.map(Due::Old).into_iter().chain(ends.map(Due::Ends)).collect()
+}
+
+/// The credential as a sentence names it.
+pub(super) fn whose(own: &OwnCredential) -> String {
+    format!("the tool's own {} for the {} ({})", own.kind, own.holder, own.name)
+}
+
 /// What a person should do about them, as sentences.
 pub(super) fn warnings(credentials: &[OwnCredential], now: Timestamp) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for own in credentials {
-        let whose = format!("the tool's own {} for the {} ({})", own.kind, own.holder, own.name);
-        if let Some(age) = own.set_at.map(|at| now.duration_since(at)).filter(|age| *age > AGE_MAX)
-            && own.kind.contains("password")
-        {
-            warnings.push(format!("{whose} is {} days old: rotate it too", age.as_hours() / 24));
+    let warning = |own: &OwnCredential, due: Due| match due {
+        Due::Old(at) => {
+            format!("{} is {} days old: rotate it too", whose(own), now.duration_since(at).as_hours() / 24)
         }
-        if let Some(end) = own.expires_at
-            && own.set_at.is_none_or(|at| end.duration_since(at) > LIFE_MIN)
-            && end.duration_since(now) < REST_MIN
-        {
-            warnings.push(format!("{whose} ends at {end}: replace it before"));
-        }
-    }
-    warnings
+        Due::Ends(at) => format!("{} ends at {at}: replace it before", whose(own)),
+    };
+    credentials.iter().flat_map(|own| due(own, now).into_iter().map(move |due| warning(own, due))).collect()
 }
 
 #[cfg(test)]

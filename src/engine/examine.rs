@@ -49,6 +49,8 @@ pub struct ExaminedAccount {
     pub account: String,
     /// What the directory says; `None` = it could not be asked, or the account is in none.
     pub facts: Option<AccountFacts>,
+    /// Its metadata at the PDC emulator.
+    pub fingerprint: Option<Fingerprint>,
     /// The domain controllers of its connectors against the PDC emulator.
     pub replication: Vec<Replication>,
 }
@@ -116,7 +118,8 @@ async fn look_at_account(
     servers: &mut [ExaminedServer],
     unseen: &mut Vec<Fault>,
 ) -> ExaminedAccount {
-    let mut account = ExaminedAccount { account: wish.account.clone(), facts: None, replication: Vec::new() };
+    let mut account =
+        ExaminedAccount { account: wish.account.clone(), facts: None, fingerprint: None, replication: Vec::new() };
     if !is_in_directory(wish, servers) {
         return account;
     }
@@ -148,16 +151,18 @@ async fn look_at_account(
         }
     }
     account.facts = Some(facts);
+    account.fingerprint = at_pdc;
     account
 }
 
-/// Whether a directory is where the account lives: not the Entra connector account, a server's own user, or a virtual one.
+/// Whether a directory is where the account lives: not the Entra connector account, a server's own user, or
+/// one whose password Windows itself manages.
 fn is_in_directory(wish: &Wish, servers: &[ExaminedServer]) -> bool {
     let used = |server: &&ExaminedServer| wish.servers.iter().any(|(name, _)| *name == server.seen.server);
     let own = |server: &ExaminedServer| {
         let host = server.seen.facts.as_ref().map_or("", |facts| facts.host.as_str());
         let name = StartName::parse(&wish.locator, host);
-        matches!(name, StartName::LocalUser { .. } | StartName::VirtualServiceAccount { .. })
+        matches!(name, StartName::LocalUser { .. }) || name.managed_by_windows().is_some()
     };
     match wish.kind {
         AccountKind::Entra => false,
@@ -182,7 +187,7 @@ fn connectors_of(wish: &Wish, server: &str, described: &ServerFacts, facts: &Acc
 }
 
 /// Whether both show the same set, and what they show.
-fn compare(at_pdc: Option<&Fingerprint>, at_dc: Option<&Fingerprint>) -> (Option<bool>, String) {
+pub(super) fn compare(at_pdc: Option<&Fingerprint>, at_dc: Option<&Fingerprint>) -> (Option<bool>, String) {
     let shown = |print: &Fingerprint| {
         let at = print.password_last_set_at().map_or_else(|| "no time".to_owned(), |at| format!("{at:.0}"));
         format!("{} shows key version {} set at {at}", print.dc, print.key_version)
@@ -193,16 +198,21 @@ fn compare(at_pdc: Option<&Fingerprint>, at_dc: Option<&Fingerprint>) -> (Option
     }
 }
 
-async fn fingerprint(ports: &Ports, facts: &AccountFacts, dc: &str, unseen: &mut Vec<Fault>) -> Option<Fingerprint> {
+pub(super) async fn fingerprint(
+    ports: &Ports,
+    facts: &AccountFacts,
+    dc: &str,
+    unseen: &mut Vec<Fault>,
+) -> Option<Fingerprint> {
     let doing = format!("reading the metadata of {} at {dc}", facts.dn);
     noted(limited(doing, ports.directory.fingerprint(&facts.dn, dc)).await, unseen)
 }
 
-fn noted<T>(looked: Result<T, Fault>, unseen: &mut Vec<Fault>) -> Option<T> {
+pub(super) fn noted<T>(looked: Result<T, Fault>, unseen: &mut Vec<Fault>) -> Option<T> {
     looked.map_err(|fault| unseen.push(fault)).ok()
 }
 
-async fn limited<T>(doing: String, look: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(super) async fn limited<T>(doing: String, look: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     tokio::time::timeout(LOOK_LIMIT, look).await.unwrap_or_else(|_| {
         Err(Fault::later(doing, format!("no answer within {} s", LOOK_LIMIT.as_secs()))
             .hint("look at the network and at that machine, then look again"))

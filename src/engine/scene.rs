@@ -48,6 +48,11 @@ pub(super) fn local_fingerprint(server: &str, user: &LocalUserFacts) -> Fingerpr
     }
 }
 
+/// Whether both show the same set of a local user's password.
+pub(super) fn same_local_set(one: &Fingerprint, other: &Fingerprint) -> bool {
+    one.password_last_set.abs_diff(other.password_last_set) <= LOCAL_TOLERANCE
+}
+
 impl Scene<'_> {
     /// The key under which the vault knows this rotation's candidate.
     pub(super) fn attempt(&self) -> Attempt {
@@ -227,7 +232,7 @@ impl Scene<'_> {
     /// differ a little.
     pub(super) fn same_set(&self, one: &Fingerprint, other: &Fingerprint) -> bool {
         match self.plan.inventory.method {
-            Method::LocalChange => one.password_last_set.abs_diff(other.password_last_set) <= LOCAL_TOLERANCE,
+            Method::LocalChange => same_local_set(one, other),
             Method::Reset | Method::Change => one.same_set(other),
         }
     }

@@ -7,6 +7,8 @@ mod attended;
 mod backup;
 mod crash;
 mod doctor;
+mod drift;
+mod drift_inside;
 mod faults;
 mod late;
 mod lockout;
