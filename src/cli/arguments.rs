@@ -90,8 +90,10 @@ pub(super) enum Command {
     )]
     Doctor(DoctorOptions),
     /// Rotate what is due, unattended, until a signal ends it.
-    #[command(after_help = "SIGTERM parks what can wait and lets the rest come to its end; SIGHUP reads the configuration \
-        anew. Exit codes: 0 ended in order, 2 usage or configuration, 5 a second service, 75 try later.")]
+    #[command(
+        after_help = "SIGTERM parks what can wait and lets the rest come to its end; SIGHUP reads the configuration \
+        anew. Exit codes: 0 ended in order, 2 usage or configuration, 5 a second service, 75 try later."
+    )]
     Serve(ServeOptions),
     /// When each account is rotated, and why then.
     #[command(subcommand)]

@@ -57,7 +57,8 @@ async fn next(global: &Global, names: &[String], count: u16) -> Result<Exit, Exi
         exit
     };
     // Where nothing was ever rotated there is no journal, and looking makes none.
-    let journal = if world.journal_file.exists() { Some(world.journal_as_it_is().await.map_err(failed)?) } else { None };
+    let journal =
+        if world.journal_file.exists() { Some(world.journal_as_it_is().await.map_err(failed)?) } else { None };
     let mut ledger = Ledger::default();
     if let Some(journal) = &journal {
         ledger.read_on(&**journal).await.map_err(failed)?;
@@ -81,23 +82,27 @@ async fn coming(
     let account = &post.wish.account;
     let exempt = post.member.exempt.as_ref().map(|exempt| exempt.until);
     let standing = match journal {
-        Some(journal) => {
-            Account::read(journal, ledger, account, exempt, post.policy.retry.budget, now).await?.standing
-        }
+        Some(journal) => Account::read(journal, ledger, account, exempt, post.policy.retry.budget, now).await?.standing,
         None => crate::schedule::Standing::new(now),
     };
     let (state, why) = match due(&post.policy, account, &standing, now, now) {
         Due::At(_) => ("waiting", None),
         Due::GaveUp { failures } => (
             "gave-up",
-            Some(format!("{failures} attempts failed; `schedule renew --account {account}` lets the schedule try again")),
+            Some(format!(
+                "{failures} attempts failed; `schedule renew --account {account}` lets the schedule try again"
+            )),
         ),
         Due::Never { why } => ("never", Some(why.to_owned())),
         Due::Blocked(blocked) => {
             use crate::schedule::Blocked;
             match blocked {
-                Blocked::Held { rotation } => ("held", Some(format!("rotation {rotation} waits for a person: `status` says what to do"))),
-                Blocked::Running { rotation } => ("running", Some(format!("rotation {rotation} is under way or was interrupted"))),
+                Blocked::Held { rotation } => {
+                    ("held", Some(format!("rotation {rotation} waits for a person: `status` says what to do")))
+                }
+                Blocked::Running { rotation } => {
+                    ("running", Some(format!("rotation {rotation} is under way or was interrupted")))
+                }
                 Blocked::Exempt { until } => ("exempt", Some(format!("until {}", local(until, &post.zone)))),
                 Blocked::Managed => ("managed", Some("Windows manages its password".to_owned())),
                 Blocked::Foreign(why) => ("foreign", Some(why)),
@@ -122,9 +127,9 @@ fn text(coming: &Coming) -> String {
         if let Some(why) = &account.why {
             rows.push(vec![account.account.clone(), account.state.to_owned(), why.clone()]);
         }
-        rows.extend(account.fires.iter().map(|fire| {
-            vec![account.account.clone(), fire.local.clone(), fire.explained.clone()]
-        }));
+        rows.extend(
+            account.fires.iter().map(|fire| vec![account.account.clone(), fire.local.clone(), fire.explained.clone()]),
+        );
     }
     table(&["ACCOUNT", "WHEN", "WHY"], rows)
 }

@@ -69,7 +69,9 @@ fn prepare(global: &Global, options: &ServeOptions) -> Result<Served, Exit> {
             stop_limit: Duration::from_secs(serve.stop_limit_s.into()),
             host: order::host(),
             repeat_h: notify.repeat_h,
-            nothing_succeeded: notify.nothing_succeeded_days.map(|days| SignedDuration::from_hours(i64::from(days) * 24)),
+            nothing_succeeded: notify
+                .nothing_succeeded_days
+                .map(|days| SignedDuration::from_hours(i64::from(days) * 24)),
         },
         notify,
         reload: Box::new(move || {

@@ -19,5 +19,5 @@ pub use notify::{
 pub use schedule::{
     BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
 };
-pub use serve::{ServeConfig, TlsConfig};
 pub use secret_ref::{OwnPasswordRef, SecretRef};
+pub use serve::{ServeConfig, TlsConfig};

@@ -120,7 +120,10 @@ impl Service {
                 None,
                 "the clock is behind the journal",
                 format!("the clock shows {now:.0}, and the journal's newest note is of {newest:.0}"),
-                &["set the clock right", "where the journal's times were wrong: rotate the accounts concerned by hand, once"],
+                &[
+                    "set the clock right",
+                    "where the journal's times were wrong: rotate the accounts concerned by hand, once",
+                ],
             ));
         }
         if let Some((at, step)) = self.stepped.filter(|(at, _)| now.duration_since(*at) < STEP_TOLD) {
@@ -128,7 +131,10 @@ impl Service {
                 "clock-stepped",
                 None,
                 "the clock was set, or the machine slept",
-                format!("at {at:.0} the clock had gone {} s further than time had; what was missed counts as missed", step.as_secs()),
+                format!(
+                    "at {at:.0} the clock had gone {} s further than time had; what was missed counts as missed",
+                    step.as_secs()
+                ),
                 &["look at the clock and its source"],
             ));
         }
@@ -138,7 +144,10 @@ impl Service {
                 None,
                 "the new configuration was not taken",
                 faults.clone(),
-                &["`entra-rotator config check` shows every fault", "mend them and reload again; until then the old one counts"],
+                &[
+                    "`entra-rotator config check` shows every fault",
+                    "mend them and reload again; until then the old one counts",
+                ],
             ));
         }
         if let Some(since) = self.dead_since {
@@ -147,7 +156,10 @@ impl Service {
                 None,
                 "no rotation succeeded for too long",
                 format!("the last success of any account was at {since:.0}"),
-                &["`status` and `schedule next` say what each account waits for", "`doctor` looks at servers and directory"],
+                &[
+                    "`status` and `schedule next` say what each account waits for",
+                    "`doctor` looks at servers and directory",
+                ],
             ));
         }
         holding
@@ -193,7 +205,13 @@ fn of_account(name: &str, seat: &Seat, is_running: bool, now: Timestamp, holding
     let account = &seat.account;
     if let Some((at, why)) = &account.held {
         let runbook = why.runbook();
-        let mut held = condition("held", about, &format!("{name} is held"), format!("since {at:.0}: {why}. {}", runbook.meaning), runbook.steps);
+        let mut held = condition(
+            "held",
+            about,
+            &format!("{name} is held"),
+            format!("since {at:.0}: {why}. {}", runbook.meaning),
+            runbook.steps,
+        );
         if let Some(Blocked::Held { rotation }) = &account.standing.blocked {
             held.rotation = Some(rotation.clone());
         }
@@ -217,17 +235,25 @@ fn of_account(name: &str, seat: &Seat, is_running: bool, now: Timestamp, holding
     let late = account.late_proof_due.filter(|due| now.duration_since(*due) > LATE_OVERDUE);
     if account.late_proof == Some(false) {
         let steps = ["`doctor` shows what the server says", "`rotate --repair` sets a fresh password everywhere"];
-        let text = "the test sync 70 minutes after the seal failed: what the engine stores may not be the new password".to_owned();
+        let text = "the test sync 70 minutes after the seal failed: what the engine stores may not be the new password"
+            .to_owned();
         holding.push(condition("late-proof-failed", about, &format!("the late proof of {name} failed"), text, &steps));
     } else if let Some(due) = late {
         let text = format!("it was due at {due:.0}; something that it needs can't be reached");
         let steps = ["`rotate --due` makes it and says what keeps it"];
-        holding.push(condition("late-proof-overdue", about, &format!("the late proof of {name} is overdue"), text, &steps));
+        holding.push(condition(
+            "late-proof-overdue",
+            about,
+            &format!("the late proof of {name} is overdue"),
+            text,
+            &steps,
+        ));
     }
     if let Some(exempt) = &seat.post.member.exempt {
         let text = format!("until {}: {} ({})", local(exempt.until, &seat.post.zone), exempt.reason, exempt.owner);
         if exempt.until <= now {
-            let steps = ["take the exemption out of the configuration, or renew it; its schedule counts again meanwhile"];
+            let steps =
+                ["take the exemption out of the configuration, or renew it; its schedule counts again meanwhile"];
             holding.push(condition("exempt-over", about, &format!("the exemption of {name} is over"), text, &steps));
         } else if exempt.until.duration_since(now) < EXEMPT_ENDS_SOON {
             let steps = ["renew it in time, or let the account be rotated"];
@@ -248,11 +274,16 @@ fn of_account(name: &str, seat: &Seat, is_running: bool, now: Timestamp, holding
 fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condition>) {
     let about = Some((name, ""));
     let account = &seat.account;
-    let cause = || account.failure.as_ref().map_or_else(String::new, |(outcome, why)| format!("last attempt ({outcome}): {why}"));
+    let cause = || {
+        account.failure.as_ref().map_or_else(String::new, |(outcome, why)| format!("last attempt ({outcome}): {why}"))
+    };
     match &seat.due {
         Due::GaveUp { failures } => {
             let text = format!("{failures} attempts failed. {}", cause());
-            let steps = ["mend the cause", "`schedule renew --account NAME` lets the schedule try again, `rotate` does so at once"];
+            let steps = [
+                "mend the cause",
+                "`schedule renew --account NAME` lets the schedule try again, `rotate` does so at once",
+            ];
             holding.push(condition("gave-up", about, &format!("the schedule gave {name} up"), text, &steps));
         }
         Due::Never { why } if seat.post.policy.calendar.is_some() || seat.post.policy.max_age.is_some() => {
@@ -260,7 +291,8 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
             holding.push(condition("no-window", about, &format!("{name} is never rotated"), (*why).to_owned(), &steps));
         }
         _ if account.unreached >= UNREACHED_TOLD => {
-            let steps = ["look at the network, the vault, the directory and the servers", "it is tried again by itself"];
+            let steps =
+                ["look at the network, the vault, the directory and the servers", "it is tried again by itself"];
             holding.push(condition("unreachable", about, &format!("{name} can't be rotated now"), cause(), &steps));
         }
         _ if account.standing.failures > 0 => {
@@ -274,7 +306,9 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
     }
     let age = seat.age(now);
     let over = age.over_at.map_or_else(String::new, |at| format!(", over at {}", local(at, &seat.post.zone)));
-    let days = age.age.map_or_else(|| "of an age that nobody knows".to_owned(), |age| format!("{} days old", age.as_hours() / 24));
+    let days = age
+        .age
+        .map_or_else(|| "of an age that nobody knows".to_owned(), |age| format!("{} days old", age.as_hours() / 24));
     let (kind, title) = match age.state {
         AgeState::Overdue => ("overdue", format!("{name} is overdue")),
         AgeState::Unknown if now.duration_since(account.standing.known_since) < START => return,
@@ -283,7 +317,8 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
         AgeState::Near => ("age-near", format!("{name} should be rotated soon")),
         AgeState::Fresh | AgeState::Unlimited => return,
     };
-    let steps = ["`schedule next` says when it is tried, and what puts it off", "`rotate --account NAME` rotates it now"];
+    let steps =
+        ["`schedule next` says when it is tried, and what puts it off", "`rotate --account NAME` rotates it now"];
     holding.push(condition(kind, about, &title, format!("its password is {days}{over}"), &steps));
 }
 
@@ -318,7 +353,9 @@ mod tests {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/notices.md")).unwrap_or_default();
         let rows: Vec<String> = KINDS
             .iter()
-            .map(|kind| format!("| `{}` | {} | {} |", kind.kind, format!("{:?}", kind.severity).to_lowercase(), kind.meaning))
+            .map(|kind| {
+                format!("| `{}` | {} | {} |", kind.kind, format!("{:?}", kind.severity).to_lowercase(), kind.meaning)
+            })
             .collect();
         let missing: Vec<_> = rows.iter().filter(|row| !page.contains(row.as_str())).collect();
         assert!(missing.is_empty(), "docs/notices.md lacks these rows:\n{}", rows.join("\n"));

@@ -68,7 +68,8 @@ impl Http {
     pub(super) fn start(setting: &HttpSetting, board: Arc<Board>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         let doing = || format!("listening on {}", setting.listen);
         let failed = |cause: std::io::Error| {
-            Fault::broken(doing(), cause.to_string()).hint("another program may listen there: choose another `listen` in [serve]")
+            Fault::broken(doing(), cause.to_string())
+                .hint("another program may listen there: choose another `listen` in [serve]")
         };
         if !setting.listen.ip().is_loopback() && setting.tls.is_none() {
             return Err(Fault::broken(doing(), "beyond loopback it is served over TLS only")
@@ -94,7 +95,10 @@ impl Http {
         }
         match &setting.tls {
             None => served!(axum_server::from_tcp(listener)),
-            Some(tls) => served!(axum_server::tls_rustls::from_tcp_rustls(listener, RustlsConfig::from_config(Arc::new(tls_config(tls)?)))),
+            Some(tls) => served!(axum_server::tls_rustls::from_tcp_rustls(
+                listener,
+                RustlsConfig::from_config(Arc::new(tls_config(tls)?))
+            )),
         }
         Ok(Self { handle, address })
     }
@@ -107,7 +111,8 @@ impl Http {
 
 fn tls_config(tls: &Tls) -> Result<rustls::ServerConfig, Fault> {
     let broken = |file: &PathBuf, cause: String| {
-        Fault::broken(format!("reading {}", file.display()), cause).hint("[serve.tls] names a certificate and its key, both PEM")
+        Fault::broken(format!("reading {}", file.display()), cause)
+            .hint("[serve.tls] names a certificate and its key, both PEM")
     };
     let certs: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&tls.cert_file)
         .map_err(|cause| broken(&tls.cert_file, cause.to_string()))?
@@ -164,7 +169,8 @@ async fn status(State(desk): State<Desk>, headers: HeaderMap) -> Response {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let given: Option<[u8; 32]> = given.map(|token| Sha256::digest(token.as_bytes()).into());
     if given.is_none() || given != desk.token {
-        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a token is needed\n").into_response();
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a token is needed\n")
+            .into_response();
     }
     Json(desk.board.view()).into_response()
 }

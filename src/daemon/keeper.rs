@@ -12,16 +12,19 @@ use super::job::{Done, Errand, Hands, Job};
 use super::log::Log;
 use super::seat::Seat;
 use crate::clock::Clock;
-use crate::engine::{Halt, Wish};
+use crate::engine::Wish;
 use crate::journal::{Journal, JournalError, Note, Query};
 use crate::notify::{Condition, Conditions, Notice, Severity, Standing as Told};
 use crate::order::{Brake, Exit, Ledger, Roster, holder};
 use crate::rotation::Trigger;
-use crate::schedule::{AgeState, Blocked, Candidate, Due, Limits, CLOCK_STEP_LEAST, clock_step, explain, pick};
+use crate::schedule::{AgeState, Blocked, CLOCK_STEP_LEAST, Candidate, Due, Limits, clock_step, explain, pick};
 use crate::wiring::World;
 
 /// A journal that is asked for other processes' entries is asked from a little before the last time.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long a request that is under way may take when nothing else may begin.
+const LAST_REQUEST: Duration = Duration::from_secs(60);
 
 /// The shortest sleep: what can't start now is not asked for in a hurry.
 const SLEEP_MIN: Duration = Duration::from_millis(200);
@@ -182,23 +185,23 @@ impl Keeper {
     /// waiting.
     async fn park(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Vec<String>, JournalError> {
         self.board.stopping();
-        let limit = tokio::time::sleep(self.setting.stop_limit);
-        tokio::pin!(limit);
+        let mut limit = Box::pin(tokio::time::sleep(self.setting.stop_limit));
         let mut is_over = false;
         while !self.jobs.is_empty() {
             self.board.round(self.clock.monotonic(), self.running.len());
             tokio::select! {
                 Some(ended) = self.jobs.join_next_with_id() => self.ended(ended).await?,
                 order = orders.recv() => if matches!(order, Some(Order::Stop) | None) { self.brake.pull(); },
-                () = &mut limit, if !is_over => {
+                () = &mut limit => {
+                    if is_over {
+                        break;
+                    }
+                    // Too long: at the next request, and then not at all.
                     is_over = true;
                     self.brake.pull();
-                    limit.as_mut().reset(tokio::time::Instant::now() + self.setting.stop_limit.min(Duration::from_secs(60)));
+                    let last = self.setting.stop_limit.min(LAST_REQUEST);
+                    limit = Box::pin(tokio::time::sleep(last));
                 }
-                () = &mut limit, if is_over => break,
-            }
-            if self.brake.halt() == Halt::Now && orders.is_closed() && is_over {
-                break;
             }
         }
         // Dropped between two entries of the journal, as by a power cut: the next start goes on.
@@ -316,8 +319,10 @@ impl Keeper {
         touched.extend(self.seats.keys().filter(|name| self.ledger.renewed(name) > Some(since)).cloned());
         touched.extend(renewed);
         self.read_to = now;
-        for name in touched.iter().filter(|name| !self.running.contains_key(*name)) {
-            self.refresh(name, now).await?;
+        for name in &touched {
+            if !self.running.contains_key(name) {
+                self.refresh(name, now).await?;
+            }
         }
         Ok(())
     }
@@ -332,19 +337,20 @@ impl Keeper {
             }
             let Some(seat) = self.seats.get_mut(&name) else { continue };
             let errand = seat.errand(now).1;
-            if errand == Errand::Look {
-                let Some(every) = self.setting.look_every else {
-                    seat.look_at = Timestamp::MAX;
-                    self.place(&name, now);
-                    continue;
-                };
-                seat.look_at = now + every;
+            if errand == Errand::Look && self.setting.look_every.is_none() {
+                seat.look_at = Timestamp::MAX;
+                self.place(&name, now);
+                continue;
             }
-            let candidate = seat.post.candidate(now, false);
+            let (candidate, wish) = (seat.post.candidate(now, false), seat.post.wish.clone());
             if self.is_busy(&candidate) {
                 continue;
             }
-            let wish = seat.post.wish.clone();
+            if let (Errand::Look, Some(every), Some(seat)) =
+                (errand, self.setting.look_every, self.seats.get_mut(&name))
+            {
+                seat.look_at = now + every;
+            }
             self.begin(candidate, wish, Job::Errand(errand), now);
         }
         Ok(())
@@ -370,7 +376,8 @@ impl Keeper {
             seat.decide(now, self.awake_since);
             match seat.rotation_at() {
                 Some(at) if at <= now => {
-                    let urgent = matches!(seat.age(now).state, AgeState::Urgent | AgeState::Overdue | AgeState::Unknown);
+                    let urgent =
+                        matches!(seat.age(now).state, AgeState::Urgent | AgeState::Overdue | AgeState::Unknown);
                     waiting.push(seat.post.candidate(at, urgent));
                 }
                 _ => self.place(&name, now),
@@ -504,7 +511,8 @@ impl Keeper {
             self.service.nothing_succeeded(self.seats.values(), after, now);
         }
         self.holding = alarms::all(&self.seats, &self.running, &self.service, now);
-        let recovering = self.seats.values().any(|seat| matches!(seat.account.standing.blocked, Some(Blocked::Running { .. })));
+        let recovering =
+            self.seats.values().any(|seat| matches!(seat.account.standing.blocked, Some(Blocked::Running { .. })));
         self.board.ready(!recovering || !self.service.is_new(now));
         let notices = self.conditions.update(now, self.holding.clone());
         for notice in &notices {
@@ -548,7 +556,11 @@ impl Keeper {
             .filter(|(key, (kind, account))| {
                 !known.contains(key.as_str()) && (!kind.starts_with("drift-") || looked(account))
             })
-            .map(|(key, (kind, account))| Note::Cleared { key: key.clone(), kind: kind.clone(), account: account.clone() })
+            .map(|(key, (kind, account))| Note::Cleared {
+                key: key.clone(),
+                kind: kind.clone(),
+                account: account.clone(),
+            })
             .collect();
         for note in over {
             self.note(now, &note).await?;

@@ -32,10 +32,7 @@ pub(super) struct StepTimes {
 
 impl Default for StepTimes {
     fn default() -> Self {
-        Self {
-            seconds: Family::new_with_constructor(|| Histogram::new(STEP_BOUNDS)),
-            failed: Family::default(),
-        }
+        Self { seconds: Family::new_with_constructor(|| Histogram::new(STEP_BOUNDS)), failed: Family::default() }
     }
 }
 
@@ -62,7 +59,9 @@ pub(super) fn text(view: &View, steps: &StepTimes, now: Timestamp) -> Result<Str
         registry.register(name, help, gauges.clone());
         gauges
     };
-    let set = |gauges: &Gauges, labels: Labels, value: f64| drop(gauges.get_or_create(&labels).set(value));
+    let set = |gauges: &Gauges, labels: Labels, value: f64| {
+        gauges.get_or_create(&labels).set(value);
+    };
     let whole = Vec::new;
     set(&gauge("ready", "Whether the service is ready"), whole(), f64::from(u8::from(view.ready && !view.stopping)));
     #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
@@ -81,9 +80,12 @@ pub(super) fn text(view: &View, steps: &StepTimes, now: Timestamp) -> Result<Str
     let failures = gauge("account_failures", "Failed attempts at the account since its last success");
     for (name, account) in &view.accounts {
         let labels = || vec![("account", name.clone())];
-        for (gauges, at) in
-            [(&success, account.last_success), (&set_at, account.set_at), (&over, account.over_at), (&next, account.next_due)]
-        {
+        for (gauges, at) in [
+            (&success, account.last_success),
+            (&set_at, account.set_at),
+            (&over, account.over_at),
+            (&next, account.next_due),
+        ] {
             if let Some(at) = at {
                 set(gauges, labels(), seconds(at));
             }
@@ -101,7 +103,11 @@ pub(super) fn text(view: &View, steps: &StepTimes, now: Timestamp) -> Result<Str
     for kind in super::alarms::KINDS {
         let count = view.conditions.get(kind.kind).copied().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
-        set(&conditions, vec![("kind", kind.kind.to_owned()), ("severity", format!("{:?}", kind.severity).to_lowercase())], count as f64);
+        set(
+            &conditions,
+            vec![("kind", kind.kind.to_owned()), ("severity", format!("{:?}", kind.severity).to_lowercase())],
+            count as f64,
+        );
     }
 
     let mut counter = |name: &str, help: &str| {
