@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "entra-rotator", version, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 failed and rolled back, 2 usage or configuration, 3 held for a person, \
-    4 preflight refused, 5 somebody else is at it, 75 try later.")]
+    4 preflight refused, 5 somebody else is at it, 6 outside the maintenance window, 8 overdue (`status --check`), \
+    75 try later.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) global: Global,
@@ -161,12 +162,15 @@ pub(super) struct RotateOptions {
     /// Only show the plan.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Why, for the journal.
+    /// Why, for the journal. `compromise` rotates outside the maintenance windows too, and keeps every other safety.
     #[arg(long, default_value = "")]
     pub(super) reason: String,
     /// The ticket, for the journal.
     #[arg(long, default_value = "")]
     pub(super) ticket: String,
+    /// Do not ask whether to rotate because of a compromise.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 /// How it is done, where that differs from what the configuration says.

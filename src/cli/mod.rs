@@ -6,6 +6,7 @@ mod arguments;
 mod config;
 mod doctor;
 mod drift;
+mod emergency;
 mod history;
 mod lab;
 mod late;
