@@ -26,7 +26,7 @@ pub use came::{Came, done_word, still_paused};
 pub use exit::Exit;
 pub use late::{newest_finished, overdue, prove_late};
 pub use leases::{holder, host, initiator, leases};
-pub use ledger::{Attempt, Ledger};
+pub use ledger::{Attempt, Ledger, Raised};
 pub use open::{Order, each_open_of, open_rotations};
 pub use prepare::{NotPrepared, look, prepare};
 pub use roster::{Post, Roster, rank};
