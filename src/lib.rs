@@ -15,6 +15,8 @@ pub mod journal;
 pub mod order;
 pub mod password;
 pub mod procedure;
+#[cfg(feature = "app")]
+pub mod report;
 pub mod rotation;
 #[cfg(feature = "app")]
 pub mod signals;

@@ -10,6 +10,7 @@ mod lab;
 mod late;
 mod output;
 mod plan;
+mod report;
 mod results;
 mod rollback;
 mod rotate;
@@ -44,6 +45,7 @@ pub async fn run() -> Exit {
         Command::Resume(options) => rotate::resume(&global, &options).await,
         Command::Rollback(options) => rollback::run(&global, &options).await,
         Command::History(options) => history::run(&global, &options).await,
+        Command::Report(options) => report::run(&global, &options).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Lab(command) => lab::run(&global, command).await,
         Command::Config(command) => config::run(&global, &command),
