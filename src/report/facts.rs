@@ -143,7 +143,7 @@ pub struct Population {
     pub recorded_by: Option<i64>,
     /// When that was written.
     pub recorded_at: Option<At>,
-    /// The accounts: those of the population by name, then those that are in it no longer.
+    /// The accounts: those that somebody must look at first, each group by name; those not in the population last.
     pub accounts: Vec<AccountFacts>,
 }
 
@@ -192,6 +192,20 @@ impl State {
             Self::Overdue => "✕",
             Self::Unknown => "?",
             Self::Exempt | Self::Managed | Self::NoPolicy | Self::NotInPopulation => "–",
+        }
+    }
+
+    /// In which order they are told: what somebody must look at comes first.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Self::Overdue => 0,
+            Self::Unknown => 1,
+            Self::Near => 2,
+            Self::InPolicy => 3,
+            Self::NoPolicy => 4,
+            Self::Exempt => 5,
+            Self::Managed => 6,
+            Self::NotInPopulation => 7,
         }
     }
 

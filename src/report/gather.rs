@@ -206,10 +206,7 @@ impl Gathering {
             .filter(|(name, known)| known.member().is_some() || rotated.contains(name.as_str()))
             .map(|(name, known)| known.facts(name, &self.period, conditions.warned(name)))
             .collect();
-        accounts.sort_by(|a, b| {
-            let key = |account: &AccountFacts| (account.state == State::NotInPopulation, account.account.clone());
-            key(a).cmp(&key(b))
-        });
+        accounts.sort_by(|a, b| (a.state.rank(), &a.account).cmp(&(b.state.rank(), &b.account)));
         Population {
             recorded_by: told.map(|noted| noted.position),
             recorded_at: told.map(|noted| At(noted.at)),
@@ -439,7 +436,7 @@ fn ages_of<'a>(accounts: impl Iterator<Item = &'a AccountFacts>, period: &Period
 
 fn exposure(population: &Population) -> Exposure {
     let ours = |account: &&AccountFacts| !matches!(account.state, State::Managed | State::NotInPopulation);
-    // Of several the first by name.
+    // Of several the first that is told.
     let oldest = population.accounts.iter().filter(ours).rev().max_by_key(|account| account.oldest_days);
     let oldest = oldest.filter(|account| account.oldest_days.is_some());
     let overdue = population.accounts.iter().map(|account| account.overdue.seconds).sum();

@@ -58,8 +58,15 @@ impl Page<'_> {
             );
         }
         if outside > 0 {
-            let verb = if outside == 1 { "is" } else { "are" };
-            return ("bad", format!("{} of {} {verb} not shown to be within policy.", outside, accounts(coverage.of)));
+            let verb = if coverage.in_policy == 1 { "is" } else { "are" };
+            let late = match (coverage.overdue, coverage.unknown) {
+                (0, unknown) => format!("the age of {unknown} is not known"),
+                (1, 0) => "1 is overdue".to_owned(),
+                (overdue, 0) => format!("{overdue} are overdue"),
+                (overdue, unknown) => format!("{overdue} overdue, {unknown} of unknown age"),
+            };
+            let of = accounts(coverage.of);
+            return ("bad", format!("{} of {of} with a policy {verb} within it; {late}.", coverage.in_policy));
         }
         let all = if coverage.of == 1 { "The 1 account".to_owned() } else { format!("All {}", accounts(coverage.of)) };
         let verb = if coverage.of == 1 { "is" } else { "are" };

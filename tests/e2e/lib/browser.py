@@ -84,10 +84,9 @@ class Browser:
                 raise RuntimeError("the browser ended")
             self.left += part
 
-    def show(self, file, width=1280, height=900, scheme="light", media="screen"):
+    def show(self, file, width=1280, height=900, scheme="light"):
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.ask("Emulation.setEmulatedMedia", media=media,
-                 features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
         self.ask("Page.navigate", url=f"file://{file}")
         if not any(event["method"] == "Page.loadEventFired" for event in self.events):
