@@ -8,7 +8,7 @@ use super::results::Results;
 use super::steps::Screen;
 use super::{approval, emergency, late, plan, session};
 use crate::engine::{Purpose, Wish};
-use crate::order::{Came, Context, Exit, Order, Wanted, each_open_of, journal_failed, rotate};
+use crate::order::{Came, Context, Exit, Order, Wanted, each_open_of, journal_failed, record_population, rotate};
 use crate::rotation::EngineMethod;
 use crate::wiring::World;
 
@@ -91,6 +91,13 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
             return finish(global, results.collect());
         }
     };
+    if !global.lab
+        && let Err(error) = record_population(&*journal, &world.roster, world.ports().clock.now()).await
+    {
+        let (message, exit) = journal_failed(&error);
+        say(&message);
+        return exit;
+    }
     let screen = Screen::default();
     let context = Context { world: &world, journal: &*journal, teller: &screen };
     let all = async {

@@ -29,7 +29,7 @@ pub use leases::{holder, host, initiator, leases};
 pub use ledger::{Attempt, Ledger, Raised};
 pub use open::{Order, each_open_of, open_rotations};
 pub use prepare::{NotPrepared, look, prepare};
-pub use roster::{Post, Roster, rank};
+pub use roster::{Post, Roster, rank, record_population};
 pub use rotate::rotate;
 pub use standing::Account;
 pub use teller::{Context, Teller};
