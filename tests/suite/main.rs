@@ -1,6 +1,7 @@
 //! The one integration-test binary. `explorer` holds the pure heart to its promises, exhaustively; `lab` runs
-//! the built program against the embedded lab; `journal` looks at what is stored.
+//! the built program against the embedded lab; `journal` looks at what is stored; `soak` lets years go by.
 
 mod explorer;
 mod journal;
 mod lab;
+mod soak;
