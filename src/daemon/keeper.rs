@@ -564,13 +564,13 @@ impl Keeper {
         let over: Vec<Note> = self
             .ledger
             .raised()
-            .filter(|(key, (kind, account))| {
-                !known.contains(key.as_str()) && (!kind.starts_with("drift-") || looked(account))
+            .filter(|(key, raised)| {
+                !known.contains(key.as_str()) && (!raised.kind.starts_with("drift-") || looked(&raised.account))
             })
-            .map(|(key, (kind, account))| Note::Cleared {
+            .map(|(key, raised)| Note::Cleared {
                 key: key.clone(),
-                kind: kind.clone(),
-                account: account.clone(),
+                kind: raised.kind.clone(),
+                account: raised.account.clone(),
             })
             .collect();
         for note in over {

@@ -30,7 +30,7 @@ impl Administrator {
         ledger.read_on(&*self.journal).await.expect("the journal is read");
         let raised: Vec<(String, String)> = ledger
             .raised()
-            .filter_map(|(_, (kind, account))| Some((kind.clone(), account.clone()?)))
+            .filter_map(|(_, raised)| Some((raised.kind.clone(), raised.account.clone()?)))
             .filter(|(kind, _)| ["held", "gave-up", "late-proof-failed"].contains(&kind.as_str()))
             .collect();
         for (kind, account) in raised {
