@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
-use providers::lab::{self, Lab, LabAccountKind, LabSetting};
+use providers::lab::{self, Fleet, Lab, LabAccount, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
@@ -75,28 +75,7 @@ impl World {
         let lab = open_lab(dir)?;
         let names = lab.server_names();
         let servers = names.iter().filter_map(|name| Some((name.clone(), lab.server(name)?))).collect();
-        let accounts = lab.accounts();
-        let connectors = accounts.iter().filter(|account| account.kind == LabAccountKind::Connector);
-        let escrow: Vec<Escrow> = connectors
-            .map(|account| Escrow { locator: account.locator.clone(), vault_name: account.vault_name.clone() })
-            .collect();
-        let wishes = accounts.into_iter().map(|account| Wish {
-            kind: match account.kind {
-                LabAccountKind::Connector => AccountKind::Connector,
-                LabAccountKind::Service => AccountKind::Service,
-                LabAccountKind::Entra => AccountKind::Entra,
-            },
-            entra_administrator: account
-                .admin_vault_name
-                .map(|vault_name| EntraAdministrator { user: LAB_ADMINISTRATOR.to_owned(), vault_name }),
-            escrow: escrow.clone(),
-            locator: account.locator,
-            vault_name: account.vault_name,
-            servers: account.servers.into_iter().map(|server| (server, None)).collect(),
-            account: account.name,
-            ..Wish::default()
-        });
-        let wishes: Vec<Wish> = wishes.collect();
+        let wishes = lab_wishes(lab.accounts());
         Ok(Self {
             roster: Roster::by_hand(wishes.clone()),
             wishes,
@@ -104,6 +83,13 @@ impl World {
             ports: ports(lab.vault(), lab.directory(), servers),
             labs: vec![lab],
         })
+    }
+
+    /// A fleet of labs in memory, with a clock of its own. Its journal lies in `journal_file`.
+    pub fn of_fleet(fleet: &Fleet, journal_file: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        let wishes: Vec<Wish> = fleet.sites().iter().flat_map(|site| lab_wishes(site.accounts())).collect();
+        let ports = Ports { clock, ..ports(fleet.vault(), fleet.directory(), fleet.servers()) };
+        Self { roster: Roster::by_hand(wishes.clone()), wishes, journal_file, ports, labs: Vec::new() }
     }
 
     /// What a configuration describes.
@@ -181,11 +167,46 @@ impl World {
     }
 }
 
+/// How the accounts of a lab are rotated.
+fn lab_wishes(accounts: Vec<LabAccount>) -> Vec<Wish> {
+    let connectors = accounts.iter().filter(|account| account.kind == LabAccountKind::Connector);
+    let escrow: Arc<[Escrow]> = connectors
+        .map(|account| Escrow {
+            locator: account.locator.clone(),
+            vault_name: account.vault_name.clone(),
+            servers: account.servers.clone(),
+        })
+        .collect();
+    accounts
+        .into_iter()
+        .map(|account| Wish {
+            kind: match account.kind {
+                LabAccountKind::Connector => AccountKind::Connector,
+                LabAccountKind::Service => AccountKind::Service,
+                LabAccountKind::Entra => AccountKind::Entra,
+            },
+            entra_administrator: account
+                .admin_vault_name
+                .map(|vault_name| EntraAdministrator { user: LAB_ADMINISTRATOR.to_owned(), vault_name }),
+            escrow: Arc::clone(&escrow),
+            locator: account.locator,
+            vault_name: account.vault_name,
+            servers: account.servers.into_iter().map(|server| (server, None)).collect(),
+            account: account.name,
+            ..Wish::default()
+        })
+        .collect()
+}
+
 /// What a configuration wants of each account.
 fn wishes(config: &Config) -> Vec<Wish> {
     let connectors = config.account.iter().filter(|account| account.kind == config::AccountKind::Connector);
-    let escrow: Vec<Escrow> = connectors
-        .map(|account| Escrow { locator: account.directory_name.clone(), vault_name: account.vault_name.clone() })
+    let escrow: Arc<[Escrow]> = connectors
+        .map(|account| Escrow {
+            locator: account.directory_name.clone(),
+            vault_name: account.vault_name.clone(),
+            servers: account.servers.iter().map(|used| used.server.clone()).collect(),
+        })
         .collect();
     let wish = |account: &AccountConfig| Wish {
         kind: match account.kind {
@@ -200,7 +221,7 @@ fn wishes(config: &Config) -> Vec<Wish> {
             config::EngineMethod::ObjectModel => EngineMethod::ObjectModel,
             config::EngineMethod::Attended => EngineMethod::Attended,
         },
-        escrow: escrow.clone(),
+        escrow: Arc::clone(&escrow),
         entra_administrator: account.administrator.as_ref().map(|administrator| EntraAdministrator {
             user: administrator.user.clone(),
             vault_name: administrator.vault_name.clone(),
