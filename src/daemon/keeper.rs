@@ -229,7 +229,10 @@ impl Keeper {
             let name = post.wish.account.clone();
             let account = Seat::read(&post, &*self.hands.journal, &self.ledger, now).await?;
             let share = self.setting.first_looks / count * i32::try_from(place).unwrap_or(0);
-            let mut seat = Seat::new(post, account, now + share);
+            let mut seat = Seat::new(post, account, now + share, self.setting.look_every.is_some());
+            if seat.needs_a_look() {
+                seat.look_at = now;
+            }
             if let Some(old) = old.remove(&name) {
                 (seat.look_at, seat.drift, seat.not_before) = (old.look_at, old.drift, old.not_before);
             }

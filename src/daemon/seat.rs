@@ -26,6 +26,7 @@ pub(super) struct Seat {
     pub(super) queued: (Option<Timestamp>, Option<Timestamp>),
     /// Nothing of it begins before.
     pub(super) not_before: Option<Timestamp>,
+    looks: bool,
     /// When the next look for drift is due.
     pub(super) look_at: Timestamp,
     /// When a late proof that came to nothing is tried again.
@@ -48,7 +49,8 @@ impl Seat {
         Account::read(journal, ledger, &post.wish.account, exempt, post.policy.retry.budget, now).await
     }
 
-    pub(super) fn new(post: Post, account: Account, look_at: Timestamp) -> Self {
+    /// `looks`: whether there are looks for drift at all.
+    pub(super) fn new(post: Post, account: Account, look_at: Timestamp, looks: bool) -> Self {
         Self {
             post,
             account,
@@ -58,6 +60,7 @@ impl Seat {
             queued: (None, None),
             not_before: None,
             look_at,
+            looks,
             late_again: None,
             drift: None,
             defect: None,
@@ -76,9 +79,18 @@ impl Seat {
         self.decided_at.is_some_and(|at| at <= now && now.duration_since(at) < tick)
     }
 
+    /// Whether the directory must be asked first how old its password is: a journal that knows nothing of it may be new, or
+    /// an old one that was restored, and neither is a reason to rotate.
+    pub(super) fn needs_a_look(&self) -> bool {
+        self.looks && self.account.standing.set_at.is_none() && self.drift.is_none()
+    }
+
     /// When its next rotation may begin.
     pub(super) fn rotation_at(&self) -> Option<Timestamp> {
         let Due::At(fire) = &self.due else { return None };
+        if self.needs_a_look() {
+            return None;
+        }
         Some(fire.at.max(self.not_before.unwrap_or(fire.at)))
     }
 

@@ -35,7 +35,7 @@ impl Time {
         self.begun + SignedDuration::from_nanos(self.passed.load(Ordering::SeqCst))
     }
 
-    fn passed(&self) -> Duration {
+    pub(super) fn passed(&self) -> Duration {
         Duration::from_nanos(self.passed.load(Ordering::SeqCst).unsigned_abs())
     }
 

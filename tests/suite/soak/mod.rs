@@ -5,6 +5,7 @@ mod audit;
 mod clock;
 mod luck;
 mod person;
+mod surprise;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
