@@ -487,7 +487,8 @@ impl Keeper {
             Job::Errand(Errand::LateProof) => {
                 if done.came.iter().any(|came| came.exits == Exit::Failed) {
                     self.conditions_at = None;
-                } else if done.came.iter().any(|came| came.exits != Exit::Done) {
+                } else if done.came.iter().all(|came| came.exits != Exit::Done) {
+                    // Also when nothing came of it at all: what is due and comes to nothing must not go round and round.
                     seat.pause_late(now);
                 }
             }

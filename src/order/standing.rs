@@ -59,7 +59,7 @@ impl Account {
         let mut failed: Vec<(Timestamp, &str, String)> = Vec::new();
         let renewed = ledger.renewed(account);
         let listed = journal.list(&Query { newest: Some(NEWEST_MAX), ..Query::of(account) }).await?;
-        let mut blocked = None;
+        let (mut blocked, mut attempted) = (None, false);
         for listed in listed.iter().rev() {
             let rotation = Rotation::read(journal, &listed.id).await?;
             let last = rotation.log().last().map_or(now, |entry| entry.at);
@@ -68,6 +68,8 @@ impl Account {
                 read.newest = Some(listed.id.clone());
             }
             read.standing.last_attempt = read.standing.last_attempt.max(Some(began));
+            let has_a_later = attempted;
+            attempted |= sets_a_password(&rotation);
             match listed.state {
                 State::Held => {
                     blocked = Some(Blocked::Held { rotation: listed.id.clone() });
@@ -87,7 +89,8 @@ impl Account {
                     read.standing.set_at = Some(set_at(&rotation).unwrap_or(last));
                     read.succeeded = Some(ended_at(&rotation).unwrap_or(last));
                     read.set_by = Some(listed.id.clone());
-                    read.late_proof_due = late_proof_due(&rotation);
+                    // A later one, however it ended, makes it moot: `newest_finished` has the same rule.
+                    read.late_proof_due = late_proof_due(&rotation).filter(|_| !has_a_later);
                     read.late_proof = rotation.progress().late_proof;
                     break;
                 }

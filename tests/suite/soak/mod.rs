@@ -100,6 +100,16 @@ struct Fate {
     kills: AtomicUsize,
 }
 
+impl Fate {
+    fn stop(&self) {
+        if let Some(orders) = &*self.orders.lock().expect("no panic under this lock") {
+            self.stops.fetch_add(1, Ordering::SeqCst);
+            // One that is being told already needs no second word.
+            let _ = orders.try_send(Order::Stop);
+        }
+    }
+}
+
 fn plan_restarts(fate: &Arc<Fate>, time: &Arc<Time>, dice: &mut Dice, length: Duration) {
     for _ in 0..length.as_secs() / (5 * DAY.as_secs()) {
         let (at, kill) = (dice.within(length), dice.throw(2) == 0);
@@ -113,10 +123,8 @@ fn plan_restarts(fate: &Arc<Fate>, time: &Arc<Time>, dice: &mut Dice, length: Du
                 if kill {
                     fate.kills.fetch_add(1, Ordering::SeqCst);
                     fate.killed.notify_one();
-                } else if let Some(orders) = &*fate.orders.lock().expect("no panic under this lock") {
-                    fate.stops.fetch_add(1, Ordering::SeqCst);
-                    // One that is being told already needs no second word.
-                    let _ = orders.try_send(Order::Stop);
+                } else {
+                    fate.stop();
                 }
             }),
         );
@@ -149,8 +157,8 @@ async fn soak() {
     let strokes = luck::plan(&fleet, &time, &mut dice, length);
     let fate = Arc::new(Fate::default());
     plan_restarts(&fate, &time, &mut dice, length);
-    // The end itself is on the agenda, so that nobody sleeps past it.
-    time.plan(length, Box::new(|| {}));
+    let at_the_end = Arc::clone(&fate);
+    time.plan(length, Box::new(move || at_the_end.stop()));
 
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(&journal_file).await.expect("a journal"));
     let person = Arc::new(Administrator {
