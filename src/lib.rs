@@ -19,6 +19,8 @@ pub mod notify;
 pub mod order;
 pub mod password;
 pub mod procedure;
+#[cfg(feature = "app")]
+pub mod report;
 pub mod rotation;
 pub mod schedule;
 #[cfg(feature = "app")]

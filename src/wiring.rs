@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
-use providers::lab::{self, Lab, LabAccountKind, LabSetting};
+use providers::lab::{self, Fleet, Lab, LabAccount, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{self, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
+use crate::config::{self, AccountConfig, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
 use crate::order::Roster;
@@ -28,8 +28,10 @@ const LAB_JOURNAL: &str = "journal.db";
 /// What the commands need that only read the journal: no secret, no server, nothing that a bad night may have
 /// taken away.
 pub struct Records {
-    /// The accounts' names.
+    /// The accounts' names, in the configuration's order.
     pub accounts: Vec<String>,
+    /// When each is to be rotated.
+    pub roster: Roster,
     journal_file: PathBuf,
 }
 
@@ -38,13 +40,14 @@ impl Records {
     pub fn of_lab(dir: &Path, named: Option<&str>) -> Result<Self, Fault> {
         let world = World::of_lab(dir, named)?;
         let accounts = world.wishes.into_iter().map(|wish| wish.account).collect();
-        Ok(Self { accounts, journal_file: world.journal_file })
+        Ok(Self { accounts, roster: world.roster, journal_file: world.journal_file })
     }
 
     /// Those of a configuration.
-    pub fn of_config(config: &Config) -> Self {
+    pub fn of_config(config: &Config) -> Result<Self, Fault> {
         let accounts = config.account.iter().map(|account| account.name.clone()).collect();
-        Self { accounts, journal_file: config.journal.file.clone() }
+        let roster = Roster::of(config, &wishes(config))?;
+        Ok(Self { accounts, roster, journal_file: config.journal.file.clone() })
     }
 
     /// The journal.
@@ -72,28 +75,7 @@ impl World {
         let lab = open_lab(dir)?;
         let names = lab.server_names();
         let servers = names.iter().filter_map(|name| Some((name.clone(), lab.server(name)?))).collect();
-        let accounts = lab.accounts();
-        let connectors = accounts.iter().filter(|account| account.kind == LabAccountKind::Connector);
-        let escrow: Vec<Escrow> = connectors
-            .map(|account| Escrow { locator: account.locator.clone(), vault_name: account.vault_name.clone() })
-            .collect();
-        let wishes = accounts.into_iter().map(|account| Wish {
-            kind: match account.kind {
-                LabAccountKind::Connector => AccountKind::Connector,
-                LabAccountKind::Service => AccountKind::Service,
-                LabAccountKind::Entra => AccountKind::Entra,
-            },
-            entra_administrator: account
-                .admin_vault_name
-                .map(|vault_name| EntraAdministrator { user: LAB_ADMINISTRATOR.to_owned(), vault_name }),
-            escrow: escrow.clone(),
-            locator: account.locator,
-            vault_name: account.vault_name,
-            servers: account.servers.into_iter().map(|server| (server, None)).collect(),
-            account: account.name,
-            ..Wish::default()
-        });
-        let wishes: Vec<Wish> = wishes.collect();
+        let wishes = lab_wishes(lab.accounts());
         Ok(Self {
             roster: Roster::by_hand(wishes.clone()),
             wishes,
@@ -101,6 +83,13 @@ impl World {
             ports: ports(lab.vault(), lab.directory(), servers),
             labs: vec![lab],
         })
+    }
+
+    /// A fleet of labs in memory, with a clock of its own. Its journal lies in `journal_file`.
+    pub fn of_fleet(fleet: &Fleet, journal_file: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        let wishes: Vec<Wish> = fleet.sites().iter().flat_map(|site| lab_wishes(site.accounts())).collect();
+        let ports = Ports { clock, ..ports(fleet.vault(), fleet.directory(), fleet.servers()) };
+        Self { roster: Roster::by_hand(wishes.clone()), wishes, journal_file, ports, labs: Vec::new() }
     }
 
     /// What a configuration describes.
@@ -138,39 +127,7 @@ impl World {
                 }
             }
         }
-        let connectors = config.account.iter().filter(|account| account.kind == config::AccountKind::Connector);
-        let escrow: Vec<Escrow> = connectors
-            .map(|account| Escrow { locator: account.directory_name.clone(), vault_name: account.vault_name.clone() })
-            .collect();
-        let wishes = config.account.iter().map(|account| Wish {
-            kind: match account.kind {
-                config::AccountKind::Connector => AccountKind::Connector,
-                config::AccountKind::Service => AccountKind::Service,
-                config::AccountKind::Entra => AccountKind::Entra,
-                config::AccountKind::Own => AccountKind::Own,
-            },
-            locator: account.directory_name.clone(),
-            vault_name: account.vault_name.clone(),
-            engine_method: match account.engine_method {
-                config::EngineMethod::ObjectModel => EngineMethod::ObjectModel,
-                config::EngineMethod::Attended => EngineMethod::Attended,
-            },
-            escrow: escrow.clone(),
-            entra_administrator: account.administrator.as_ref().map(|administrator| EntraAdministrator {
-                user: administrator.user.clone(),
-                vault_name: administrator.vault_name.clone(),
-            }),
-            servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
-            length: account.length,
-            quiesce: match account.quiesce {
-                Quiesce::Gap => QuiesceMode::Gap,
-                Quiesce::Disable => QuiesceMode::Disable,
-            },
-            limits: Limits::default().converging_for(config.directory.converge_limit_s),
-            account: account.name.clone(),
-            ..Wish::default()
-        });
-        let wishes: Vec<Wish> = wishes.collect();
+        let wishes = wishes(config);
         Ok(Self {
             roster: Roster::of(config, &wishes)?,
             wishes,
@@ -208,6 +165,78 @@ impl World {
     fn watched(&self, journal: SqliteJournal) -> Box<dyn Journal> {
         if self.labs.is_empty() { Box::new(journal) } else { Box::new(LabJournal { journal, labs: self.labs.clone() }) }
     }
+}
+
+/// How the accounts of a lab are rotated.
+fn lab_wishes(accounts: Vec<LabAccount>) -> Vec<Wish> {
+    let connectors = accounts.iter().filter(|account| account.kind == LabAccountKind::Connector);
+    let escrow: Arc<[Escrow]> = connectors
+        .map(|account| Escrow {
+            locator: account.locator.clone(),
+            vault_name: account.vault_name.clone(),
+            servers: account.servers.clone(),
+        })
+        .collect();
+    accounts
+        .into_iter()
+        .map(|account| Wish {
+            kind: match account.kind {
+                LabAccountKind::Connector => AccountKind::Connector,
+                LabAccountKind::Service => AccountKind::Service,
+                LabAccountKind::Entra => AccountKind::Entra,
+            },
+            entra_administrator: account
+                .admin_vault_name
+                .map(|vault_name| EntraAdministrator { user: LAB_ADMINISTRATOR.to_owned(), vault_name }),
+            escrow: Arc::clone(&escrow),
+            locator: account.locator,
+            vault_name: account.vault_name,
+            servers: account.servers.into_iter().map(|server| (server, None)).collect(),
+            account: account.name,
+            ..Wish::default()
+        })
+        .collect()
+}
+
+/// What a configuration wants of each account.
+fn wishes(config: &Config) -> Vec<Wish> {
+    let connectors = config.account.iter().filter(|account| account.kind == config::AccountKind::Connector);
+    let escrow: Arc<[Escrow]> = connectors
+        .map(|account| Escrow {
+            locator: account.directory_name.clone(),
+            vault_name: account.vault_name.clone(),
+            servers: account.servers.iter().map(|used| used.server.clone()).collect(),
+        })
+        .collect();
+    let wish = |account: &AccountConfig| Wish {
+        kind: match account.kind {
+            config::AccountKind::Connector => AccountKind::Connector,
+            config::AccountKind::Service => AccountKind::Service,
+            config::AccountKind::Entra => AccountKind::Entra,
+            config::AccountKind::Own => AccountKind::Own,
+        },
+        locator: account.directory_name.clone(),
+        vault_name: account.vault_name.clone(),
+        engine_method: match account.engine_method {
+            config::EngineMethod::ObjectModel => EngineMethod::ObjectModel,
+            config::EngineMethod::Attended => EngineMethod::Attended,
+        },
+        escrow: Arc::clone(&escrow),
+        entra_administrator: account.administrator.as_ref().map(|administrator| EntraAdministrator {
+            user: administrator.user.clone(),
+            vault_name: administrator.vault_name.clone(),
+        }),
+        servers: account.servers.iter().map(|used| (used.server.clone(), used.connector.clone())).collect(),
+        length: account.length,
+        quiesce: match account.quiesce {
+            Quiesce::Gap => QuiesceMode::Gap,
+            Quiesce::Disable => QuiesceMode::Disable,
+        },
+        limits: Limits::default().converging_for(config.directory.converge_limit_s),
+        account: account.name.clone(),
+        ..Wish::default()
+    };
+    config.account.iter().map(wish).collect()
 }
 
 /// Who the rotator is in the directory.

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "entra-rotator", version, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 failed and rolled back, 2 usage or configuration, 3 held for a person, \
-    4 preflight refused, 5 somebody else is at it, 75 try later.")]
+    4 preflight refused, 5 somebody else is at it, 6 outside the maintenance window, 8 overdue (`status --check`), \
+    75 try later.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) global: Global,
@@ -82,6 +83,9 @@ pub(super) enum Command {
     Rollback(OpenSelection),
     /// Show past rotations, or check the journal's hash chain.
     History(HistoryOptions),
+    /// Write what the journal proves over a period: for an auditor. Made from the journal alone, and always the same.
+    #[command(after_help = "Exit codes: 0 written, 1 the journal was changed, 2 usage or configuration.")]
+    Report(ReportOptions),
     /// Look for what is wrong on the servers and in the directory: kind, evidence, next step. Changes nothing, logs on
     /// with no rotated password.
     #[command(
@@ -161,12 +165,15 @@ pub(super) struct RotateOptions {
     /// Only show the plan.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Why, for the journal.
+    /// Why, for the journal. `compromise` rotates outside the maintenance windows too, and keeps every other safety.
     #[arg(long, default_value = "")]
     pub(super) reason: String,
     /// The ticket, for the journal.
     #[arg(long, default_value = "")]
     pub(super) ticket: String,
+    /// Do not ask whether to rotate because of a compromise.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 /// How it is done, where that differs from what the configuration says.
@@ -310,6 +317,60 @@ pub(super) struct HistoryOptions {
     /// One rotation, with all its entries.
     #[arg(long, value_name = "ID")]
     pub(super) rotation: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportOptions {
+    /// The period's begin: a day (midnight UTC) or an instant. Without a period: the last 90 whole days before today.
+    #[arg(long, value_name = "DATE", requires = "to")]
+    pub(super) from: Option<String>,
+    /// The period's end, which is not in it any more.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    pub(super) to: Option<String>,
+    /// The last whole days before today, in UTC.
+    #[arg(long, value_name = "DAYS", conflicts_with_all = ["from", "quarter"],
+        value_parser = clap::value_parser!(u32).range(1..=36_600))]
+    pub(super) last_days: Option<u32>,
+    /// A quarter, as 2026Q3.
+    #[arg(long, value_name = "QUARTER", conflicts_with = "from")]
+    pub(super) quarter: Option<String>,
+    /// The file; without it, standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Its form.
+    #[arg(long, value_enum, default_value_t = ReportForm::Html)]
+    pub(super) form: ReportForm,
+    /// Which table, with `--form csv`.
+    #[arg(long, value_enum, default_value_t = ReportTable::Rotations)]
+    pub(super) table: ReportTable,
+    /// Write it although the journal's hash chain is broken. The report says so.
+    #[arg(long)]
+    pub(super) unverified: bool,
+    /// Print the JSON schema of `--form json` instead.
+    #[arg(long)]
+    pub(super) schema: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportForm {
+    /// One page for a browser or a printer, which needs nothing else.
+    Html,
+    /// Everything, for programs; has a schema.
+    Json,
+    /// One table, for a spreadsheet.
+    Csv,
+    /// For a terminal or a mail.
+    Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportTable {
+    /// The accounts at the period's end.
+    Population,
+    /// One line for each rotation.
+    Rotations,
+    /// One line for each condition: drift, overdue, held.
+    Conditions,
 }
 
 #[derive(Debug, Subcommand)]

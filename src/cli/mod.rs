@@ -6,12 +6,14 @@ mod arguments;
 mod config;
 mod doctor;
 mod drift;
+mod emergency;
 mod history;
 mod lab;
 mod late;
 mod notify;
 mod output;
 mod plan;
+mod report;
 mod results;
 mod rollback;
 mod rotate;
@@ -48,6 +50,7 @@ pub async fn run() -> Exit {
         Command::Resume(options) => rotate::resume(&global, &options).await,
         Command::Rollback(options) => rollback::run(&global, &options).await,
         Command::History(options) => history::run(&global, &options).await,
+        Command::Report(options) => report::run(&global, &options).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Serve(options) => serve::run(&global, &options).await,
         Command::Schedule(command) => schedule::run(&global, &command).await,

@@ -6,9 +6,9 @@ use super::arguments::{EngineBy, Global, Manner, OpenSelection, QuiesceBy, Risk,
 use super::output::{say, show};
 use super::results::Results;
 use super::steps::Screen;
-use super::{approval, late, plan, session};
+use super::{approval, emergency, late, plan, session};
 use crate::engine::{Purpose, Wish};
-use crate::order::{Came, Context, Exit, Order, Wanted, each_open_of, journal_failed, rotate};
+use crate::order::{Came, Context, Exit, Order, Wanted, each_open_of, journal_failed, record_population, rotate};
 use crate::rotation::EngineMethod;
 use crate::wiring::World;
 
@@ -70,6 +70,9 @@ pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
     if options.dry_run {
         return plan::show_plans(global, &accounts, &wanted, None).await;
     }
+    if emergency::is_one(&options.reason) && !emergency::agreed(options.yes) {
+        return Exit::Usage;
+    }
     each(global, &accounts, &wanted).await
 }
 
@@ -88,6 +91,13 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
             return finish(global, results.collect());
         }
     };
+    if !global.lab
+        && let Err(error) = record_population(&*journal, &world.roster, world.ports().clock.now()).await
+    {
+        let (message, exit) = journal_failed(&error);
+        say(&message);
+        return exit;
+    }
     let screen = Screen::default();
     let context = Context { world: &world, journal: &*journal, teller: &screen };
     let all = async {
@@ -95,6 +105,8 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
         for wish in wishes {
             results.push(if screen.is_stopped() {
                 Came::without_rotation(&wish.account, Exit::Later, "not begun: a signal came".to_owned())
+            } else if let Some(closed) = emergency::closed(&world, &wish, wanted) {
+                closed
             } else {
                 rotate(context, &wanted.wish(&wish), wanted).await
             });

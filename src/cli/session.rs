@@ -34,7 +34,7 @@ pub(super) fn records(global: &Global) -> Result<Records, Exit> {
     if is_lab(global)? {
         return Records::of_lab(&lab_dir(global)?, global.lab_world.as_deref()).map_err(unusable);
     }
-    Ok(Records::of_config(&configuration(global)?))
+    Records::of_config(&configuration(global)?).map_err(unusable)
 }
 
 pub(super) fn configuration(global: &Global) -> Result<Config, Exit> {

@@ -7,13 +7,25 @@ use super::session;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Rotation, late_proof_due};
 use crate::journal::{Journal, JournalError, Query, State};
-use crate::order::{self, Exit};
+use crate::order::{self, Exit, Ledger, Post, Raised};
 use crate::rotation::Event;
+use crate::schedule::{AgeState, Due, age, due};
 use crate::wiring::Records;
 
 #[derive(Serialize)]
 struct Status {
     accounts: Vec<Account>,
+    /// What the unattended service found and has not cleared.
+    conditions: Vec<Condition>,
+}
+
+#[derive(Serialize)]
+struct Condition {
+    kind: String,
+    severity: String,
+    since: Timestamp,
+    account: Option<String>,
+    title: String,
 }
 
 #[derive(Serialize)]
@@ -34,6 +46,12 @@ struct Account {
     /// The ways out of a hold, in order.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     runbook: &'static [&'static str],
+    /// The age of the password in use in whole days, as far as it is known.
+    age_days: Option<i64>,
+    /// `unlimited`, `fresh`, `near`, `urgent`, `overdue` or `unknown`, by the configured maximum age.
+    age: AgeState,
+    /// When the schedule rotates it next.
+    next: Option<Timestamp>,
     /// `due` with its time, `overdue`, `proven` or `failed`; none where there is nothing to prove late.
     late_proof: Option<LateProof>,
 }
@@ -63,7 +81,9 @@ pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
     };
     let exit = match options.check {
         true if any("held") || late("failed") => Exit::Held,
-        true if late("overdue") => Exit::Overdue,
+        true if late("overdue") || status.accounts.iter().any(|account| account.age == AgeState::Overdue) => {
+            Exit::Overdue
+        }
         true if any("interrupted") => Exit::Later,
         _ => Exit::Done,
     };
@@ -73,11 +93,42 @@ pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
 
 async fn gather(records: &Records) -> Result<Status, JournalError> {
     let journal = records.journal().await?;
+    let mut ledger = Ledger::default();
+    ledger.read_on(&*journal).await?;
     let mut accounts = Vec::new();
     for name in &records.accounts {
-        accounts.push(account(&*journal, name).await?);
+        let mut shown = account(&*journal, name).await?;
+        if let Some(post) = records.roster.posts.get(name) {
+            schedule(&mut shown, &*journal, &ledger, post).await?;
+        }
+        accounts.push(shown);
     }
-    Ok(Status { accounts })
+    let condition = |raised: &Raised| Condition {
+        kind: raised.kind.clone(),
+        severity: raised.severity.clone(),
+        since: raised.at,
+        account: raised.account.clone(),
+        title: raised.title.clone(),
+    };
+    Ok(Status { accounts, conditions: ledger.raised().map(|(_, raised)| condition(raised)).collect() })
+}
+
+/// Age and next rotation, by the account's schedule.
+async fn schedule(
+    shown: &mut Account,
+    journal: &dyn Journal,
+    ledger: &Ledger,
+    post: &Post,
+) -> Result<(), JournalError> {
+    let (now, name) = (SystemClock.now(), &post.wish.account);
+    let exempt = post.member.exempt.as_ref().map(|exempt| exempt.until);
+    let read = order::Account::read(journal, ledger, name, exempt, post.policy.retry.budget, now).await?;
+    let age = age(&post.policy, &read.standing, now);
+    (shown.age_days, shown.age) = (age.age.map(|age| age.as_hours() / 24), age.state);
+    if let Due::At(fire) = due(&post.policy, name, &read.standing, now, now) {
+        shown.next = Some(fire.at);
+    }
+    Ok(())
 }
 
 async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalError> {
@@ -92,6 +143,9 @@ async fn account(journal: &dyn Journal, name: &str) -> Result<Account, JournalEr
         next_step: None,
         paused: None,
         runbook: &[],
+        age_days: None,
+        age: AgeState::Unlimited,
+        next: None,
         late_proof: None,
     };
     let listed: Vec<_> = journal.list(&Query::of(name)).await?;
@@ -153,10 +207,12 @@ fn text(status: &Status) -> String {
             account.state.to_owned(),
             time(&account.since),
             time(&account.last_rotated),
+            account.age_days.map_or_else(|| "-".to_owned(), |days| format!("{days} d")),
+            time(&account.next),
             rotation,
         ]
     };
-    let header = ["ACCOUNT", "STATE", "SINCE", "LAST ROTATED", "ROTATION"];
+    let header = ["ACCOUNT", "STATE", "SINCE", "LAST ROTATED", "AGE", "NEXT", "ROTATION"];
     let mut lines = vec![table(&header, status.accounts.iter().map(row).collect())];
     for account in &status.accounts {
         if let Some(why) = &account.why {
@@ -172,6 +228,10 @@ fn text(status: &Status) -> String {
             let due = proof.due.map_or_else(String::new, |due| format!(", due at {due:.0}"));
             lines.push(format!("{}: late proof: {}{due}", account.account, proof.state));
         }
+        if let AgeState::Near | AgeState::Urgent | AgeState::Overdue = account.age {
+            let word = if account.age == AgeState::Overdue { "over" } else { "near" };
+            lines.push(format!("{}: its maximum age is {word}", account.account));
+        }
         match account.runbook {
             [] => lines.extend(account.next_step.iter().map(|next| format!("{}: next step: {next}", account.account))),
             steps => {
@@ -180,5 +240,8 @@ fn text(status: &Status) -> String {
             }
         }
     }
+    let line =
+        |condition: &Condition| format!("{}: {} (since {:.0})", condition.severity, condition.title, condition.since);
+    lines.extend(status.conditions.iter().map(line));
     lines.join("\n")
 }

@@ -17,7 +17,7 @@ use crate::journal::{Journal, JournalError, Note, Query};
 use crate::notify::{Condition, Conditions, Notice, Severity, Standing as Told};
 use crate::order::{Brake, Exit, Ledger, Roster, holder};
 use crate::rotation::Trigger;
-use crate::schedule::{AgeState, Blocked, CLOCK_STEP_LEAST, Candidate, Due, Limits, clock_step, explain, pick};
+use crate::schedule::{Blocked, CLOCK_STEP_LEAST, Candidate, Due, Limits, clock_step, explain, pick};
 use crate::wiring::World;
 
 /// A journal that is asked for other processes' entries is asked from a little before the last time.
@@ -366,22 +366,8 @@ impl Keeper {
     async fn begin_rotations(&mut self, now: Timestamp) -> Result<(), JournalError> {
         let due: Vec<String> =
             self.rotations.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect();
-        if due.is_empty() {
+        if due.is_empty() || self.rotating.len() >= self.roster.limits.in_flight {
             return Ok(());
-        }
-        let mut waiting = Vec::new();
-        for name in due {
-            let Some(seat) = self.seats.get_mut(&name) else { continue };
-            // The window may have closed since.
-            seat.decide(now, self.awake_since);
-            match seat.rotation_at() {
-                Some(at) if at <= now => {
-                    let urgent =
-                        matches!(seat.age(now).state, AgeState::Urgent | AgeState::Overdue | AgeState::Unknown);
-                    waiting.push(seat.post.candidate(at, urgent));
-                }
-                _ => self.place(&name, now),
-            }
         }
         let running: Vec<Candidate> = self.running.values().cloned().collect();
         let limits = Limits {
@@ -389,7 +375,32 @@ impl Keeper {
             in_flight: self.roster.limits.in_flight + running.len() - self.rotating.len(),
             spacing: self.roster.limits.spacing,
         };
-        for place in pick(&waiting, &running, &limits, self.last_start, now) {
+        let tick = SignedDuration::try_from(self.setting.tick).unwrap_or(SignedDuration::MAX);
+        let mut waiting = Vec::new();
+        for name in due {
+            let Some(seat) = self.seats.get_mut(&name) else { continue };
+            // Of a thousand that wait, each is decided anew once in a tick, not at every start of another.
+            if !seat.is_decided(now, tick) {
+                seat.decide(now, self.awake_since);
+            }
+            match seat.rotation_at() {
+                Some(at) if at <= now => waiting.push(seat.post.candidate(at, seat.urgent)),
+                _ => self.place(&name, now),
+            }
+        }
+        let picked = loop {
+            let picked = pick(&waiting, &running, &limits, self.last_start, now);
+            // The window may have closed since.
+            let over = picked.iter().position(|place| {
+                let Some(seat) = self.seats.get_mut(&waiting[*place].account) else { return true };
+                seat.decide(now, self.awake_since);
+                seat.rotation_at().is_none_or(|at| at > now)
+            });
+            let Some(over) = over else { break picked };
+            let gone = waiting.remove(picked[over]);
+            self.place(&gone.account, now);
+        };
+        for place in picked {
             let candidate = waiting[place].clone();
             let Some(seat) = self.seats.get(&candidate.account) else { continue };
             let Due::At(fire) = seat.due.clone() else { continue };
@@ -553,13 +564,13 @@ impl Keeper {
         let over: Vec<Note> = self
             .ledger
             .raised()
-            .filter(|(key, (kind, account))| {
-                !known.contains(key.as_str()) && (!kind.starts_with("drift-") || looked(account))
+            .filter(|(key, raised)| {
+                !known.contains(key.as_str()) && (!raised.kind.starts_with("drift-") || looked(&raised.account))
             })
-            .map(|(key, (kind, account))| Note::Cleared {
+            .map(|(key, raised)| Note::Cleared {
                 key: key.clone(),
-                kind: kind.clone(),
-                account: account.clone(),
+                kind: raised.kind.clone(),
+                account: raised.account.clone(),
             })
             .collect();
         for note in over {

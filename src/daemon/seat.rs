@@ -4,7 +4,7 @@ use super::job::Errand;
 use crate::engine::Drift;
 use crate::journal::{Journal, JournalError};
 use crate::order::{Account, Ledger, Post};
-use crate::schedule::{Age, Blocked, Due, age, due};
+use crate::schedule::{Age, AgeState, Blocked, Due, age, due};
 
 /// How long after a refusal by another process, or a recovery that did not come to an end, the next try is made.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -18,6 +18,10 @@ pub(super) struct Seat {
     pub(super) post: Post,
     pub(super) account: Account,
     pub(super) due: Due,
+    /// Whether it goes before the others, as of then.
+    pub(super) urgent: bool,
+    /// When that was decided.
+    decided_at: Option<Timestamp>,
     /// Its places in the queues of rotations and of errands.
     pub(super) queued: (Option<Timestamp>, Option<Timestamp>),
     /// Nothing of it begins before.
@@ -49,6 +53,8 @@ impl Seat {
             post,
             account,
             due: Due::Never { why: "not looked at yet" },
+            urgent: false,
+            decided_at: None,
             queued: (None, None),
             not_before: None,
             look_at,
@@ -61,6 +67,13 @@ impl Seat {
     /// Decides anew when it is due.
     pub(super) fn decide(&mut self, now: Timestamp, awake_since: Timestamp) {
         self.due = due(&self.post.policy, &self.post.wish.account, &self.account.standing, now, awake_since);
+        self.urgent = matches!(self.age(now).state, AgeState::Urgent | AgeState::Overdue | AgeState::Unknown);
+        self.decided_at = Some(now);
+    }
+
+    /// Whether it was decided within the last tick.
+    pub(super) fn is_decided(&self, now: Timestamp, tick: SignedDuration) -> bool {
+        self.decided_at.is_some_and(|at| at <= now && now.duration_since(at) < tick)
     }
 
     /// When its next rotation may begin.

@@ -224,10 +224,32 @@ pub async fn own_changes(
     journal: &dyn Journal,
     since: Timestamp,
 ) -> Result<BTreeMap<String, OwnChanges>, JournalError> {
+    changes_by(journal, &Query { since: Some(since), newest: Some(ROTATIONS_MAX), ..Query::default() }).await
+}
+
+/// The same of the rotations of these accounts alone: what a thousand others did on a busy day is neither read nor does it
+/// crowd theirs out.
+pub async fn own_changes_of(
+    journal: &dyn Journal,
+    accounts: &BTreeSet<&str>,
+    since: Timestamp,
+) -> Result<BTreeMap<String, OwnChanges>, JournalError> {
     let mut changes: BTreeMap<String, OwnChanges> = BTreeMap::new();
-    for listed in
-        journal.list(&Query { since: Some(since), newest: Some(ROTATIONS_MAX), ..Query::default() }).await?.iter().rev()
-    {
+    for account in accounts {
+        let query = Query { since: Some(since), newest: Some(ROTATIONS_MAX), ..Query::of(account) };
+        for (server, more) in changes_by(journal, &query).await? {
+            let known = changes.entry(server).or_default();
+            known.connector_passwords.extend(more.connector_passwords);
+            known.entra_resets.extend(more.entra_resets);
+        }
+    }
+    Ok(changes)
+}
+
+async fn changes_by(journal: &dyn Journal, query: &Query) -> Result<BTreeMap<String, OwnChanges>, JournalError> {
+    let since = query.since.unwrap_or(Timestamp::MIN);
+    let mut changes: BTreeMap<String, OwnChanges> = BTreeMap::new();
+    for listed in journal.list(query).await?.iter().rev() {
         let log = journal.read(&listed.id).await?;
         for (place, entry) in log.iter().enumerate() {
             let Event::Intent { step, .. } = &entry.event else { continue };

@@ -21,7 +21,7 @@ mod scene;
 pub use actions::STOP_PLANNED_S;
 pub use drift::{Drift, DriftKind, Expected, Found, drift};
 pub use drive::{Asked, Halt, Rotation, Stopped, Watch};
-pub use examine::{Examination, ExaminedAccount, ExaminedServer, examine, own_changes};
+pub use examine::{Examination, ExaminedAccount, ExaminedServer, examine, own_changes, own_changes_of};
 pub use late_proof::late_proof_due;
 pub use operator::{Nobody, Operator, Question};
 pub use ports::Ports;

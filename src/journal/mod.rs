@@ -51,6 +51,8 @@ pub struct Query {
     pub account: Option<String>,
     /// Only those that are not closed.
     pub open: bool,
+    /// Only those whose plan turns the sync scheduler off.
+    pub pausing: bool,
     /// Only those of this procedure.
     pub procedure: Option<Procedure>,
     /// Only those with an entry at or after this time.

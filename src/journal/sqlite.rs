@@ -336,6 +336,12 @@ impl Journal for SqliteJournal {
         if query.open {
             text.push_str(" AND state <> 'closed'");
         }
+        if query.pausing {
+            // Asked of few, the open ones, so it needs no column of its own; reading them all out would be far dearer.
+            text.push_str(
+                " AND (SELECT json_extract(event, '$.plan.inventory.quiesce') FROM entries WHERE rotation = id AND seq = 0) = 'disable'",
+            );
+        }
         if query.procedure.is_some() {
             text.push_str(" AND procedure = ?");
         }

@@ -15,6 +15,8 @@ pub enum Exit {
     Refused,
     /// Somebody else is at it.
     Busy,
+    /// Outside the account's maintenance windows; nothing was begun.
+    Window,
     /// Something is overdue (`status --check`).
     Overdue,
     /// Try later: something could not be reached, or a rotation was interrupted.
@@ -31,6 +33,7 @@ impl Exit {
             Self::Held => 3,
             Self::Refused => 4,
             Self::Busy => 5,
+            Self::Window => 6,
             Self::Overdue => 8,
             Self::Later => 75,
         }
@@ -45,6 +48,7 @@ impl Exit {
             Self::Held => "held",
             Self::Refused => "refused",
             Self::Busy => "busy",
+            Self::Window => "outside-window",
             Self::Overdue => "overdue",
             Self::Later => "later",
         }
@@ -53,13 +57,13 @@ impl Exit {
     /// The one that counts when both happened.
     pub fn worse(self, other: Self) -> Self {
         let rank = |exit: Self| match exit {
-            Self::Held => 6,
-            Self::Failed => 5,
-            Self::Usage => 4,
-            Self::Refused => 3,
-            Self::Busy => 2,
-            Self::Later => 1,
-            Self::Overdue => 1,
+            Self::Held => 7,
+            Self::Failed => 6,
+            Self::Usage => 5,
+            Self::Refused => 4,
+            Self::Busy => 3,
+            Self::Later | Self::Overdue => 2,
+            Self::Window => 1,
             Self::Done => 0,
         };
         if rank(other) > rank(self) { other } else { self }
@@ -78,8 +82,8 @@ mod tests {
 
     #[test]
     fn the_worst_counts() {
-        let order = [Exit::Held, Exit::Failed, Exit::Refused, Exit::Busy, Exit::Later, Exit::Done];
-        assert_eq!(order.map(Exit::code), [3, 1, 4, 5, 75, 0]);
+        let order = [Exit::Held, Exit::Failed, Exit::Refused, Exit::Busy, Exit::Later, Exit::Window, Exit::Done];
+        assert_eq!(order.map(Exit::code), [3, 1, 4, 5, 75, 6, 0]);
         for (place, worse) in order.iter().enumerate() {
             for better in &order[place..] {
                 assert_eq!(worse.worse(*better), *worse);

@@ -1,14 +1,15 @@
 //! What the journal knows that a preflight asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use providers::port::Fingerprint;
 
 use crate::diagnosis::OwnChanges;
-use crate::engine::{Ports, Rehearsed, Rotation, Wish, own_changes};
+use crate::engine::{Rehearsed, Rotation, Wish, own_changes_of};
 use crate::journal::{Journal, JournalError, Query, State};
 use crate::rotation::{Event, Outcome, Procedure, Seen, Step};
+use crate::wiring::World;
 
 /// How many of the newest rehearsals are read, and how far back an account's last record is looked for.
 const NEWEST_MAX: u32 = 100;
@@ -28,12 +29,13 @@ pub(super) struct Knowledge {
 }
 
 impl Knowledge {
-    pub(super) async fn of(journal: &dyn Journal, ports: &Ports, account: &str) -> Result<Self, JournalError> {
+    pub(super) async fn of(journal: &dyn Journal, world: &World, wish: &Wish) -> Result<Self, JournalError> {
+        let (ports, account) = (world.ports(), wish.account.as_str());
         let since = ports.clock.now() - CHANGES_SINCE;
-        let own_changes = own_changes(journal, since).await?;
+        let own_changes = own_changes_of(journal, &sharing(world, wish), since).await?;
         let mut known =
             Self { last_known: None, scheduler_owed: None, owed_by: Vec::new(), rehearsed: Vec::new(), own_changes };
-        let open = Query { open: true, ..Query::default() };
+        let open = Query { open: true, pausing: true, ..Query::default() };
         let rehearsals = Query { procedure: Some(Procedure::Rehearsal), newest: Some(NEWEST_MAX), ..Query::default() };
         for query in [open, rehearsals] {
             for listed in journal.list(&query).await?.iter().rev() {
@@ -80,6 +82,14 @@ impl Knowledge {
             ..wish.clone()
         }
     }
+}
+
+/// The accounts whose rotations work on a server of this one's: itself, and those that share a server with it.
+fn sharing<'w>(world: &'w World, wish: &'w Wish) -> BTreeSet<&'w str> {
+    let works_there =
+        |other: &&Wish| other.servers.iter().any(|(server, _)| wish.servers.iter().any(|(ours, _)| ours == server));
+    let others = world.wishes.iter().filter(works_there).map(|other| other.account.as_str());
+    others.chain([wish.account.as_str()]).collect()
 }
 
 /// The scheduler's value before the rotation paused it, if it never released it.

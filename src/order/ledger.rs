@@ -16,8 +16,23 @@ pub struct Ledger {
     ages: BTreeMap<String, Timestamp>,
     attempts: BTreeMap<String, VecDeque<Attempt>>,
     renewed: BTreeMap<String, Timestamp>,
-    raised: BTreeMap<String, (String, Option<String>)>,
+    raised: BTreeMap<String, Raised>,
     newest: Option<Timestamp>,
+}
+
+/// A condition that holds as far as the journal knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// Since when.
+    pub at: Timestamp,
+    /// Its kind.
+    pub kind: String,
+    /// `info`, `warning` or `alarm`.
+    pub severity: String,
+    /// The account, where it is about one.
+    pub account: Option<String>,
+    /// One line.
+    pub title: String,
 }
 
 /// A rotation that was wanted and not begun.
@@ -67,8 +82,15 @@ impl Ledger {
             Note::Renewed { account, .. } => {
                 self.renewed.insert(account.clone(), noted.at);
             }
-            Note::Raised { key, kind, account, .. } => {
-                self.raised.insert(key.clone(), (kind.clone(), account.clone()));
+            Note::Raised { key, kind, severity, account, title, .. } => {
+                let raised = Raised {
+                    at: noted.at,
+                    kind: kind.clone(),
+                    severity: severity.clone(),
+                    account: account.clone(),
+                    title: title.clone(),
+                };
+                self.raised.insert(key.clone(), raised);
             }
             Note::Cleared { key, .. } => {
                 self.raised.remove(key);
@@ -102,8 +124,8 @@ impl Ledger {
         self.renewed.get(account).copied()
     }
 
-    /// The conditions that hold as far as the journal knows: key, kind, account.
-    pub fn raised(&self) -> impl Iterator<Item = (&String, &(String, Option<String>))> {
+    /// The conditions that hold as far as the journal knows, by key.
+    pub fn raised(&self) -> impl Iterator<Item = (&String, &Raised)> {
         self.raised.iter()
     }
 

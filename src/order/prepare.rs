@@ -62,6 +62,6 @@ pub async fn look(
             format!("rotation {} runs or was interrupted; `resume` carries it on, or says who is at it", running.id);
         return Err(Err((what, Exit::Later)));
     }
-    let known = Knowledge::of(journal, world.ports(), &wish.account).await.map_err(failed)?;
+    let known = Knowledge::of(journal, world, wish).await.map_err(failed)?;
     engine::prepare(world.ports(), &known.inform(wish), known.last_known.as_ref()).await.map_err(Ok)
 }

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use providers::port::{Fault, QuiesceMode};
 
+use super::Ledger;
 use crate::config::Config;
 use crate::engine::{AccountKind, Wish};
-use crate::journal::{Exempt, Member};
+use crate::journal::{Exempt, Journal, JournalError, Member, Note};
 use crate::schedule::{Candidate, Limits, Misfire, Policy, Retry, Windows};
 
 /// The accounts of a configuration, each with when it is to be rotated.
@@ -46,7 +47,7 @@ impl Post {
     }
 
     /// As `schedule::pick` knows it.
-    pub fn candidate(&self, at: jiff::Timestamp, urgent: bool) -> Candidate {
+    pub fn candidate(&self, at: Timestamp, urgent: bool) -> Candidate {
         Candidate {
             account: self.wish.account.clone(),
             at,
@@ -110,6 +111,17 @@ impl Roster {
     pub fn population(&self) -> Vec<Member> {
         self.posts.values().map(|post| post.member.clone()).collect()
     }
+}
+
+/// Keeps in the journal which accounts there are and what is asked of each, where that differs from the last record.
+pub async fn record_population(journal: &dyn Journal, roster: &Roster, now: Timestamp) -> Result<(), JournalError> {
+    let mut ledger = Ledger::default();
+    ledger.read_on(journal).await?;
+    let accounts = roster.population();
+    if ledger.population() != Some(&accounts) {
+        journal.note(now, &Note::Population { accounts }).await?;
+    }
+    Ok(())
 }
 
 /// Connectors first: recovery of a service account's lost key needs their passwords in the vault.

@@ -208,7 +208,10 @@ impl Look<'_> {
         let mut connectors = Vec::new();
         for connector in facts.connectors.iter().filter(|facts| facts.kind == ConnectorKind::ActiveDirectory) {
             let mut vault_name = None;
-            for escrow in &self.wish.escrow {
+            // Those that are configured for this server first: with a thousand others, the rest would be a long search.
+            let (here, elsewhere): (Vec<_>, Vec<_>) =
+                self.wish.escrow.iter().partition(|escrow| escrow.servers.iter().any(|server| server == name));
+            for escrow in here.into_iter().chain(elsewhere) {
                 let Ok(account) = self.ports.directory.account(&escrow.locator).await else { continue };
                 if !binds_as(connector, &account) {
                     continue;
@@ -220,6 +223,7 @@ impl Look<'_> {
                     let secret = self.ports.vault.read(&current).await?;
                     if logon::in_use(&*self.ports.directory, &account.dn, &account.dc, &secret).await? {
                         vault_name = Some(escrow.vault_name.clone());
+                        break;
                     }
                 }
             }

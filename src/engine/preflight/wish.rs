@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use providers::port::QuiesceMode;
 
@@ -38,6 +39,8 @@ pub struct Escrow {
     pub locator: String,
     /// Its name in the vault.
     pub vault_name: String,
+    /// The servers that it is configured for.
+    pub servers: Vec<String>,
 }
 
 /// A rehearsal that succeeded.
@@ -84,7 +87,7 @@ pub struct Wish {
     /// The server whose encryption key may be lost, as a person typed it.
     pub abandon_encryption_key: Option<String>,
     /// The other accounts of the configuration, for the passwords of a server's connectors.
-    pub escrow: Vec<Escrow>,
+    pub escrow: Arc<[Escrow]>,
     /// Who resets the Entra connector account.
     pub entra_administrator: Option<EntraAdministrator>,
     /// From the journal: the scheduler's value before another rotation paused it that has not released it.
@@ -116,7 +119,7 @@ impl Default for Wish {
             allow_unsupported_build: false,
             look_only: false,
             abandon_encryption_key: None,
-            escrow: Vec::new(),
+            escrow: Arc::default(),
             entra_administrator: None,
             scheduler_owed: None,
             owed_by_repaired: None,

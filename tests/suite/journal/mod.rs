@@ -1,5 +1,7 @@
 //! The journal: append by compare-and-set, fencing, the chain, the stored form.
 
+mod standing;
+
 use entra_rotator::journal::{Journal, JournalError, Query, SqliteJournal, State};
 use entra_rotator::rotation::{
     ConnectorUse, EngineMethod, Event, Inventory, LateProof, Limits, OldPassword, Procedure, Seen, ServerUse, Side,

@@ -18,7 +18,11 @@ use super::Lab;
 const ACCOUNT: &str = "MSOL_1a2b3c4d5e6f";
 
 fn ports(lab: &Lab) -> Ports {
-    let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| panic!("no crash is ordered")) };
+    let setting = LabSetting {
+        now: Arc::new(Timestamp::now),
+        end_process: Arc::new(|| panic!("no crash is ordered")),
+        latency: None,
+    };
     let world = providers::lab::Lab::open(&lab.dir(), setting).expect("it opens");
     let servers: BTreeMap<String, Arc<dyn ConnectServer>> =
         world.server_names().into_iter().filter_map(|name| Some((name.clone(), world.server(&name)?))).collect();
