@@ -45,9 +45,7 @@ async fn a_rotation_that_has_touched_the_directory_comes_to_its_end() {
         service.reaches(step);
         service.signal("TERM");
         if step != "promote" {
-            wait_until("ending", &service, || {
-                service.get("/readyz") == (503, "it is ending\n".to_owned())
-            });
+            wait_until("ending", &service, || service.get("/readyz") == (503, "it is ending\n".to_owned()));
         }
         assert_eq!(service.ended(), Some(0), "{step}: {}", service.said());
         assert_eq!(state(&lab).await, State::Closed, "{step}: {}", service.said());
@@ -80,9 +78,7 @@ async fn after_a_death_it_is_not_ready_before_what_was_interrupted_is_over() {
     });
     let recovered = lines().iter().position(|line| line["message"] == "finished").expect("recovered");
     assert!(first_begun.is_none_or(|at| at > recovered), "another one was begun before:\n{}", service.said());
-    wait_until("all rotated", &service, || {
-        lines().iter().filter(|line| line["message"] == "finished").count() >= 2
-    });
+    wait_until("all rotated", &service, || lines().iter().filter(|line| line["message"] == "finished").count() >= 2);
     assert_eq!(service.stop(), Some(0));
     let states = states(&lab).await;
     assert!(states.len() == 2 && states.iter().all(|(_, state)| *state == State::Closed), "{states:?}");

@@ -150,7 +150,10 @@ async fn the_coming_fires_are_explained_and_nothing_changes() {
         assert!(fire["local"].as_str().is_some_and(|text| text.starts_with("Sun") && text.contains("02:30")), "{fire}");
         assert!(fire["explained"].as_str().is_some_and(|text| !text.is_empty()), "{fire}");
     }
-    assert!(times.windows(2).all(|pair| pair[1].duration_since(pair[0]) >= SignedDuration::from_hours(24 * 7 - 1)), "{times:?}");
+    assert!(
+        times.windows(2).all(|pair| pair[1].duration_since(pair[0]) >= SignedDuration::from_hours(24 * 7 - 1)),
+        "{times:?}"
+    );
     let table = configured.run(&["schedule", "next", "--count", "5"]);
     assert_eq!(table.stdout.lines().filter(|line| line.contains(ACCOUNT)).count(), 5, "{}", table.stdout);
     assert!(!configured.path("journal.db").exists(), "looking made a journal");

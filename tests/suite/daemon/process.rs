@@ -40,7 +40,8 @@ impl Drop for Service {
 impl Service {
     /// Starts it on the lab, on any free port, and waits until it serves.
     pub(super) fn start(lab: &Lab) -> Self {
-        let words = ["serve", "--lab", "--listen", "127.0.0.1:0", "--log", "info,entra_rotator=debug", "--log-format", "json"];
+        let words =
+            ["serve", "--lab", "--listen", "127.0.0.1:0", "--log", "info,entra_rotator=debug", "--log-format", "json"];
         let service = Self::spawn(lab.command(&words));
         service.serves();
         service
@@ -136,6 +137,10 @@ impl Service {
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("it does not end:\n{}", self.said());
+    }
+
+    pub(super) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
     }
 
     /// SIGTERM; the exit code.

@@ -40,7 +40,12 @@ fn status_is_for_whoever_has_the_token() {
     std::fs::write(configured.path("token"), "open-sesame-4711\n").expect("a token");
     configured.write(&format!("[serve]\ntoken = {{ file = {:?} }}\n", configured.path("token")));
     let mut service = configured.start();
-    for headers in ["", "authorization: Bearer wrong\r\n", "authorization: Basic open-sesame-4711\r\n", "authorization: Bearer \r\n"] {
+    for headers in [
+        "",
+        "authorization: Bearer wrong\r\n",
+        "authorization: Basic open-sesame-4711\r\n",
+        "authorization: Bearer \r\n",
+    ] {
         let (code, body) = service.get_with("/api/status", headers);
         assert_eq!(code, 401, "{headers:?}");
         assert!(!body.contains(ACCOUNT), "{body}");

@@ -80,8 +80,11 @@ fn a_signal_right_after_ready_is_heeded() {
             let mut service = Service::spawn(command);
             manager.hears("READY=1");
             service.signal(signal);
+            // A process that dies of it is gone by then.
+            std::thread::sleep(Duration::from_millis(100));
             if signal == "HUP" {
                 let refused = "entra_rotator_conditions{kind=\"configuration\",severity=\"alarm\"}";
+                assert!(service.is_running(), "the signal ended it: {}", service.said());
                 wait_until("told that the lab has no configuration", &service, || service.metric(refused) == Some(1.0));
                 service.signal("TERM");
             }
