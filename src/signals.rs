@@ -2,30 +2,63 @@
 
 use std::io;
 
-/// Returns when the process is asked to end: SIGTERM or SIGINT; elsewhere Ctrl-C. `Err` = signals can't be had.
-pub async fn asked_to_stop() -> io::Result<()> {
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Orders to end: SIGTERM or SIGINT; elsewhere Ctrl-C. From its making on they no longer end the process.
+#[derive(Debug)]
+pub struct Stops {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        Ok(())
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    terminate: Signal,
+    #[cfg(unix)]
+    interrupt: Signal,
 }
 
-/// Returns when the process is asked to read its configuration anew: SIGHUP; elsewhere never.
-pub async fn asked_to_reload() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup())?.recv().await;
-        Ok(())
+impl Stops {
+    /// Begins to listen. `Err` = signals can't be had.
+    pub fn heed() -> io::Result<Self> {
+        #[cfg(unix)]
+        return Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? });
+        #[cfg(not(unix))]
+        Ok(Self {})
     }
-    #[cfg(not(unix))]
-    std::future::pending().await
+
+    /// Returns when the process is asked to end, once more each time. What came since the last time counts.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Orders to read the configuration anew: SIGHUP; elsewhere there are none. From its making on they no longer end the
+/// process.
+#[derive(Debug)]
+pub struct Reloads {
+    #[cfg(unix)]
+    hangup: Signal,
+}
+
+impl Reloads {
+    /// Begins to listen. `Err` = signals can't be had.
+    pub fn heed() -> io::Result<Self> {
+        #[cfg(unix)]
+        return Ok(Self { hangup: signal(SignalKind::hangup())? });
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Returns when the process is asked to, once more each time. What came since the last time counts.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        self.hangup.recv().await;
+        #[cfg(not(unix))]
+        std::future::pending().await
+    }
 }

@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::engine::{Halt, Watch};
 use crate::journal::Entry;
 use crate::order::{Brake, Teller};
 use crate::rotation::{Direction, Event, Progress, Side, Step};
-use crate::signals;
+use crate::signals::Stops;
 
 /// The live step list on standard error: with a running clock on a terminal, as plain lines elsewhere.
 pub(super) struct Steps {
@@ -108,25 +109,27 @@ pub(super) struct Screen {
 impl Screen {
     /// Does the work; SIGINT and SIGTERM park it instead of ending the process. The third one drops it: `None`.
     pub(super) async fn heeding_signals<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let stops = Stops::heed();
         tokio::select! {
             done = work => Some(done),
-            () = self.third_signal() => {
+            () = self.third_signal(stops) => {
                 say("ended; `resume` goes on");
                 None
             }
         }
     }
 
-    async fn third_signal(&self) {
-        while signals::asked_to_stop().await.is_ok() {
+    async fn third_signal(&self, stops: io::Result<Stops>) {
+        // Where signals can't be had, they end the process as ever.
+        let Ok(mut stops) = stops else { return std::future::pending().await };
+        loop {
+            stops.next().await;
             match self.brake.pull() {
                 1 => say("stopping as soon as nothing is half done; once more stops before the next request"),
                 2 => say("stopping before the next request; once more ends the process at once"),
                 _ => return,
             }
         }
-        // Signals can't be had: they end the process, as ever.
-        std::future::pending().await
     }
 
     /// Whether a signal came.

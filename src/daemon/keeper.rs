@@ -467,6 +467,8 @@ impl Keeper {
                 }
                 let not_begun = done.came.iter().filter(|came| came.rotation.is_none() && came.exits != Exit::Busy);
                 for came in not_begun {
+                    let (outcome, cause) = (came.outcome, &came.message);
+                    tracing::warn!(account = name, outcome, cause, "not begun");
                     let trigger = Trigger::Schedule { due: fire.nominal, why: why.clone() };
                     let note = Note::NotBegun {
                         account: name.to_owned(),

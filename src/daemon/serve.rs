@@ -13,7 +13,7 @@ use crate::config::NotifyConfig;
 use crate::journal::{Journal, JournalError, Lease};
 use crate::notify::{Heartbeat, Outbox, channels};
 use crate::order::{Exit, busy, holder, journal_failed, sentence};
-use crate::signals;
+use crate::signals::{Reloads, Stops};
 use crate::wiring::World;
 
 /// How long notices may take that are still queued when the service ends.
@@ -59,13 +59,16 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let failed = |error: JournalError| journal_failed(&error);
     let keeper = Keeper::new(world, journal, Arc::clone(&clock), setting, Arc::clone(&board), sink);
     let mut keeper = keeper.await.map_err(failed)?;
+    // Before anybody is told that it is ready: whoever is told may send a signal at once.
+    let unheard = |cause: std::io::Error| (format!("signals can't be had: {cause}"), Exit::Later);
+    let (stops, reloads) = (Stops::heed().map_err(unheard)?, Reloads::heed().map_err(unheard)?);
     listening(http.address);
     guard::ready(&http.address.to_string());
     let (orders, listener) = mpsc::channel(4);
     let beside = async {
         tokio::join!(
-            heed_stop(orders.clone()),
-            heed_reload(orders, &*reload, &postman),
+            heed_stop(stops, orders.clone()),
+            heed_reload(reloads, orders, &*reload, &postman),
             guard::watch(Arc::clone(&board), Arc::clone(&clock)),
             postman.beat(&board, &clock),
             postman.report(&board, &clock),
@@ -96,21 +99,23 @@ fn unreachable_end<T>() -> Result<Vec<T>, JournalError> {
     Ok(Vec::new())
 }
 
-async fn heed_stop(orders: mpsc::Sender<Order>) {
-    while signals::asked_to_stop().await.is_ok() {
+async fn heed_stop(mut stops: Stops, orders: mpsc::Sender<Order>) {
+    loop {
+        stops.next().await;
         guard::ending();
         // A keeper that is gone needs no order.
         let _ = orders.send(Order::Stop).await;
     }
-    std::future::pending().await
 }
 
 async fn heed_reload(
+    mut reloads: Reloads,
     orders: mpsc::Sender<Order>,
     reload: &(dyn Fn() -> Result<(World, NotifyConfig), String> + Send),
     postman: &Postman,
 ) {
-    while signals::asked_to_reload().await.is_ok() {
+    loop {
+        reloads.next().await;
         let order = match reload().and_then(|(world, notify)| {
             let renewed = postman.renew(&notify).map_err(|fault| sentence(&fault));
             renewed.map(|()| world)
@@ -126,7 +131,6 @@ async fn heed_reload(
         };
         let _ = orders.send(order).await;
     }
-    std::future::pending().await
 }
 
 /// The channels as the configuration last described them.

@@ -1,7 +1,9 @@
 //! The one integration-test binary. `explorer` holds the pure heart to its promises, exhaustively; `lab` runs
-//! the built program against the embedded lab; `journal` looks at what is stored, `report` at what is made of it;
-//! `soak` lets years go by.
+//! the built program against the embedded lab, `daemon` its unattended service; `journal` looks at what is stored,
+//! `report` at what is made of it; `soak` lets years go by.
 
+#[cfg(unix)]
+mod daemon;
 mod explorer;
 mod journal;
 mod lab;

@@ -1,0 +1,11 @@
+//! The unattended service on the lab, as a machine runs it: started, asked over HTTP, signalled, ended, started again.
+
+mod configured;
+mod ends;
+mod orders;
+mod process;
+mod reached;
+mod rotates;
+mod systemd;
+
+use process::{Service, wait_until};
