@@ -9,7 +9,7 @@ use crate::engine::{Rotation, late_proof_due};
 use crate::journal::{Journal, JournalError, Query, State};
 use crate::order::{self, Exit, Ledger, Post, Raised};
 use crate::rotation::Event;
-use crate::schedule::{AgeState, Due, age, due};
+use crate::schedule::{AgeState, Blocked, Due, age, due};
 use crate::wiring::Records;
 
 #[derive(Serialize)]
@@ -81,7 +81,9 @@ pub(super) async fn run(global: &Global, options: &StatusOptions) -> Exit {
     };
     let exit = match options.check {
         true if any("held") || late("failed") => Exit::Held,
-        true if late("overdue") || status.accounts.iter().any(|account| account.age == AgeState::Overdue) => {
+        true if late("overdue")
+            || status.accounts.iter().any(|account| matches!(account.age, AgeState::Overdue | AgeState::Unknown)) =>
+        {
             Exit::Overdue
         }
         true if any("interrupted") => Exit::Later,
@@ -124,7 +126,15 @@ async fn schedule(
     let exempt = post.member.exempt.as_ref().map(|exempt| exempt.until);
     let read = order::Account::read(journal, ledger, name, exempt, post.policy.retry.budget, now).await?;
     let age = age(&post.policy, &read.standing, now);
-    (shown.age_days, shown.age) = (age.age.map(|age| age.as_hours() / 24), age.state);
+    shown.age_days = age.age.map(|age| age.as_hours() / 24);
+    let is_out = match read.standing.blocked {
+        Some(Blocked::Exempt { until }) => until > now,
+        Some(Blocked::Managed) => true,
+        _ => false,
+    };
+    if !is_out {
+        shown.age = age.state;
+    }
     if let Due::At(fire) = due(&post.policy, name, &read.standing, now, now) {
         shown.next = Some(fire.at);
     }

@@ -137,7 +137,7 @@ pub struct RetryConfig {
     pub longest_h: u32,
     /// Failures in a row, after which a person is needed.
     #[serde(default = "default_budget")]
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 2, max = 30))]
     pub budget: u32,
 }
 

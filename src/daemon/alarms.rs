@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::seat::Seat;
+use crate::journal::Listed;
 use crate::notify::{Condition, Notice, Severity, Standing as Told};
-use crate::order::{Came, Exit};
+use crate::order::{Came, Exit, Raised};
 use crate::schedule::{AgeState, Blocked, Candidate, Due, local};
 
 /// Attempts in a row that could not reach something, after which a person is told.
@@ -41,7 +42,7 @@ const fn kind(kind: &'static str, severity: Severity, meaning: &'static str) -> 
 }
 
 /// Every kind of notice there is. `drift-…` kinds are those of the watch.
-pub const KINDS: [KindOfNotice; 30] = [
+pub const KINDS: [KindOfNotice; 32] = [
     kind("held", Severity::Alarm, "a rotation waits for a person; both passwords are in the vault"),
     kind("gave-up", Severity::Alarm, "the schedule has spent its tries; a person must look and let it try again"),
     kind("overdue", Severity::Alarm, "a password is older than its maximum age"),
@@ -61,6 +62,8 @@ pub const KINDS: [KindOfNotice; 30] = [
     kind("clock-stepped", Severity::Warning, "the clock was set, or the machine slept"),
     kind("configuration", Severity::Alarm, "the configuration was to be read anew and has faults; the old one stays"),
     kind("defect", Severity::Alarm, "a defect of this program ended a job"),
+    kind("journal", Severity::Alarm, "the journal failed, and the service ended: nothing happens without a record"),
+    kind("drift-unseen", Severity::Warning, "several looks for drift in a row could not see everything"),
     kind("rotation", Severity::Info, "a rotation that the schedule began has ended"),
     kind("drift-password", Severity::Alarm, "somebody else set the password"),
     kind("drift-credential", Severity::Alarm, "somebody else changed a connector's credential (event 2518)"),
@@ -90,6 +93,8 @@ pub(super) struct Service {
     pub(super) stepped: Option<(Timestamp, SignedDuration)>,
     /// What is wrong with the configuration that was to be read anew.
     pub(super) faulty: Option<String>,
+    /// Open rotations of accounts that the configuration does not have.
+    pub(super) orphans: Vec<Listed>,
     /// Since when nothing succeeded, if that is too long.
     pub(super) dead_since: Option<Timestamp>,
 }
@@ -149,6 +154,23 @@ impl Service {
                     "mend them and reload again; until then the old one counts",
                 ],
             ));
+        }
+        for orphan in &self.orphans {
+            let about = Some((orphan.account.as_str(), orphan.id.as_str()));
+            let text = format!(
+                "rotation {} is open, and the configuration has no account {}: nobody goes on with it",
+                orphan.id, orphan.account
+            );
+            let steps = ["put the account back into the configuration until its rotation has ended"];
+            let mut open = condition(
+                "interrupted",
+                about,
+                "a rotation of an account that is not configured is open",
+                text,
+                &steps,
+            );
+            open.rotation = Some(orphan.id.clone());
+            holding.push(open);
         }
         if let Some(since) = self.dead_since {
             holding.push(condition(
@@ -264,6 +286,12 @@ fn of_account(name: &str, seat: &Seat, is_running: bool, now: Timestamp, holding
         let steps = ["tell the makers of this program, with the log", "`status` says how the account stands"];
         holding.push(condition("defect", about, &format!("a job of {name} ended by a defect"), defect.clone(), &steps));
     }
+    if seat.blind >= UNREACHED_TOLD {
+        let unseen =
+            seat.drift.iter().flat_map(|drift| &drift.unseen).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let steps = ["`doctor --drift` says what can't be seen", "look at the network and at that machine"];
+        holding.push(condition("drift-unseen", about, &format!("{name} can't be watched"), unseen, &steps));
+    }
     for found in seat.drift.iter().flat_map(|drift| &drift.found) {
         let text = if found.about.is_empty() { found.seen.clone() } else { format!("{}: {}", found.about, found.seen) };
         let title = format!("{name}: {}", row(found.kind.word()).meaning);
@@ -301,8 +329,10 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
         }
         _ => {}
     }
-    if matches!(account.standing.blocked, Some(Blocked::Exempt { .. } | Blocked::Managed)) {
-        return;
+    match account.standing.blocked {
+        Some(Blocked::Exempt { until }) if until > now => return,
+        Some(Blocked::Managed) => return,
+        _ => {}
     }
     let age = seat.age(now);
     let over = age.over_at.map_or_else(String::new, |at| format!(", over at {}", local(at, &seat.post.zone)));
@@ -320,6 +350,42 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
     let steps =
         ["`schedule next` says when it is tried, and what puts it off", "`rotate --account NAME` rotates it now"];
     holding.push(condition(kind, about, &title, format!("its password is {days}{over}"), &steps));
+}
+
+/// The journal failed: the last thing that is told.
+pub(super) fn journal_failed(why: &str, host: &str, now: Timestamp) -> Notice {
+    let row = row("journal");
+    Notice {
+        key: row.kind.to_owned(),
+        kind: row.kind,
+        severity: row.severity,
+        standing: Told::Event,
+        at: now,
+        host: host.to_owned(),
+        account: None,
+        rotation: None,
+        title: "the journal failed: the service has ended".to_owned(),
+        text: why.to_owned(),
+        next_steps: vec!["look at the journal's disk, folder and owner; the service must be started again".to_owned()],
+    }
+}
+
+/// A condition that was raised by the service before this one is over.
+pub(super) fn over(key: String, raised: &Raised, host: &str, now: Timestamp) -> Notice {
+    let row = row(&raised.kind);
+    Notice {
+        key,
+        kind: row.kind,
+        severity: row.severity,
+        standing: Told::Cleared,
+        at: now,
+        host: host.to_owned(),
+        account: raised.account.clone(),
+        rotation: None,
+        title: raised.title.clone(),
+        text: "it does not hold any more".to_owned(),
+        next_steps: Vec::new(),
+    }
 }
 
 /// A rotation of the schedule has ended.

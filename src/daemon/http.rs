@@ -85,7 +85,10 @@ impl Http {
             ($server:expr) => {{
                 let mut server = $server.map_err(failed)?.handle(handle.clone());
                 let timer = hyper_util::rt::TokioTimer::new();
-                server.http_builder().http1().timer(timer).header_read_timeout(HEAD_LIMIT);
+                let builder = server.http_builder();
+                // Or a client that says nothing would be waited for without an end, to learn which version it speaks.
+                *builder = std::mem::replace(builder, hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new())).http1_only();
+                builder.http1().timer(timer).header_read_timeout(HEAD_LIMIT);
                 tokio::spawn(async move {
                     if let Err(cause) = server.serve(app).await {
                         tracing::error!(%cause, "health and metrics are not served any more");

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::log::Log;
 use crate::engine::{Drift, Expected, Wish, drift};
 use crate::journal::Journal;
-use crate::order::{Came, Context, Order, Wanted, each_open_of, prove_late, rotate};
+use crate::order::{Came, Context, Order, Wanted, each_open_of, leases, prove_late, rotate};
 use crate::rotation::Trigger;
 use crate::schedule::Fire;
 use crate::wiring::World;
@@ -41,6 +41,8 @@ pub(super) struct Done {
     pub(super) job: Job,
     pub(super) came: Vec<Came>,
     pub(super) drift: Option<Drift>,
+    /// Somebody else works on the account or on one of its servers.
+    pub(super) is_taken: bool,
     /// The journal did not say what a look must be held against.
     pub(super) journal: Option<String>,
 }
@@ -54,10 +56,15 @@ pub(super) struct Hands {
 }
 
 impl Hands {
+    fn is_taken(&self, wish: &Wish) -> bool {
+        // Given back at once: a look must not keep a person away.
+        leases(&self.world, wish).is_err()
+    }
+
     /// Does it. Never fails: what went wrong is what came of it.
     pub(super) async fn work(self, wish: Wish, job: Job) -> Done {
         let context = Context { world: &self.world, journal: &*self.journal, teller: &self.log };
-        let mut done = Done { job: job.clone(), came: Vec::new(), drift: None, journal: None };
+        let mut done = Done { job: job.clone(), came: Vec::new(), drift: None, is_taken: false, journal: None };
         match job {
             Job::Rotate { fire, why, newest } => {
                 let wanted = Wanted {
@@ -69,6 +76,8 @@ impl Hands {
             }
             Job::Errand(Errand::Recover) => done.came = each_open_of(context, &wish, Order::Recover).await,
             Job::Errand(Errand::LateProof) => done.came.extend(prove_late(context, &wish).await),
+            // A person may be at work there: what a rotation does in passing is no drift.
+            Job::Errand(Errand::Look) if self.is_taken(&wish) => done.is_taken = true,
             Job::Errand(Errand::Look) => match Expected::of(&*self.journal, self.world.ports(), &wish.account).await {
                 Ok(expected) => done.drift = Some(drift(self.world.ports(), &wish, &expected).await),
                 Err(error) => done.journal = Some(error.to_string()),

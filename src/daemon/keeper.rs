@@ -13,9 +13,9 @@ use super::log::Log;
 use super::seat::Seat;
 use crate::clock::Clock;
 use crate::engine::Wish;
-use crate::journal::{Journal, JournalError, Note, Query};
+use crate::journal::{Journal, JournalError, Listed, Note, Query};
 use crate::notify::{Condition, Conditions, Notice, Severity, Standing as Told};
-use crate::order::{Brake, Exit, Ledger, Roster, holder};
+use crate::order::{Brake, Exit, Ledger, Raised, Roster, holder};
 use crate::rotation::Trigger;
 use crate::schedule::{Blocked, CLOCK_STEP_LEAST, Candidate, Due, Limits, clock_step, explain, pick};
 use crate::wiring::World;
@@ -23,8 +23,17 @@ use crate::wiring::World;
 /// A journal that is asked for other processes' entries is asked from a little before the last time.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 
+/// How often every account's place is decided anew, whatever happened to it.
+const PLACED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
 /// How long a request that is under way may take when nothing else may begin.
 const LAST_REQUEST: Duration = Duration::from_secs(60);
+
+/// How often the board shows that it is alive while it ends.
+const SEEN_EVERY: Duration = Duration::from_secs(15);
+
+/// When a look is tried again that found somebody else at work.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// The shortest sleep: what can't start now is not asked for in a hurry.
 const SLEEP_MIN: Duration = Duration::from_millis(200);
@@ -83,6 +92,8 @@ pub struct Keeper {
     last_start: Option<Timestamp>,
     conditions: Conditions,
     conditions_at: Option<Timestamp>,
+    /// When every account's place was last looked at.
+    placed_at: Option<Timestamp>,
     holding: Vec<Condition>,
     service: Service,
     board: Arc<Board>,
@@ -124,6 +135,7 @@ impl Keeper {
             last_start: None,
             conditions,
             conditions_at: None,
+            placed_at: None,
             holding: Vec::new(),
             service: Service { started: now, ..Service::default() },
             board,
@@ -131,6 +143,8 @@ impl Keeper {
             brake,
         };
         keeper.ledger.read_on(&*keeper.hands.journal).await?;
+        let newest = keeper.ledger.newest();
+        keeper.service.behind = newest.filter(|newest| newest.duration_since(now) > CLOCK_STEP_LEAST);
         let started = Note::Started { by: holder(), version: env!("CARGO_PKG_VERSION").to_owned() };
         keeper.note(now, &started).await?;
         keeper.seat(roster, now).await?;
@@ -191,6 +205,7 @@ impl Keeper {
             self.board.round(self.clock.monotonic(), self.running.len());
             tokio::select! {
                 Some(ended) = self.jobs.join_next_with_id() => self.ended(ended).await?,
+                () = tokio::time::sleep(SEEN_EVERY) => {}
                 order = orders.recv() => if matches!(order, Some(Order::Stop) | None) { self.brake.pull(); },
                 () = &mut limit => {
                     if is_over {
@@ -260,9 +275,9 @@ impl Keeper {
 
     /// Writes a note and takes it in.
     async fn note(&mut self, now: Timestamp, note: &Note) -> Result<(), JournalError> {
-        let noted = self.hands.journal.note(now, note).await?;
-        self.ledger.apply(&noted);
-        Ok(())
+        self.hands.journal.note(now, note).await?;
+        // With those of other processes that were written meanwhile.
+        self.ledger.read_on(&*self.hands.journal).await
     }
 
     /// Reads an account's standing anew and gives it its place in both queues.
@@ -300,6 +315,10 @@ impl Keeper {
         self.service.stepped = Some((now, step));
         self.awake_since = now;
         self.read_to = self.read_to.min(now);
+        if step.is_negative() {
+            self.service.behind = Some(wall_before);
+            self.seats.values_mut().for_each(|seat| seat.heed_clock(now, self.setting.look_every));
+        }
         let names: Vec<String> = self.seats.keys().cloned().collect();
         for name in names {
             self.place(&name, now);
@@ -316,11 +335,11 @@ impl Keeper {
         let query = Query { since: since.checked_sub(OVERLAP).ok(), ..Query::default() };
         let mut touched: BTreeSet<String> =
             self.hands.journal.list(&query).await?.into_iter().map(|listed| listed.account).collect();
-        let renewed: Vec<String> =
-            self.seats.keys().filter(|name| self.ledger.renewed(name) > Some(since)).cloned().collect();
         self.ledger.read_on(&*self.hands.journal).await?;
-        touched.extend(self.seats.keys().filter(|name| self.ledger.renewed(name) > Some(since)).cloned());
-        touched.extend(renewed);
+        let renewed = |seat: &Seat| {
+            seat.account.standing.failures > 0 && self.ledger.renewed(&seat.post.wish.account) > seat.account.renewed
+        };
+        touched.extend(self.seats.values().filter(|seat| renewed(seat)).map(|seat| seat.post.wish.account.clone()));
         self.read_to = now;
         for name in &touched {
             if !self.running.contains_key(name) {
@@ -345,7 +364,9 @@ impl Keeper {
                 self.place(&name, now);
                 continue;
             }
-            let (candidate, wish) = (seat.post.candidate(now, false), seat.post.wish.clone());
+            let (mut candidate, wish) = (seat.post.candidate(now, false), seat.post.wish.clone());
+            // Who looks or proves pauses nothing.
+            candidate.exclusive &= errand == Errand::Recover;
             if self.is_busy(&candidate) {
                 continue;
             }
@@ -443,6 +464,7 @@ impl Keeper {
                 if let Some(seat) = self.seats.get_mut(&name) {
                     seat.defect = Some(defect);
                     seat.pause(now);
+                    seat.pause_late(now);
                 }
                 self.conditions_at = None;
             }
@@ -459,11 +481,16 @@ impl Keeper {
                     let busy = came.exits == Exit::Busy;
                     if busy || came.exits == Exit::Later && came.rotation.is_some() {
                         seat.pause(now);
+                    } else {
+                        seat.moved_on();
                     }
                     if came.exits != Exit::Done {
                         self.conditions_at = None;
                     }
-                    (self.sink)(alarms::event(came, &self.setting.host, now));
+                    // That a person is at work there is no news.
+                    if !busy {
+                        (self.sink)(alarms::event(came, &self.setting.host, now));
+                    }
                 }
                 let not_begun = done.came.iter().filter(|came| came.rotation.is_none() && came.exits != Exit::Busy);
                 for came in not_begun {
@@ -476,14 +503,22 @@ impl Keeper {
                         outcome: came.outcome.to_owned(),
                         why: came.message.clone(),
                     };
-                    let noted = self.hands.journal.note(now, &note).await?;
-                    self.ledger.apply(&noted);
+                    self.hands.journal.note(now, &note).await?;
+                    self.ledger.read_on(&*self.hands.journal).await?;
                 }
             }
             Job::Errand(Errand::Recover) => {
-                if done.came.iter().any(|came| came.exits != Exit::Done) {
+                if done.came.iter().any(|came| !matches!(came.exits, Exit::Done | Exit::Failed)) {
                     seat.pause(now);
                     self.conditions_at = None;
+                } else {
+                    seat.moved_on();
+                }
+                for came in done.came.iter().filter(|came| came.exits != Exit::Busy) {
+                    self.board.count(came.outcome);
+                    if came.exits != Exit::Later {
+                        (self.sink)(alarms::event(came, &self.setting.host, now));
+                    }
                 }
             }
             Job::Errand(Errand::LateProof) => {
@@ -498,11 +533,17 @@ impl Keeper {
                 if let Some(why) = &done.journal {
                     tracing::warn!(account = name, why, "no look for drift: the journal was not read");
                 }
-                if done.drift.as_ref().map(|drift| &drift.found) != seat.drift.as_ref().map(|drift| &drift.found) {
-                    self.conditions_at = None;
+                if done.is_taken {
+                    seat.look_at = now + LOOK_AGAIN;
                 }
                 let set_at = done.drift.as_ref().and_then(|drift| drift.set_at);
-                seat.drift = done.drift;
+                if let Some(drift) = done.drift {
+                    let before = seat.drift.as_ref().map(|drift| drift.found.clone());
+                    seat.looked(drift);
+                    if before != seat.drift.as_ref().map(|drift| drift.found.clone()) {
+                        self.conditions_at = None;
+                    }
+                }
                 let news = set_at.filter(|at| {
                     seat.account.set_by.is_none()
                         && self.ledger.age(name).is_none_or(|known| known.duration_since(*at).abs().as_secs() > 1)
@@ -523,7 +564,15 @@ impl Keeper {
             return Ok(());
         }
         self.conditions_at = Some(now);
-        self.service.behind = self.ledger.newest().filter(|newest| newest.duration_since(now) > CLOCK_STEP_LEAST);
+        self.service.behind = self.service.behind.filter(|newest| newest.duration_since(now) > CLOCK_STEP_LEAST);
+        self.service.orphans = self.orphans().await?;
+        let placed = self.placed_at.is_some_and(|at| now >= at && now.duration_since(at) < PLACED_EVERY);
+        if !placed {
+            // Ages, exemptions and windows change with time alone.
+            self.placed_at = Some(now);
+            let names: Vec<String> = self.seats.keys().cloned().collect();
+            names.iter().for_each(|name| self.place(name, now));
+        }
         if let Some(after) = self.setting.nothing_succeeded {
             self.service.nothing_succeeded(self.seats.values(), after, now);
         }
@@ -567,22 +616,26 @@ impl Keeper {
             let seat = account.as_ref().and_then(|account| self.seats.get(account));
             seat.is_none_or(|seat| seat.drift.is_some())
         };
-        let over: Vec<Note> = self
+        let over: Vec<(String, Raised)> = self
             .ledger
             .raised()
             .filter(|(key, raised)| {
                 !known.contains(key.as_str()) && (!raised.kind.starts_with("drift-") || looked(&raised.account))
             })
-            .map(|(key, raised)| Note::Cleared {
-                key: key.clone(),
-                kind: raised.kind.clone(),
-                account: raised.account.clone(),
-            })
+            .map(|(key, raised)| (key.clone(), raised.clone()))
             .collect();
-        for note in over {
+        for (key, raised) in over {
+            let note = Note::Cleared { key: key.clone(), kind: raised.kind.clone(), account: raised.account.clone() };
             self.note(now, &note).await?;
+            (self.sink)(alarms::over(key, &raised, &self.setting.host, now));
         }
         Ok(())
+    }
+
+    /// Open rotations of accounts that the configuration does not have any more: nobody else would tell of them.
+    async fn orphans(&self) -> Result<Vec<Listed>, JournalError> {
+        let open = self.hands.journal.list(&Query { open: true, ..Query::default() }).await?;
+        Ok(open.into_iter().filter(|listed| !self.seats.contains_key(&listed.account)).collect())
     }
 
     /// Until the next thing is due, and no longer than a tick.

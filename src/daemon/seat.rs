@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::job::Errand;
@@ -31,6 +33,10 @@ pub(super) struct Seat {
     pub(super) look_at: Timestamp,
     /// When a late proof that came to nothing is tried again.
     pub(super) late_again: Option<Timestamp>,
+    pauses: u32,
+    late_pauses: u32,
+    /// Looks in a row that could not see everything.
+    pub(super) blind: u32,
     /// What the last look found.
     pub(super) drift: Option<Drift>,
     /// A job of it ended by a defect of ours; what it said.
@@ -62,6 +68,9 @@ impl Seat {
             look_at,
             looks,
             late_again: None,
+            pauses: 0,
+            late_pauses: 0,
+            blind: 0,
             drift: None,
             defect: None,
         }
@@ -69,6 +78,7 @@ impl Seat {
 
     /// Decides anew when it is due.
     pub(super) fn decide(&mut self, now: Timestamp, awake_since: Timestamp) {
+        self.account.heed_time(now);
         self.due = due(&self.post.policy, &self.post.wish.account, &self.account.standing, now, awake_since);
         self.urgent = matches!(self.age(now).state, AgeState::Urgent | AgeState::Overdue | AgeState::Unknown);
         self.decided_at = Some(now);
@@ -108,14 +118,43 @@ impl Seat {
         }
     }
 
-    /// Nothing of it is tried for a while.
+    /// Nothing of it is tried for a while; longer and longer, as each try of a recovery leaves an entry.
     pub(super) fn pause(&mut self, now: Timestamp) {
-        self.not_before = Some(now + AGAIN);
+        self.not_before = Some(now + AGAIN * 2_i32.pow(self.pauses.min(4)));
+        self.pauses += 1;
     }
 
     /// The late proof could not be made.
     pub(super) fn pause_late(&mut self, now: Timestamp) {
-        self.late_again = Some(now + LATE_AGAIN);
+        self.late_again = Some(now + LATE_AGAIN * 2_i32.pow(self.late_pauses.min(5)));
+        self.late_pauses += 1;
+    }
+
+    /// It came to an end: pauses are short again.
+    pub(super) fn moved_on(&mut self) {
+        (self.pauses, self.late_pauses) = (0, 0);
+    }
+
+    /// After a clock was set back nothing waits for a time that is far away now.
+    pub(super) fn heed_clock(&mut self, now: Timestamp, look_every: Option<SignedDuration>) {
+        if let Some(every) = look_every {
+            self.look_at = self.look_at.min(now + every);
+        }
+        self.not_before = self.not_before.map(|at| at.min(now + AGAIN));
+        self.late_again = self.late_again.map(|at| at.min(now + LATE_AGAIN));
+    }
+
+    /// Takes in what a look saw. What it could not see again is not over.
+    pub(super) fn looked(&mut self, mut drift: Drift) {
+        self.blind = if drift.unseen.is_empty() { 0 } else { self.blind + 1 };
+        if let Some(old) = self.drift.take().filter(|_| !drift.unseen.is_empty()) {
+            let seen: BTreeSet<_> = drift.found.iter().map(|found| (found.kind.word(), found.about.clone())).collect();
+            drift
+                .found
+                .extend(old.found.into_iter().filter(|old| !seen.contains(&(old.kind.word(), old.about.clone()))));
+            drift.set_at = drift.set_at.or(old.set_at);
+        }
+        self.drift = Some(drift);
     }
 
     pub(super) fn age(&self, now: Timestamp) -> Age {

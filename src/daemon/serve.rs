@@ -4,6 +4,7 @@ use std::time::Duration;
 use providers::port::Fault;
 use tokio::sync::mpsc;
 
+use super::alarms;
 use super::board::Board;
 use super::http::{self, Http, HttpSetting};
 use super::keeper::{Keeper, Order, Setting, Sink};
@@ -49,6 +50,7 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let _lease = Lease::take(&world.journal_file, SERVICE, &holder()).map_err(|taken| busy(&taken))?;
     let journal: Arc<dyn Journal> = Arc::from(world.journal().await.map_err(|error| journal_failed(&error))?);
     let board = Arc::new(Board::default());
+    let host = setting.host.clone();
     let unusable = |fault: Fault| (sentence(&fault), Exit::Usage);
     let postman = Postman::new(&notify).map_err(unusable)?;
     let sink: Sink = {
@@ -80,6 +82,9 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     };
     guard::ending();
     http.end();
+    if let Err(error) = &ended {
+        postman.outbox().post(alarms::journal_failed(&error.to_string(), &host, clock.now()));
+    }
     let lost = postman.outbox().close(LAST_NOTICES).await;
     if lost > 0 {
         tracing::error!(lost, "notices that nobody got");
@@ -90,7 +95,8 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
             tracing::warn!(left = left.join(", "), "parked: the next start goes on");
             Ok(Exit::Done)
         }
-        Err(error) => Err(journal_failed(&error)),
+        // Worth another start, whatever it was: the disk may have room again.
+        Err(error) => Err((journal_failed(&error).0, Exit::Later)),
     }
 }
 

@@ -13,6 +13,10 @@ use crate::rotation::{Event, Procedure};
 /// How long a writer waits for another one.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long one waits for the others of this process: many rotations share one connection, and a disk may stand still for a
+/// snapshot.
+const QUEUE_LIMIT: Duration = Duration::from_secs(120);
+
 /// SQLite's result codes for "no room": SQLITE_FULL, and the I/O errors of a write or of the shared-memory
 /// file that a full disk gives (https://www.sqlite.org/rescode.html).
 const DISK_FULL_CODES: [&str; 4] = ["13", "778", "4618", "4874"];
@@ -60,7 +64,7 @@ impl SqliteJournal {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_LIMIT);
-        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY_LIMIT);
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(QUEUE_LIMIT);
         let failed = |cause: sqlx::Error| classify(path, &cause);
         let pool = pool.connect_with(options).await.map_err(failed)?;
         let migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;

@@ -10,7 +10,7 @@ use super::queue::{Entry, Queue};
 use super::{Notice, Severity};
 
 /// How many notices wait for one channel at most.
-const QUEUE_MAX: usize = 500;
+const QUEUE_MAX: usize = 4_000;
 /// How often a delivery is tried.
 const TRIES_MAX: u32 = 8;
 /// The wait after the first try; each further one is [`WAIT_FACTOR`] times as long.

@@ -1,7 +1,9 @@
+use providers::port::Meaning;
 use serde::Serialize;
 
 use super::Exit;
 use crate::engine::Rotation;
+use crate::journal::Entry;
 use crate::rotation::Event;
 use crate::rotation::{Outcome, Procedure, Seen, Side, Step, TurnedBy};
 
@@ -150,10 +152,7 @@ fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
         rotation.log().iter().any(|entry| matches!(&entry.event, Event::Intent { step: of, .. } if of == step))
     };
     if !wrote(&Step::Directory) {
-        let waiting = rotation.last_fault().is_some_and(|(step, fault)| {
-            matches!(step, Step::Quiesce { .. } | Step::Baseline { .. })
-                && fault.meaning == providers::port::Meaning::Later
-        });
+        let waiting = only_waited(rotation);
         let refused =
             rotation.last_fault().is_some_and(|(step, _)| matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }));
         let exit = if ordered {
@@ -184,6 +183,15 @@ fn rolled_back(rotation: &Rotation, cause: &str) -> (Exit, String) {
         "the directory did not take the new password"
     };
     (Exit::Failed, format!("all old: {how}{proven}{cause}"))
+}
+
+/// Whether a rotation that was rolled back only waited in vain for its time: a gap between two cycles, a server.
+pub(super) fn only_waited(rotation: &Rotation) -> bool {
+    let began = |entry: &Entry| matches!(entry.event, Event::Intent { step: Step::Directory, .. });
+    !rotation.log().iter().any(began)
+        && rotation.last_fault().is_some_and(|(step, fault)| {
+            matches!(step, Step::Quiesce { .. } | Step::Baseline { .. }) && fault.meaning == Meaning::Later
+        })
 }
 
 fn proof(rotation: &Rotation) -> String {

@@ -15,7 +15,7 @@ pub struct Ledger {
     known_since: BTreeMap<String, Timestamp>,
     ages: BTreeMap<String, Timestamp>,
     attempts: BTreeMap<String, VecDeque<Attempt>>,
-    renewed: BTreeMap<String, Timestamp>,
+    renewed: BTreeMap<String, i64>,
     raised: BTreeMap<String, Raised>,
     newest: Option<Timestamp>,
 }
@@ -38,6 +38,8 @@ pub struct Raised {
 /// A rotation that was wanted and not begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
+    /// Its place in the journal: what came first is told by it, whatever the clocks said.
+    pub position: i64,
     /// When.
     pub at: Timestamp,
     /// The word of the exit.
@@ -58,10 +60,9 @@ impl Ledger {
         }
     }
 
-    /// Takes in one note.
-    pub fn apply(&mut self, noted: &Noted) {
+    fn apply(&mut self, noted: &Noted) {
         self.read_to = self.read_to.max(noted.position);
-        self.newest = self.newest.max(Some(noted.at));
+        self.newest = Some(noted.at);
         match &noted.note {
             Note::Population { accounts } => {
                 for member in accounts {
@@ -71,7 +72,12 @@ impl Ledger {
             }
             Note::NotBegun { account, outcome, why, .. } => {
                 let attempts = self.attempts.entry(account.clone()).or_default();
-                attempts.push_back(Attempt { at: noted.at, outcome: outcome.clone(), why: why.clone() });
+                attempts.push_back(Attempt {
+                    position: noted.position,
+                    at: noted.at,
+                    outcome: outcome.clone(),
+                    why: why.clone(),
+                });
                 if attempts.len() > ATTEMPTS_MAX {
                     attempts.pop_front();
                 }
@@ -80,7 +86,7 @@ impl Ledger {
                 self.ages.insert(account.clone(), *set_at);
             }
             Note::Renewed { account, .. } => {
-                self.renewed.insert(account.clone(), noted.at);
+                self.renewed.insert(account.clone(), noted.position);
             }
             Note::Raised { key, kind, severity, account, title, .. } => {
                 let raised = Raised {
@@ -119,8 +125,8 @@ impl Ledger {
         self.attempts.get(account).into_iter().flatten()
     }
 
-    /// When a person last let the schedule try again.
-    pub fn renewed(&self, account: &str) -> Option<Timestamp> {
+    /// The place in the journal where a person last let the schedule try again.
+    pub fn renewed(&self, account: &str) -> Option<i64> {
         self.renewed.get(account).copied()
     }
 
@@ -129,7 +135,7 @@ impl Ledger {
         self.raised.iter()
     }
 
-    /// When the newest note was written.
+    /// When the last note was written.
     pub fn newest(&self) -> Option<Timestamp> {
         self.newest
     }

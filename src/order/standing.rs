@@ -1,9 +1,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ledger;
+use super::came::only_waited;
 use crate::engine::{Rotation, late_proof_due};
 use crate::journal::{Journal, JournalError, Query, State};
-use crate::rotation::{Direction, Event, Outcome, Procedure, Progress, Seen, Step, TurnedBy};
+use crate::rotation::{Direction, Event, Outcome, Procedure, Progress, Side, Step, TurnedBy};
 use crate::schedule::{Blocked, Standing};
 
 /// How many rotations back the last success is looked for.
@@ -33,6 +34,10 @@ pub struct Account {
     pub failure: Option<(String, String)>,
     /// How many attempts in a row could not reach something.
     pub unreached: u32,
+    /// Which of a person's words to try again is counted in.
+    pub renewed: Option<i64>,
+    /// Until when "Windows manages it" is believed.
+    pub managed_until: Option<Timestamp>,
 }
 
 impl Account {
@@ -55,14 +60,17 @@ impl Account {
             held: None,
             failure: None,
             unreached: 0,
+            renewed: ledger.renewed(account),
+            managed_until: None,
         };
-        let mut failed: Vec<(Timestamp, &str, String)> = Vec::new();
+        let mut failed: Vec<Failed> = Vec::new();
         let renewed = ledger.renewed(account);
         let listed = journal.list(&Query { newest: Some(NEWEST_MAX), ..Query::of(account) }).await?;
-        let (mut blocked, mut attempted) = (None, false);
+        let (mut blocked, mut attempted, mut succeeded) = (None, false, None);
         for listed in listed.iter().rev() {
             let rotation = Rotation::read(journal, &listed.id).await?;
             let last = rotation.log().last().map_or(now, |entry| entry.at);
+            let position = rotation.log().last().map_or(0, |entry| entry.position);
             let began = rotation.log().first().map_or(last, |entry| entry.at);
             if read.newest.is_none() {
                 read.newest = Some(listed.id.clone());
@@ -72,22 +80,26 @@ impl Account {
             attempted |= sets_a_password(&rotation);
             match listed.state {
                 State::Held => {
-                    blocked = Some(Blocked::Held { rotation: listed.id.clone() });
+                    // A repair that is under way goes before the hold that it mends: it must be recovered.
+                    blocked = blocked.or(Some(Blocked::Held { rotation: listed.id.clone() }));
                     read.held = rotation.progress().held.clone().map(|why| (last, why));
                 }
                 State::Running => blocked = blocked.or(Some(Blocked::Running { rotation: listed.id.clone() })),
                 State::Closed if rotation.progress().superseded => {}
                 State::Closed if rotation.progress().ended == Some(Outcome::RolledBack) => {
                     let ordered = rotation.progress().turned_by == Some(TurnedBy::Operator);
-                    if sets_a_password(&rotation) && !ordered && Some(last) > renewed {
+                    if sets_a_password(&rotation) && !ordered && Some(position) > renewed {
                         let why =
                             rotation.last_fault().map_or_else(String::new, |(step, fault)| format!("{step}: {fault}"));
-                        failed.push((last, "rolled-back", why));
+                        let outcome = if only_waited(&rotation) { "later" } else { "rolled-back" };
+                        failed.push(Failed { position, at: last, outcome: outcome.to_owned(), why });
                     }
                 }
                 State::Closed if sets_a_password(&rotation) => {
-                    read.standing.set_at = Some(set_at(&rotation).unwrap_or(last));
-                    read.succeeded = Some(ended_at(&rotation).unwrap_or(last));
+                    let ended = ended_at(&rotation).unwrap_or((position, last));
+                    read.standing.set_at = Some(set_at(&rotation).unwrap_or(ended.1));
+                    read.succeeded = Some(ended.1);
+                    succeeded = Some(ended.0);
                     read.set_by = Some(listed.id.clone());
                     // A later one, however it ended, makes it moot: `newest_finished` has the same rule.
                     read.late_proof_due = late_proof_due(&rotation).filter(|_| !has_a_later);
@@ -101,38 +113,63 @@ impl Account {
         if read.standing.set_at.is_none() {
             read.standing.set_at = ledger.age(account);
         }
-        let since = read.succeeded.max(renewed);
+        let since = succeeded.max(renewed);
         let mut managed = None;
-        for attempt in ledger.attempts(account).rev().take_while(|attempt| Some(attempt.at) > since) {
+        for attempt in ledger.attempts(account).rev() {
             read.standing.last_attempt = read.standing.last_attempt.max(Some(attempt.at));
+            if Some(attempt.position) < since {
+                break;
+            }
             match attempt.outcome.as_str() {
                 "managed-by-windows" => managed = managed.or(Some(attempt.at)),
                 "busy" => {}
-                outcome => failed.push((attempt.at, outcome, attempt.why.clone())),
+                outcome => failed.push(Failed {
+                    position: attempt.position,
+                    at: attempt.at,
+                    outcome: outcome.to_owned(),
+                    why: attempt.why.clone(),
+                }),
             }
         }
         read.count(failed, budget);
-        read.standing.blocked =
-            blocked.or_else(|| exempt.filter(|until| now < *until).map(|until| Blocked::Exempt { until }));
-        if read.standing.blocked.is_none() && managed.is_some_and(|at| now.duration_since(at) < MANAGED_FOR) {
+        // Whether an exemption has run out is the schedule's to judge, at every look.
+        read.standing.blocked = blocked.or_else(|| exempt.map(|until| Blocked::Exempt { until }));
+        read.managed_until = managed.and_then(|at: Timestamp| at.checked_add(MANAGED_FOR).ok());
+        if read.standing.blocked.is_none() && read.managed_until.is_some_and(|until| now < until) {
             read.standing.blocked = Some(Blocked::Managed);
         }
         Ok(read)
     }
 
     /// What could not be reached backs off, and never spends the budget: it needs no person, only time.
-    fn count(&mut self, mut failed: Vec<(Timestamp, &str, String)>, budget: u32) {
-        failed.sort_by_key(|(at, ..)| *at);
-        let all = u32::try_from(failed.len()).unwrap_or(u32::MAX);
-        let later = |(_, outcome, _): &&(Timestamp, &str, String)| *outcome == "later";
-        self.unreached = u32::try_from(failed.iter().rev().take_while(later).count()).unwrap_or(u32::MAX);
-        let real = all - u32::try_from(failed.iter().filter(later).count()).unwrap_or(all);
+    fn count(&mut self, mut failed: Vec<Failed>, budget: u32) {
+        failed.sort_by_key(|failure| failure.position);
+        let later = |failure: &&Failed| failure.outcome == "later";
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.unreached = number(failed.iter().rev().take_while(later).count());
+        let real = number(failed.iter().filter(|failure| !later(failure)).count());
+        let all = number(failed.len());
         self.standing.failures = if real >= budget { real } else { all.min(budget.saturating_sub(1)) };
-        if let Some((at, outcome, why)) = failed.pop() {
-            self.standing.last_failure = Some(at);
-            self.failure = Some((outcome.to_owned(), why));
+        if let Some(last) = failed.pop() {
+            self.standing.last_failure = Some(last.at);
+            self.failure = Some((last.outcome, last.why));
         }
     }
+
+    /// Forgets that Windows manages the password, when that was said too long ago.
+    pub fn heed_time(&mut self, now: Timestamp) {
+        if self.standing.blocked == Some(Blocked::Managed) && self.managed_until.is_none_or(|until| until <= now) {
+            self.standing.blocked = None;
+        }
+    }
+}
+
+/// An attempt that came to nothing.
+struct Failed {
+    position: i64,
+    at: Timestamp,
+    outcome: String,
+    why: String,
 }
 
 /// Whether its success means that the account has a new password.
@@ -146,16 +183,14 @@ fn set_at(rotation: &Rotation) -> Option<Timestamp> {
     if progress.direction != Direction::Forward {
         return None;
     }
+    let sets = |step: &Step| matches!(step, Step::Directory | Step::Seal | Step::EntraReset { .. });
     rotation.log().iter().rev().find_map(|entry| match &entry.event {
-        Event::Done { step: Step::Directory | Step::Seal | Step::EntraReset { .. }, proof }
-            if *proof != Seen::Nothing =>
-        {
-            Some(entry.at)
-        }
+        Event::Done { step, .. } | Event::Looked { step, side: Side::New, .. } if sets(step) => Some(entry.at),
         _ => None,
     })
 }
 
-fn ended_at(rotation: &Rotation) -> Option<Timestamp> {
-    rotation.log().iter().rev().find(|entry| matches!(entry.event, Event::Finished)).map(|entry| entry.at)
+fn ended_at(rotation: &Rotation) -> Option<(i64, Timestamp)> {
+    let end = rotation.log().iter().rev().find(|entry| matches!(entry.event, Event::Finished))?;
+    Some((end.position, end.at))
 }

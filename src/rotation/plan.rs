@@ -78,14 +78,15 @@ impl Plan {
     /// Whether it may be left as it is for hours: nothing that sync depends on may have been touched.
     pub fn may_rest(&self, progress: &Progress) -> bool {
         let pauses = self.inventory.quiesce == QuiesceMode::Disable;
-        let harmless = |step: &Step| match step {
+        // Once a gap is found the rotation goes through it: hours later there is another cycle, or another build.
+        let harmless = |step: &Step, standing: Standing| match step {
             Step::Baseline { .. } | Step::Stage => true,
-            Step::Quiesce { .. } => !pauses,
+            Step::Quiesce { .. } => !pauses && standing != Standing::Done,
             _ => false,
         };
         let mut steps = progress.route.iter().zip(&progress.marks);
         progress.direction == Direction::Forward
-            && steps.all(|(step, mark)| mark.standing == Standing::Fresh || harmless(step))
+            && steps.all(|(step, mark)| mark.standing == Standing::Fresh || harmless(step, mark.standing))
     }
 
     /// What another plan for the same account would do otherwise, as sentences; what only tells the time of the look does

@@ -123,9 +123,11 @@ async fn what_is_open_blocks() {
     journal.append("r1", 1, 2, at(5), &Event::Held { why: why.clone() }).await.expect("held");
     let held = account(&journal, 9).await;
     assert_eq!((held.standing.blocked, held.held), (Some(Blocked::Held { rotation: "r1".into() }), Some((at(5), why))));
-    // A repair that is under way does not make the hold forgotten.
+    // A repair that is under way goes before the hold that it mends, and does not make it forgotten.
     rotation(&journal, "r2", 10, &[intent()]).await;
-    assert_eq!(account(&journal, 19).await.standing.blocked, Some(Blocked::Held { rotation: "r1".into() }));
+    let repaired = account(&journal, 19).await;
+    assert_eq!(repaired.standing.blocked, Some(Blocked::Running { rotation: "r2".into() }));
+    assert!(repaired.held.is_some());
 }
 
 #[tokio::test]
