@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -92,10 +92,10 @@ async fn measure(options: &LabBench, dir: &Path) -> Result<Measured, String> {
     }
     say(&format!("{:.1} s; now {accounts} accounts on {} servers …", alone.seconds, options.sites));
     let all = rotate_all(options.sites, per_server, latency, options.in_flight, &dir.join("all.db")).await?;
-    // With fewer places than servers, they take turns.
-    let turns = options.sites.div_ceil(options.in_flight.max(1));
-    #[expect(clippy::cast_precision_loss, reason = "a handful")]
-    let critical = alone.seconds * turns as f64;
+    // With fewer places than servers, the places are the limit: all the work, shared out evenly.
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let turns = (options.sites as f64 / options.in_flight as f64).max(1.0);
+    let critical = alone.seconds * turns;
     let (ratio, resident_max_kib) = (all.seconds / critical, resident_max_kib());
     let small = resident_max_kib.is_none_or(|kib| kib < RESIDENT_MAX_KIB);
     Ok(Measured {
@@ -161,12 +161,13 @@ async fn rotate_all(
     let keeper = Keeper::new(Arc::new(world), journal, clock, setting, Arc::clone(&board), Arc::new(|_| {}));
     let mut keeper = keeper.await.map_err(journal_failed)?;
     let (orders, listener) = mpsc::channel(1);
-    let (began, machine) = (Instant::now(), machine_seconds());
+    let (began, machine) = (SystemClock.monotonic(), machine_seconds());
     let watch = async {
-        while board.totals().values().sum::<u64>() < accounts && began.elapsed() < RUN_LIMIT {
+        let passed = || SystemClock.monotonic().saturating_sub(began);
+        while board.totals().values().sum::<u64>() < accounts && passed() < RUN_LIMIT {
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = passed().as_secs_f64();
         // The keeper listens until it ends.
         let _ = orders.send(Order::Stop).await;
         seconds

@@ -82,7 +82,7 @@ fn scheduled(world: &mut World) {
         policy.misfire = [Misfire::Once, Misfire::Skip, Misfire::Now][place % 3];
         post.member.max_age_days = Some(MAX_AGE_DAYS);
         // Some sites have a calendar as well: the fifth of each second month, at night.
-        if place / ACCOUNTS_PER_SITE % 10 == 0 {
+        if (place / ACCOUNTS_PER_SITE).is_multiple_of(10) {
             let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
             policy.calendar = Some(Calendar::parse("30 2 5 */2 *", zone).expect("a pattern"));
         }
