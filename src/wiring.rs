@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::hashicorp_vault::{self, HashicorpVault};
-use providers::lab::{self, Fleet, Lab, LabAccount, LabAccountKind, LabSetting};
+use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
@@ -90,6 +91,22 @@ impl World {
         let wishes: Vec<Wish> = fleet.sites().iter().flat_map(|site| lab_wishes(site.accounts())).collect();
         let ports = Ports { clock, ..ports(fleet.vault(), fleet.directory(), fleet.servers()) };
         Self { roster: Roster::by_hand(wishes.clone()), wishes, journal_file, ports, labs: Vec::new() }
+    }
+
+    /// A new fleet by this machine's clock, whose every answer takes `latency`; each site's last account is its service's.
+    pub fn of_new_fleet(
+        sites: usize,
+        accounts_per_site: usize,
+        latency: Duration,
+        journal_file: PathBuf,
+    ) -> Result<Self, Fault> {
+        let setting = LabSetting {
+            now: Arc::new(|| SystemClock.now()),
+            end_process: Arc::new(end_process),
+            latency: Some(Arc::new(move |_: &str, _: &str| latency)),
+        };
+        let plan = FleetPlan { service_accounts: accounts_per_site > 1, ..FleetPlan::new(sites, accounts_per_site) };
+        Ok(Self::of_fleet(&Fleet::in_memory(&plan, &setting)?, journal_file, Arc::new(SystemClock)))
     }
 
     /// What a configuration describes.

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Rotates the passwords behind Microsoft Entra Connect: staged in a vault, set in the directory, given to the
@@ -390,6 +391,9 @@ pub(super) enum LabCommand {
     /// Serve the lab's directory over LDAPS on loopback, as a stand-in for Windows domain controllers, until a signal
     /// comes. Prints the urls and the CA's file as soon as it listens.
     Serve(LabServe),
+    /// Rotate many accounts, all due, on many model servers in memory whose every answer takes its time, and hold it
+    /// against the critical path. Ends with 0 within 1.1 of it and 128 MiB, else with 1. Touches no lab.
+    Bench(LabBench),
     /// Set a password behind the tool's back, as a person would.
     SetPassword {
         /// The account.
@@ -539,6 +543,25 @@ pub(super) struct LabInit {
     /// That account's sAMAccountName.
     #[arg(long, default_value = "rotator", value_name = "NAME")]
     pub(super) rotator: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LabBench {
+    /// How many accounts; each server's last one is the one that its service runs as.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=100_000).map(|n| n as usize))]
+    pub(super) accounts: usize,
+    /// How many servers.
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000).map(|n| n as usize))]
+    pub(super) sites: usize,
+    /// How long every call to directory, vault or server takes on its way.
+    #[arg(long, default_value_t = 250, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(super) latency_ms: u64,
+    /// How many rotations may be in flight.
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000).map(|n| n as usize))]
+    pub(super) in_flight: usize,
+    /// Where the journals lie, and stay; else in a folder for temporary files, which is removed.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,12 +9,16 @@ use providers::port::{Fault, Secret};
 use serde_json::{Value, json};
 
 use super::arguments::{FaultCommand, Format, Global, LabCommand, LabInit, LabServe, OperatorCommand};
+use super::bench;
 use super::output::{print, say, show, table};
 use super::session;
 use crate::order::{self, Exit};
 use crate::wiring;
 
 pub(super) async fn run(global: &Global, command: LabCommand) -> Exit {
+    if let LabCommand::Bench(options) = &command {
+        return bench::run(global, options).await;
+    }
     let dir = match session::lab_dir(global) {
         Ok(dir) => dir,
         Err(exit) => return exit,
@@ -53,6 +57,8 @@ async fn work(global: &Global, dir: &Path, command: LabCommand) -> Result<(), Fa
         LabCommand::Fault(FaultCommand::Clear) => faults::clear(dir),
         LabCommand::Fault(FaultCommand::List) => list(global, dir),
         LabCommand::Serve(options) => serve(global, dir, &options).await,
+        // It has a world of its own, and was carried out above.
+        LabCommand::Bench(_) => Ok(()),
     }
 }
 

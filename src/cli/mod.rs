@@ -3,6 +3,7 @@
 mod adopt;
 mod approval;
 mod arguments;
+mod bench;
 mod config;
 mod doctor;
 mod drift;

@@ -64,7 +64,8 @@ impl SqliteJournal {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_LIMIT);
-        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(QUEUE_LIMIT);
+        // A connection to a file of this machine needs no ping before each use.
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(QUEUE_LIMIT).test_before_acquire(false);
         let failed = |cause: sqlx::Error| classify(path, &cause);
         let pool = pool.connect_with(options).await.map_err(failed)?;
         let migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;

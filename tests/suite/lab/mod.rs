@@ -5,6 +5,7 @@ mod approval;
 #[cfg(unix)]
 mod attended;
 mod backup;
+mod bench;
 mod crash;
 mod doctor;
 mod drift;

@@ -98,7 +98,7 @@ impl Audit {
         let mut totals: BTreeMap<String, usize> = BTreeMap::new();
         let mut exact = 0;
         for wish in &world.wishes {
-            exact += usize::from(self.rotations_of(&wish.account, &world, &mut wrong, &mut totals).await);
+            exact += usize::from(self.rotations_of(&wish.account, world, &mut wrong, &mut totals).await);
             let truth = self.fleet.truth(&wish.account).expect("an account of the fleet");
             if !truth.live_is_current
                 || !truth.converged

@@ -29,7 +29,7 @@ impl Dice {
 }
 
 /// They strike once, whenever their time comes.
-const ONCE: [&str; 11] = [
+const ONCE: [&str; 10] = [
     "directory-reply-lost",
     "seal-reply-lost",
     "stage-reply-lost",
@@ -38,7 +38,6 @@ const ONCE: [&str; 11] = [
     "engine-reply-lost",
     "restart-reply-lost",
     "service-logon-reply-lost",
-    "foreign-password",
     "pause-reply-lost",
     "look-fails",
 ];

@@ -78,11 +78,12 @@ fn scheduled(world: &mut World) {
     for (place, post) in world.roster.posts.values_mut().enumerate() {
         let policy = &mut post.policy;
         policy.max_age = Some(SignedDuration::from_hours(24 * i64::from(MAX_AGE_DAYS)));
+        policy.warn_before = SignedDuration::from_hours(24 * 10);
         policy.jitter = SignedDuration::from_hours(48);
         policy.misfire = [Misfire::Once, Misfire::Skip, Misfire::Now][place % 3];
         post.member.max_age_days = Some(MAX_AGE_DAYS);
-        // Every fourth site has a calendar as well: the fifth of each second month, at night.
-        if place / ACCOUNTS_PER_SITE % 4 == 0 {
+        // Some sites have a calendar as well: the fifth of each second month, at night.
+        if (place / ACCOUNTS_PER_SITE).is_multiple_of(10) {
             let zone = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::UTC);
             policy.calendar = Some(Calendar::parse("30 2 5 */2 *", zone).expect("a pattern"));
         }
@@ -111,7 +112,7 @@ impl Fate {
 }
 
 fn plan_restarts(fate: &Arc<Fate>, time: &Arc<Time>, dice: &mut Dice, length: Duration) {
-    for _ in 0..length.as_secs() / (5 * DAY.as_secs()) {
+    for _ in 0..length.as_secs() / (14 * DAY.as_secs()) {
         let (at, kill) = (dice.within(length), dice.throw(2) == 0);
         let (fate, of) = (Arc::clone(fate), Arc::clone(time));
         time.plan(

@@ -85,7 +85,7 @@ impl Administrator {
         let came = rotate(self.context(), &wanted.wish(self.wish(account)), &wanted).await;
         self.repaired.fetch_add(1, Ordering::SeqCst);
         if came.exits != Exit::Done {
-            println!("the repair of {account}: {} ({})", came.outcome, came.message);
+            println!("the repair of {account}: {} ({:.300})", came.outcome, came.message);
         }
     }
 }
