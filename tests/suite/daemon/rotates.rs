@@ -113,7 +113,7 @@ async fn what_is_held_stays_held_and_is_told() {
         assert_eq!(person.code, Some(3), "life {life}: {}\n{}", person.stdout, person.stderr);
         assert_eq!(service.stop(), Some(0), "{}", service.said());
         assert_eq!(states(&lab).await, [(ACCOUNT.to_owned(), State::Held)], "life {life}");
-        let raised: Vec<_> = notes(&lab).await.into_iter().filter(|note| is_held_note(note)).collect();
+        let raised: Vec<_> = notes(&lab).await.into_iter().filter(is_held_note).collect();
         assert_eq!(raised.len(), 1, "raised once for both lives: {raised:?}");
     }
     // A person ends it; the next life says that it is over.
