@@ -17,6 +17,9 @@ const EXEMPT_ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How long a rotation of another process, or an interrupted one, stays unmentioned.
 const INTERRUPTED_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
+/// A rotation that begins this long after it was due needs no warning of the password's age.
+const SOON_ENOUGH: SignedDuration = SignedDuration::from_hours(24);
+
 /// A late proof is told as overdue after so long.
 const LATE_OVERDUE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -339,7 +342,10 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
     let days = age
         .age
         .map_or_else(|| "of an age that nobody knows".to_owned(), |age| format!("{} days old", age.as_hours() / 24));
+    // It is due from the first warning on; that is told when it was not rotated for a day.
+    let soon = seat.rotation_at().is_some_and(|at| at + SOON_ENOUGH > now);
     let (kind, title) = match age.state {
+        AgeState::Near if soon => return,
         AgeState::Overdue => ("overdue", format!("{name} is overdue")),
         AgeState::Unknown if now.duration_since(account.standing.known_since) < START => return,
         AgeState::Unknown => ("age-unknown", format!("nobody knows how old the password of {name} is")),

@@ -474,6 +474,17 @@ impl Keeper {
 
     async fn take_in(&mut self, name: &str, done: Done, now: Timestamp) -> Result<(), JournalError> {
         let Some(seat) = self.seats.get_mut(name) else { return Ok(()) };
+        if let Job::Errand(errand) = &done.job {
+            for came in done.came.iter().filter(|came| came.exits != Exit::Done) {
+                tracing::warn!(
+                    account = name,
+                    ?errand,
+                    outcome = came.outcome,
+                    cause = came.message,
+                    "it came to nothing"
+                );
+            }
+        }
         match &done.job {
             Job::Rotate { fire, why, .. } => {
                 for came in &done.came {

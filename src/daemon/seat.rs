@@ -11,8 +11,9 @@ use crate::schedule::{Age, AgeState, Blocked, Due, age, due};
 /// How long after a refusal by another process, or a recovery that did not come to an end, the next try is made.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long after its time a late proof that could not be made is tried again.
-const LATE_AGAIN: SignedDuration = SignedDuration::from_mins(30);
+/// How long after its time a late proof that could not be made is tried again: no multiple of a sync cycle's half hour, or
+/// it would meet one each time.
+const LATE_AGAIN: SignedDuration = SignedDuration::from_mins(11);
 
 /// An account's place in the service.
 #[derive(Debug)]
@@ -89,10 +90,10 @@ impl Seat {
         self.decided_at.is_some_and(|at| at <= now && now.duration_since(at) < tick)
     }
 
-    /// Whether the directory must be asked first how old its password is: a journal that knows nothing of it may be new, or
-    /// an old one that was restored, and neither is a reason to rotate.
+    /// Whether the directory must be asked first how old its password is: a journal that knows of no rotation of it may be
+    /// new, or an old one that was restored, and neither is a reason to rotate.
     pub(super) fn needs_a_look(&self) -> bool {
-        self.looks && self.account.standing.set_at.is_none() && self.drift.is_none()
+        self.looks && self.account.set_by.is_none() && self.drift.is_none()
     }
 
     /// When its next rotation may begin.

@@ -174,9 +174,16 @@ impl Rotation {
         Ok(())
     }
 
-    /// Makes the late proof of a finished rotation and records it.
-    pub async fn prove_late(&mut self, journal: &dyn Journal, ports: &Ports) -> Result<LateProof, Stopped> {
+    /// Makes the late proof of a finished rotation and records it. One that can't be made leaves no entry.
+    pub async fn prove_late(
+        &mut self,
+        journal: &dyn Journal,
+        ports: &Ports,
+        holder: &str,
+    ) -> Result<LateProof, Stopped> {
         let outcome = late_proof::prove(ports, self).await.map_err(Stopped::World)?;
+        self.epoch = journal.claim(&self.id, holder, ports.clock.now()).await?;
+        self.log = journal.read(&self.id).await?;
         self.append(journal, ports, Event::LateProof { outcome: outcome.clone() }).await?;
         Ok(outcome)
     }

@@ -17,6 +17,10 @@ const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// snapshot.
 const QUEUE_LIMIT: Duration = Duration::from_secs(120);
 
+/// How often making the tables is tried again, and the pause between.
+const MIGRATION_TRIES: u32 = 8;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(60);
+
 /// SQLite's result codes for "no room": SQLITE_FULL, and the I/O errors of a write or of the shared-memory
 /// file that a full disk gives (https://www.sqlite.org/rescode.html).
 const DISK_FULL_CODES: [&str; 4] = ["13", "778", "4618", "4874"];
@@ -68,7 +72,15 @@ impl SqliteJournal {
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(QUEUE_LIMIT).test_before_acquire(false);
         let failed = |cause: sqlx::Error| classify(path, &cause);
         let pool = pool.connect_with(options).await.map_err(failed)?;
-        let migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;
+        let mut migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;
+        // SQLite has no lock for this: of two processes that make a journal at once, one finds what the other just made.
+        for _ in 0..MIGRATION_TRIES {
+            if migrations.is_ok() {
+                break;
+            }
+            tokio::time::sleep(MIGRATION_PAUSE).await;
+            migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;
+        }
         migrations.map_err(|cause| match cause {
             sqlx::migrate::MigrateError::Execute(cause) | sqlx::migrate::MigrateError::ExecuteMigration(cause, _) => {
                 classify(path, &cause)

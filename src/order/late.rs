@@ -26,11 +26,8 @@ pub async fn prove_late(context: Context<'_>, wish: &Wish) -> Option<Came> {
         Ok(leases) => leases,
         Err(taken) => return fail(busy(&taken)),
     };
-    let mut rotation = match Rotation::claim(journal, world.ports(), newest.id(), &holder()).await {
-        Ok(rotation) => rotation,
-        Err(why) => return fail(stopped(&why, newest.id())),
-    };
-    Some(match rotation.prove_late(journal, world.ports()).await {
+    let mut rotation = newest;
+    Some(match rotation.prove_late(journal, world.ports(), &holder()).await {
         Ok(LateProof::Proven { .. }) => Came::told(
             &rotation,
             "proven-late",
