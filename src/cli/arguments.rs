@@ -554,7 +554,7 @@ pub(super) struct LabBench {
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000).map(|n| n as usize))]
     pub(super) sites: usize,
     /// How long every call to directory, vault or server takes on its way.
-    #[arg(long, default_value_t = 250, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    #[arg(long, default_value_t = 400, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub(super) latency_ms: u64,
     /// How many rotations may be in flight.
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000).map(|n| n as usize))]

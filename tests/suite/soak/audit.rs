@@ -97,8 +97,9 @@ impl Audit {
         }
         let mut totals: BTreeMap<String, usize> = BTreeMap::new();
         let mut exact = 0;
+        let notes = self.notes().await;
         for wish in &world.wishes {
-            exact += usize::from(self.rotations_of(&wish.account, world, &mut wrong, &mut totals).await);
+            exact += usize::from(self.rotations_of(&wish.account, world, &notes, &mut wrong, &mut totals).await);
             let truth = self.fleet.truth(&wish.account).expect("an account of the fleet");
             if !truth.live_is_current
                 || !truth.converged
@@ -121,12 +122,16 @@ impl Audit {
         &self,
         account: &str,
         world: &World,
+        notes: &[Noted],
         wrong: &mut Vec<String>,
         totals: &mut BTreeMap<String, usize>,
     ) -> bool {
         let gap = world.roster.posts[account].policy.minimum_gap;
         let (mut fires, mut ended_well) = (BTreeSet::new(), None::<Timestamp>);
         let (mut least, mut most) = (0_u64, 0_u64);
+        let of_account = |noted: &&Noted| matches!(&noted.note, Note::Renewed { account: of, .. } if of == account);
+        let renewed: Vec<i64> = notes.iter().filter(of_account).map(|noted| noted.position).collect();
+        let mut last_position = 0;
         for listed in self.journal.list(&Query::of(account)).await.expect("the journal is read") {
             let log = self.journal.read(&listed.id).await.expect("the journal is read");
             let Some((_, progress)) = Progress::of(log.iter().map(|entry| (entry.at, &entry.event))) else {
@@ -136,6 +141,11 @@ impl Audit {
             if listed.state != State::Closed {
                 wrong.push(format!("{account}: {} is still {:?}", listed.id, listed.state));
             }
+            // A person's word to try again brings the same fire back.
+            if renewed.iter().any(|position| (last_position..log[0].position).contains(position)) {
+                fires.clear();
+            }
+            last_position = log.last().map_or(0, |entry| entry.position);
             if let Event::Begun { trigger: Trigger::Schedule { due, .. }, .. } = &log[0].event {
                 if !fires.insert(*due) {
                     wrong.push(format!("{account}: two rotations for {due}"));
