@@ -149,6 +149,7 @@ impl Keeper {
         keeper.note(now, &started).await?;
         keeper.seat(roster, now).await?;
         keeper.board.ready(false);
+        keeper.board.round(keeper.clock.monotonic(), 0);
         Ok(keeper)
     }
 

@@ -50,6 +50,11 @@ impl StepLog<'_> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    fn is_open(&self, step: &Step, entry: &Entry) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().is_some_and(|open| open.step == *step && open.since == entry.at)
+    }
+
     /// The span of the step that this entry is about, and how long it took.
     fn close(&self, step: &Step, entry: &Entry, failed: bool) -> (Span, f64) {
         match self.open().filter(|open| open.step == *step) {
@@ -77,6 +82,10 @@ impl Watch for StepLog<'_> {
         let rotation = &entry.rotation;
         match &entry.event {
             Event::Intent { step, .. } => {
+                // It is told once as it is written, and once more with what came of it.
+                if self.is_open(step, entry) {
+                    return;
+                }
                 let direction = if progress.direction == Direction::Back { "back" } else { "forward" };
                 let span = self.span(step, entry, direction);
                 span.in_scope(|| tracing::debug!("begun"));

@@ -16,7 +16,7 @@ async fn state(lab: &Lab) -> State {
 
 #[tokio::test]
 async fn a_rotation_that_has_not_touched_the_directory_is_parked() {
-    for step in ["baseline:SYNC1/contoso.test", "stage", "quiesce:SYNC1"] {
+    for step in ["baseline:SYNC1/contoso.test", "stage"] {
         let lab = Lab::made();
         lab.order(&format!("slow:{step}"));
         let mut service = Service::start(&lab);
@@ -38,7 +38,8 @@ async fn a_rotation_that_has_not_touched_the_directory_is_parked() {
 
 #[tokio::test]
 async fn a_rotation_that_has_touched_the_directory_comes_to_its_end() {
-    for step in ["directory", "engine:SYNC1/contoso.test", "promote"] {
+    // A gap that was found is used: hours later there is another cycle.
+    for step in ["quiesce:SYNC1", "directory", "engine:SYNC1/contoso.test", "promote"] {
         let lab = Lab::made();
         lab.order(&format!("slow:{step}"));
         let mut service = Service::start(&lab);
@@ -132,7 +133,7 @@ fn rotate_ended_at(lab: &Lab, step: &str, after: Duration) -> (Option<i32>, Stri
 
 #[test]
 fn a_signal_parks_a_rotate_that_has_not_touched_the_directory() {
-    for step in ["baseline:SYNC1/contoso.test", "quiesce:SYNC1"] {
+    for step in ["baseline:SYNC1/contoso.test", "stage"] {
         let lab = Lab::made();
         let (code, said) = rotate_ended_at(&lab, step, Duration::ZERO);
         assert_eq!(code, Some(75), "{step}: {said}");
@@ -145,7 +146,7 @@ fn a_signal_parks_a_rotate_that_has_not_touched_the_directory() {
 
 #[test]
 fn a_signal_lets_a_rotate_that_has_touched_the_directory_come_to_its_end() {
-    for step in ["directory", "engine:SYNC1/contoso.test"] {
+    for step in ["quiesce:SYNC1", "directory", "engine:SYNC1/contoso.test"] {
         let lab = Lab::made();
         let (code, said) = rotate_ended_at(&lab, step, Duration::from_millis(200));
         assert_eq!(code, Some(0), "{step}: {said}");
