@@ -1,6 +1,6 @@
 //! The account that the ADSync service runs as: of a domain, or of the server itself.
 
-use providers::port::{ConnectorKind, Fault, Fingerprint, ServerFacts, Slot};
+use providers::port::{ConnectorFacts, ConnectorKind, Fault, Fingerprint, ServerFacts, Slot};
 
 use super::check::Checks;
 use super::server::server_use;
@@ -13,6 +13,15 @@ use crate::rotation::{ConnectorUse, Method, OldPassword, Procedure, ServerUse};
 
 /// Length when neither policy nor configuration asks for more.
 const LOCAL_LENGTH: u32 = 64;
+
+/// Where the vault keeps a connector's password.
+enum Kept {
+    /// As current, under this name, and the directory accepts it.
+    Current(String),
+    /// Its rotation is open: as current or as the candidate.
+    BesideCandidate,
+    Nowhere,
+}
 
 impl Look<'_> {
     /// A service account.
@@ -207,35 +216,33 @@ impl Look<'_> {
     async fn service_use(&self, checks: &mut Checks, name: &str, facts: &ServerFacts) -> Result<ServerUse, Refusal> {
         let mut connectors = Vec::new();
         for connector in facts.connectors.iter().filter(|facts| facts.kind == ConnectorKind::ActiveDirectory) {
-            let mut vault_name = None;
-            // Those that are configured for this server first: with a thousand others, the rest would be a long search.
-            let (here, elsewhere): (Vec<_>, Vec<_>) =
-                self.wish.escrow.iter().partition(|escrow| escrow.servers.iter().any(|server| server == name));
-            for escrow in here.into_iter().chain(elsewhere) {
-                let Ok(account) = self.ports.directory.account(&escrow.locator).await else { continue };
-                if !binds_as(connector, &account) {
-                    continue;
-                }
-                // A candidate beside it may be the live one: then current is only accepted as the one before.
-                let open = self.ports.vault.find(&escrow.vault_name, Slot::Pending).await?.is_some();
-                let current = self.ports.vault.find(&escrow.vault_name, Slot::Current).await?.filter(|_| !open);
-                if let Some(current) = current {
-                    let secret = self.ports.vault.read(&current).await?;
-                    if logon::in_use(&*self.ports.directory, &account.dn, &account.dc, &secret).await? {
-                        vault_name = Some(escrow.vault_name.clone());
-                        break;
-                    }
-                }
-            }
             let about = format!("{name}/{}", connector.name);
-            match &vault_name {
-                Some(at) => checks.pass("escrow", &about, format!("{} is in the vault as {at}, and accepted", connector.user)),
-                None => checks.refuse(
+            let user = &connector.user;
+            let mut vault_name = None;
+            match self.kept(name, connector).await? {
+                Kept::Current(at) => {
+                    checks.pass("escrow", &about, format!("{user} is in the vault as {at}, and accepted"));
+                    vault_name = Some(at);
+                }
+                // Else two repairs could wait for each other: the connector's for a service that starts, and this one.
+                Kept::BesideCandidate if self.wish.purpose == Purpose::Repair => checks.warn(
                     "escrow",
                     &about,
-                    format!("the password of {}, which this connector binds as, is not the vault's current one, or has a candidate pending beside it", connector.user),
-                    "configure that account and rotate or `adopt` it first: a lost encryption key (event 6028) can only be mended with it",
+                    format!("the vault's entry of {user} has a candidate pending beside it: one of the two is its password"),
+                    "a repair goes on; end that account's rotation next. Should the encryption key be lost (event 6028), enter its password by hand",
                 ),
+                kept => {
+                    let seen = match kept {
+                        Kept::BesideCandidate => "has a candidate pending beside it in the vault",
+                        _ => "is not the vault's current one",
+                    };
+                    checks.refuse(
+                        "escrow",
+                        &about,
+                        format!("the password of {user}, which this connector binds as, {seen}"),
+                        "configure that account and rotate or `adopt` it first: a lost encryption key (event 6028) can only be mended with it",
+                    );
+                }
             }
             connectors.push(ConnectorUse { connector: connector.name.clone(), dc: None, vault_name });
         }
@@ -247,6 +254,30 @@ impl Look<'_> {
             entra_connector: entra.map(|facts| facts.name.clone()),
             ..server_use(name, facts)
         })
+    }
+
+    /// Where the vault keeps the password that a connector binds with.
+    async fn kept(&self, server: &str, connector: &ConnectorFacts) -> Result<Kept, Refusal> {
+        // Those that are configured for this server first: with a thousand others, the rest would be a long search.
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            self.wish.escrow.iter().partition(|escrow| escrow.servers.iter().any(|name| name == server));
+        for escrow in here.into_iter().chain(elsewhere) {
+            let Ok(account) = self.ports.directory.account(&escrow.locator).await else { continue };
+            if !binds_as(connector, &account) {
+                continue;
+            }
+            let at = escrow.vault_name.clone();
+            // The candidate may be the live one: then current is only accepted as the one before.
+            if self.ports.vault.find(&at, Slot::Pending).await?.is_some() {
+                return Ok(Kept::BesideCandidate);
+            }
+            let Some(current) = self.ports.vault.find(&at, Slot::Current).await? else { continue };
+            let secret = self.ports.vault.read(&current).await?;
+            if logon::in_use(&*self.ports.directory, &account.dn, &account.dc, &secret).await? {
+                return Ok(Kept::Current(at));
+            }
+        }
+        Ok(Kept::Nowhere)
     }
 
     /// Whether the build loses its encryption key by a reset, and whether a person ordered just that.

@@ -11,5 +11,6 @@ CREATE INDEX rotations_begun ON rotations (begun);
 CREATE INDEX rotations_open ON rotations (begun) WHERE state <> 'closed';
 CREATE INDEX rotations_procedure ON rotations (procedure, begun);
 CREATE INDEX rotations_last_at ON rotations (last_at);
+CREATE INDEX entries_notes ON entries (position) WHERE rotation = 'notes';
 -- The stream of the notes: what happened and is no rotation's.
 INSERT INTO rotations (id, account, epoch, state, procedure) VALUES ('notes', '', 1, 'closed', 'notes');
