@@ -9,7 +9,7 @@ use super::output::show;
 use super::session;
 use crate::engine::{Drift, Expected, Found, Wish, drift};
 use crate::journal::{Journal, Query, State};
-use crate::order::Exit;
+use crate::order::{Exit, sharing};
 use crate::wiring::World;
 
 #[derive(Serialize)]
@@ -82,7 +82,8 @@ async fn look(world: &World, journal: Option<&dyn Journal>, wish: &Wish) -> Resu
         let fault = Fault::later(format!("looking at {}", wish.account), cause).hint("wait for it, or `resume` it");
         return Ok(Drift { unseen: vec![fault], ..Drift::default() });
     }
-    let expected = session::usable(Expected::of(journal, ports, &wish.account).await)?;
+    let sharing = sharing(world, wish);
+    let expected = session::usable(Expected::of(journal, ports, &wish.account, &sharing).await)?;
     Ok(drift(ports, wish, &expected).await)
 }
 

@@ -9,7 +9,7 @@ use crate::order::{Came, Exit, Raised};
 use crate::schedule::{AgeState, Blocked, Candidate, Due, local};
 
 /// Attempts in a row that could not reach something, after which a person is told.
-const UNREACHED_TOLD: u32 = 3;
+pub(super) const UNREACHED_TOLD: u32 = 3;
 
 /// How long before its end an exemption is told.
 const EXEMPT_ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -244,6 +244,7 @@ fn of_account(name: &str, seat: &Seat, is_running: bool, now: Timestamp, holding
     }
     if let Some(Blocked::Running { rotation }) = &account.standing.blocked
         && !is_running
+        && !seat.rests(now)
         && account.standing.last_attempt.is_some_and(|began| now.duration_since(began) > INTERRUPTED_AFTER)
     {
         let mut interrupted = condition(
@@ -342,8 +343,15 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
     let days = age
         .age
         .map_or_else(|| "of an age that nobody knows".to_owned(), |age| format!("{} days old", age.as_hours() / 24));
-    // It is due from the first warning on; that is told when it was not rotated for a day.
-    let soon = seat.rotation_at().is_some_and(|at| at + SOON_ENOUGH > now);
+    // It is due from the first warning on; that is told when its first chance is a day over.
+    let policy = &seat.post.policy;
+    let soon = match &seat.due {
+        Due::At(fire) => {
+            let chance = policy.windows.next_open(fire.nominal).unwrap_or(fire.nominal);
+            chance + policy.jitter + SOON_ENOUGH > now
+        }
+        _ => false,
+    };
     let (kind, title) = match age.state {
         AgeState::Near if soon => return,
         AgeState::Overdue => ("overdue", format!("{name} is overdue")),
@@ -353,8 +361,10 @@ fn of_schedule(name: &str, seat: &Seat, now: Timestamp, holding: &mut Vec<Condit
         AgeState::Near => ("age-near", format!("{name} should be rotated soon")),
         AgeState::Fresh | AgeState::Unlimited => return,
     };
-    let steps =
-        ["`schedule next` says when it is tried, and what puts it off", "`rotate --account NAME` rotates it now"];
+    let steps = [
+        "`schedule next` says when it is tried, and what puts it off",
+        "`rotate --account NAME` rotates it now, within its maintenance windows",
+    ];
     holding.push(condition(kind, about, &title, format!("its password is {days}{over}"), &steps));
 }
 

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
+use providers::port::{Fault, QuiesceMode};
+
 use super::log::Log;
 use crate::engine::{Drift, Expected, Wish, drift};
-use crate::journal::Journal;
-use crate::order::{Came, Context, Order, Wanted, each_open_of, leases, prove_late, rotate};
+use crate::journal::{Busy, Journal};
+use crate::order::{Came, Context, Order, Wanted, each_open_of, leases, prove_late, rotate, sharing};
 use crate::rotation::Trigger;
 use crate::schedule::Fire;
 use crate::wiring::World;
@@ -56,9 +58,27 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    fn is_taken(&self, wish: &Wish) -> bool {
-        // Given back at once: a look must not keep a person away.
-        leases(&self.world, wish).is_err()
+    async fn look(&self, wish: &Wish, done: &mut Done) {
+        // A look pauses nothing.
+        let taken = leases(&self.world, &Wish { quiesce: QuiesceMode::Gap, ..wish.clone() });
+        match &taken {
+            // Somebody may be at work there: what a rotation does in passing is no drift.
+            Err(Busy::Held { .. }) => done.is_taken = true,
+            Err(no_lock @ Busy::NoLock { .. }) => {
+                let fault = Fault::broken(format!("looking at {}", wish.account), no_lock.to_string())
+                    .hint("look at the folder and its owner: every command on this journal must run as the same user");
+                done.drift = Some(Drift { unseen: vec![fault], ..Drift::default() });
+            }
+            Ok(_) => {
+                // Given back at once: a look must not keep a person away.
+                drop(taken);
+                let (ports, sharing) = (self.world.ports(), sharing(&self.world, wish));
+                match Expected::of(&*self.journal, ports, &wish.account, &sharing).await {
+                    Ok(expected) => done.drift = Some(drift(ports, wish, &expected).await),
+                    Err(error) => done.journal = Some(error.to_string()),
+                }
+            }
+        }
     }
 
     /// Does it. Never fails: what went wrong is what came of it.
@@ -76,12 +96,7 @@ impl Hands {
             }
             Job::Errand(Errand::Recover) => done.came = each_open_of(context, &wish, Order::Recover).await,
             Job::Errand(Errand::LateProof) => done.came.extend(prove_late(context, &wish).await),
-            // A person may be at work there: what a rotation does in passing is no drift.
-            Job::Errand(Errand::Look) if self.is_taken(&wish) => done.is_taken = true,
-            Job::Errand(Errand::Look) => match Expected::of(&*self.journal, self.world.ports(), &wish.account).await {
-                Ok(expected) => done.drift = Some(drift(self.world.ports(), &wish, &expected).await),
-                Err(error) => done.journal = Some(error.to_string()),
-            },
+            Job::Errand(Errand::Look) => self.look(&wish, &mut done).await,
         }
         done
     }

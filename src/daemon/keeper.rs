@@ -47,7 +47,7 @@ pub struct Setting {
     pub look_every: Option<SignedDuration>,
     /// The first looks after a start are spread over this.
     pub first_looks: SignedDuration,
-    /// Looks, late proofs and recoveries at a time.
+    /// Looks and late proofs at a time.
     pub errands: usize,
     /// How long a rotation that can't be parked may take to its end when the service is told to end.
     pub stop_limit: Duration,
@@ -157,11 +157,13 @@ impl Keeper {
     /// happen without a record.
     pub async fn run(&mut self, mut orders: mpsc::Receiver<Order>) -> Result<Vec<String>, JournalError> {
         let ended = self.work(&mut orders).await;
-        if ended.is_err() {
+        if let Err(error) = &ended {
+            // Before the jobs end: that may take a while, and a person wants to know at once.
+            (self.sink)(alarms::journal_failed(&error.to_string(), &self.setting.host, self.clock.now()));
             self.brake.pull();
-            let rest = async { while self.jobs.join_next().await.is_some() {} };
-            // What does not end is dropped, as by a power cut.
-            let _ = tokio::time::timeout(self.setting.stop_limit, rest).await;
+            self.board.stopping();
+            // What the journal says of it is known.
+            let _ = self.rest(&mut orders).await;
         }
         ended
     }
@@ -200,12 +202,25 @@ impl Keeper {
     /// waiting.
     async fn park(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Vec<String>, JournalError> {
         self.board.stopping();
+        let rested = self.rest(orders).await;
+        let left: Vec<String> = self.running.keys().cloned().collect();
+        let now = self.clock.now();
+        let why = if left.is_empty() { "ended in order".to_owned() } else { format!("under way: {}", left.join(", ")) };
+        self.note(now, &Note::Stopped { by: holder(), why }).await?;
+        rested.map(|()| left)
+    }
+
+    /// Until nothing runs, or the limit is over; with the first fault of the journal, which ends nothing here.
+    async fn rest(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<(), JournalError> {
         let mut limit = Box::pin(tokio::time::sleep(self.setting.stop_limit));
-        let mut is_over = false;
+        let (mut is_over, mut written) = (false, Ok(()));
         while !self.jobs.is_empty() {
             self.board.round(self.clock.monotonic(), self.running.len());
             tokio::select! {
-                Some(ended) = self.jobs.join_next_with_id() => self.ended(ended).await?,
+                Some(ended) = self.jobs.join_next_with_id() => {
+                    let taken = self.ended(ended).await;
+                    written = written.and(taken);
+                }
                 () = tokio::time::sleep(SEEN_EVERY) => {}
                 order = orders.recv() => if matches!(order, Some(Order::Stop) | None) { self.brake.pull(); },
                 () = &mut limit => {
@@ -222,11 +237,7 @@ impl Keeper {
         }
         // Dropped between two entries of the journal, as by a power cut: the next start goes on.
         self.jobs.abort_all();
-        let left: Vec<String> = self.running.keys().cloned().collect();
-        let now = self.clock.now();
-        let why = if left.is_empty() { "ended in order".to_owned() } else { format!("under way: {}", left.join(", ")) };
-        self.note(now, &Note::Stopped { by: holder(), why }).await?;
-        Ok(left)
+        written
     }
 
     /// Accounts, their schedules and limits become those of the roster.
@@ -251,6 +262,7 @@ impl Keeper {
             }
             if let Some(old) = old.remove(&name) {
                 (seat.look_at, seat.drift, seat.not_before) = (old.look_at, old.drift, old.not_before);
+                (seat.blind, seat.defect) = (old.blind, old.defect);
             }
             self.seats.insert(name.clone(), seat);
             self.place(&name, now);
@@ -352,14 +364,26 @@ impl Keeper {
 
     /// Late proofs, recoveries and looks whose time has come.
     async fn begin_errands(&mut self, now: Timestamp) -> Result<(), JournalError> {
-        let due: Vec<String> =
+        let mut due: Vec<String> =
             self.errands.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect();
+        // A server may be waiting for the rest of an interrupted rotation; nobody waits for a look.
+        due.sort_by_key(|name| self.seats.get(name).map(|seat| seat.errand(now).1));
         for name in due {
-            if self.running.len() - self.rotating.len() >= self.setting.errands {
-                break;
-            }
             let Some(seat) = self.seats.get_mut(&name) else { continue };
-            let errand = seat.errand(now).1;
+            let (at, errand) = seat.errand(now);
+            if at > now {
+                self.place(&name, now);
+                continue;
+            }
+            // The rest of a rotation is one.
+            let is_full = if errand == Errand::Recover {
+                self.rotating.len() >= self.roster.limits.in_flight
+            } else {
+                self.running.len() - self.rotating.len() >= self.setting.errands
+            };
+            if is_full {
+                continue;
+            }
             if errand == Errand::Look && self.setting.look_every.is_none() {
                 seat.look_at = Timestamp::MAX;
                 self.place(&name, now);
@@ -375,6 +399,9 @@ impl Keeper {
                 (errand, self.setting.look_every, self.seats.get_mut(&name))
             {
                 seat.look_at = now + every;
+            }
+            if errand == Errand::Recover {
+                self.rotating.insert(candidate.account.clone());
             }
             self.begin(candidate, wish, Job::Errand(errand), now);
         }
@@ -409,6 +436,8 @@ impl Keeper {
                 seat.decide(now, self.awake_since);
             }
             match seat.rotation_at() {
+                // The look that it needs is due too, and decides.
+                Some(at) if at <= now && seat.needs_a_look() => {}
                 Some(at) if at <= now => waiting.push(seat.post.candidate(at, seat.urgent)),
                 _ => self.place(&name, now),
             }
@@ -499,8 +528,8 @@ impl Keeper {
                     if came.exits != Exit::Done {
                         self.conditions_at = None;
                     }
-                    // That a person is at work there is no news.
-                    if !busy {
+                    // What was not begun, or waits, is told by a condition.
+                    if came.has_ended() {
                         (self.sink)(alarms::event(came, &self.setting.host, now));
                     }
                 }
@@ -526,11 +555,9 @@ impl Keeper {
                 } else {
                     seat.moved_on();
                 }
-                for came in done.came.iter().filter(|came| came.exits != Exit::Busy) {
+                for came in done.came.iter().filter(|came| came.has_ended()) {
                     self.board.count(came.outcome);
-                    if came.exits != Exit::Later {
-                        (self.sink)(alarms::event(came, &self.setting.host, now));
-                    }
+                    (self.sink)(alarms::event(came, &self.setting.host, now));
                 }
             }
             Job::Errand(Errand::LateProof) => {
@@ -552,6 +579,9 @@ impl Keeper {
                 if let Some(drift) = done.drift {
                     let before = seat.drift.as_ref().map(|drift| drift.found.clone());
                     seat.looked(drift);
+                    if seat.needs_a_look() {
+                        seat.look_at = now + LOOK_AGAIN;
+                    }
                     if before != seat.drift.as_ref().map(|drift| drift.found.clone()) {
                         self.conditions_at = None;
                     }
@@ -626,7 +656,7 @@ impl Keeper {
         let known: BTreeSet<&str> = self.conditions.holding().map(|condition| condition.key.as_str()).collect();
         let looked = |account: &Option<String>| {
             let seat = account.as_ref().and_then(|account| self.seats.get(account));
-            seat.is_none_or(|seat| seat.drift.is_some())
+            seat.is_none_or(|seat| seat.drift.as_ref().is_some_and(|drift| drift.unseen.is_empty()))
         };
         let over: Vec<(String, Raised)> = self
             .ledger

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::alarms::UNREACHED_TOLD;
 use super::job::Errand;
 use crate::engine::Drift;
 use crate::journal::{Journal, JournalError};
@@ -93,22 +94,23 @@ impl Seat {
     /// Whether the directory must be asked first how old its password is: a journal that knows of no rotation of it may be
     /// new, or an old one that was restored, and neither is a reason to rotate.
     pub(super) fn needs_a_look(&self) -> bool {
-        self.looks && self.account.set_by.is_none() && self.drift.is_none()
+        let has_seen = |drift: &Drift| drift.set_at.is_some() || drift.unseen.is_empty();
+        // What can't be seen for long is told, and keeps nothing from being rotated.
+        let may_see = self.blind < UNREACHED_TOLD;
+        self.looks && self.account.set_by.is_none() && may_see && !self.drift.as_ref().is_some_and(has_seen)
     }
 
     /// When its next rotation may begin.
     pub(super) fn rotation_at(&self) -> Option<Timestamp> {
         let Due::At(fire) = &self.due else { return None };
-        if self.needs_a_look() {
-            return None;
-        }
-        Some(fire.at.max(self.not_before.unwrap_or(fire.at)))
+        let at = fire.at.max(self.not_before.unwrap_or(fire.at));
+        Some(if self.needs_a_look() { at.max(self.look_at) } else { at })
     }
 
     /// What else is to be done for it, and when.
     pub(super) fn errand(&self, now: Timestamp) -> (Timestamp, Errand) {
         match &self.account.standing.blocked {
-            Some(Blocked::Running { .. }) => return (self.not_before.unwrap_or(now), Errand::Recover),
+            Some(Blocked::Running { .. }) => return (self.recover_at(now), Errand::Recover),
             Some(Blocked::Held { .. }) => return (self.look_at, Errand::Look),
             _ => {}
         }
@@ -117,6 +119,18 @@ impl Seat {
             Some(at) if at <= self.look_at => (at, Errand::LateProof),
             _ => (self.look_at, Errand::Look),
         }
+    }
+
+    /// When an interrupted rotation is taken up: one that touched nothing yet is like one that was not begun.
+    fn recover_at(&self, now: Timestamp) -> Timestamp {
+        let at = self.not_before.unwrap_or(now);
+        let open = self.post.policy.windows.next_open(at.max(now)).filter(|_| self.account.resting);
+        open.unwrap_or(at)
+    }
+
+    /// Whether an interrupted rotation that touched nothing waits for its window.
+    pub(super) fn rests(&self, now: Timestamp) -> bool {
+        self.account.resting && !self.post.policy.windows.is_open(now)
     }
 
     /// Nothing of it is tried for a while; longer and longer, as each try of a recovery leaves an entry.

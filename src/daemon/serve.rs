@@ -4,7 +4,6 @@ use std::time::Duration;
 use providers::port::Fault;
 use tokio::sync::mpsc;
 
-use super::alarms;
 use super::board::Board;
 use super::http::{self, Http, HttpSetting};
 use super::keeper::{Keeper, Order, Setting, Sink};
@@ -19,6 +18,9 @@ use crate::wiring::World;
 
 /// How long notices may take that are still queued when the service ends.
 const LAST_NOTICES: Duration = Duration::from_secs(20);
+
+/// How long those may take that were queued before a reload.
+const OLD_NOTICES: Duration = Duration::from_secs(2 * 3600);
 
 /// How often the channels' state is put on the board.
 const CHANNELS_EVERY: Duration = Duration::from_secs(15);
@@ -50,7 +52,6 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let _lease = Lease::take(&world.journal_file, SERVICE, &holder()).map_err(|taken| busy(&taken))?;
     let journal: Arc<dyn Journal> = Arc::from(world.journal().await.map_err(|error| journal_failed(&error))?);
     let board = Arc::new(Board::default());
-    let host = setting.host.clone();
     let unusable = |fault: Fault| (sentence(&fault), Exit::Usage);
     let postman = Postman::new(&notify).map_err(unusable)?;
     let sink: Sink = {
@@ -82,9 +83,6 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     };
     guard::ending();
     http.end();
-    if let Err(error) = &ended {
-        postman.outbox().post(alarms::journal_failed(&error.to_string(), &host, clock.now()));
-    }
     let lost = postman.outbox().close(LAST_NOTICES).await;
     if lost > 0 {
         tracing::error!(lost, "notices that nobody got");
@@ -168,11 +166,16 @@ impl Postman {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).heartbeat.clone()
     }
 
-    /// The new channels; what is queued in the old ones is still delivered.
+    /// The new channels; the old ones get some time to deliver what they hold, though the metrics are of the new ones.
     fn renew(&self, config: &NotifyConfig) -> Result<(), Fault> {
         let channels = Channels::of(config)?;
         let old = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), channels);
-        tokio::spawn(async move { old.outbox.close(LAST_NOTICES).await });
+        tokio::spawn(async move {
+            let lost = old.outbox.close(OLD_NOTICES).await;
+            if lost > 0 {
+                tracing::error!(lost, "notices of before the reload that nobody got");
+            }
+        });
         Ok(())
     }
 

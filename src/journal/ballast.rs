@@ -18,15 +18,20 @@ impl Ballast {
         let mut path = journal.as_os_str().to_owned();
         path.push(".ballast");
         let ballast = Self { path: path.into() };
-        if fs::metadata(&ballast.path).is_ok_and(|file| file.len() == BALLAST_BYTES as u64) {
-            return Ok(ballast);
+        ballast.lay_again().map(|()| ballast)
+    }
+
+    /// The same for one that may have been released since.
+    pub fn lay_again(&self) -> std::io::Result<()> {
+        if fs::metadata(&self.path).is_ok_and(|file| file.len() == BALLAST_BYTES as u64) {
+            return Ok(());
         }
-        let written = ballast.write();
+        let written = self.write();
         if written.is_err() {
             // Half a ballast would only take room away; that it can't be removed changes nothing.
-            let _ = fs::remove_file(&ballast.path);
+            let _ = fs::remove_file(&self.path);
         }
-        written.map(|()| ballast)
+        written
     }
 
     /// Gives the room back. `false` when there was none to give.

@@ -308,6 +308,10 @@ async fn undo(connection: &mut SqliteConnection) {
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn begin(&self, id: &str, account: &str, at: Timestamp, event: &Event) -> Result<Entry, JournalError> {
+        // It may have been released since: what begins must find room for its ending.
+        if let Some(ballast) = &self.ballast {
+            ballast.lay_again().map_err(|cause| self.io(&cause))?;
+        }
         let mut connection = self.lock().await?;
         let done = self.begin_locked(&mut connection, id, account, at, event).await;
         self.unlock(connection, done).await

@@ -72,6 +72,11 @@ impl Came {
         Self { account, rotation: Some(rotation.id().to_owned()), outcome, exit: exits.code(), message, exits }
     }
 
+    /// Whether it is about a rotation that came to its end, or is held: what was not begun, or waits, has not.
+    pub fn has_ended(&self) -> bool {
+        self.rotation.is_some() && matches!(self.exits, Exit::Done | Exit::Failed | Exit::Held)
+    }
+
     /// The same after `rollback`: what was rolled back by order is done, not failed.
     pub fn into_ordered(self) -> Self {
         if self.exits == Exit::Failed { Self { exit: Exit::Done.code(), exits: Exit::Done, ..self } } else { self }

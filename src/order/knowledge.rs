@@ -85,7 +85,7 @@ impl Knowledge {
 }
 
 /// The accounts whose rotations work on a server of this one's: itself, and those that share a server with it.
-fn sharing<'w>(world: &'w World, wish: &'w Wish) -> BTreeSet<&'w str> {
+pub fn sharing<'w>(world: &'w World, wish: &'w Wish) -> BTreeSet<&'w str> {
     let works_there =
         |other: &&Wish| other.servers.iter().any(|(server, _)| wish.servers.iter().any(|(ours, _)| ours == server));
     let others = world.wishes.iter().filter(works_there).map(|other| other.account.as_str());

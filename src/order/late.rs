@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use providers::port::QuiesceMode;
 
 use super::told::busy;
 use super::{Came, Context, Exit, holder, journal_failed, leases, sentence, stopped};
@@ -22,7 +23,8 @@ pub async fn prove_late(context: Context<'_>, wish: &Wish) -> Option<Came> {
     if world.ports().clock.now() < due {
         return None;
     }
-    let _leases = match leases(world, wish) {
+    // A proof pauses nothing.
+    let _leases = match leases(world, &Wish { quiesce: QuiesceMode::Gap, ..wish.clone() }) {
         Ok(leases) => leases,
         Err(taken) => return fail(busy(&taken)),
     };

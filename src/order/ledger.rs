@@ -15,7 +15,7 @@ pub struct Ledger {
     known_since: BTreeMap<String, Timestamp>,
     ages: BTreeMap<String, Timestamp>,
     attempts: BTreeMap<String, VecDeque<Attempt>>,
-    renewed: BTreeMap<String, i64>,
+    renewed: BTreeMap<String, (i64, Timestamp)>,
     raised: BTreeMap<String, Raised>,
     newest: Option<Timestamp>,
 }
@@ -62,7 +62,9 @@ impl Ledger {
 
     fn apply(&mut self, noted: &Noted) {
         self.read_to = self.read_to.max(noted.position);
-        self.newest = Some(noted.at);
+        // Once a clock was behind, its own notes say nothing of it; a person's word does.
+        let is_believed = matches!(noted.note, Note::Renewed { .. });
+        self.newest = if is_believed { Some(noted.at) } else { self.newest.max(Some(noted.at)) };
         match &noted.note {
             Note::Population { accounts } => {
                 for member in accounts {
@@ -86,7 +88,7 @@ impl Ledger {
                 self.ages.insert(account.clone(), *set_at);
             }
             Note::Renewed { account, .. } => {
-                self.renewed.insert(account.clone(), noted.position);
+                self.renewed.insert(account.clone(), (noted.position, noted.at));
             }
             Note::Raised { key, kind, severity, account, title, .. } => {
                 let raised = Raised {
@@ -127,7 +129,12 @@ impl Ledger {
 
     /// The place in the journal where a person last let the schedule try again.
     pub fn renewed(&self, account: &str) -> Option<i64> {
-        self.renewed.get(account).copied()
+        self.renewed.get(account).map(|(position, _)| *position)
+    }
+
+    /// When that was.
+    pub fn renewed_at(&self, account: &str) -> Option<Timestamp> {
+        self.renewed.get(account).map(|(_, at)| *at)
     }
 
     /// The conditions that hold as far as the journal knows, by key.
@@ -135,7 +142,7 @@ impl Ledger {
         self.raised.iter()
     }
 
-    /// When the last note was written.
+    /// The latest time of a note; after a person let the schedule try again, of those since.
     pub fn newest(&self) -> Option<Timestamp> {
         self.newest
     }

@@ -24,6 +24,7 @@ mod wanted;
 pub use brake::Brake;
 pub use came::{Came, done_word, still_paused};
 pub use exit::Exit;
+pub use knowledge::sharing;
 pub use late::{newest_finished, overdue, prove_late};
 pub use leases::{holder, host, initiator, leases};
 pub use ledger::{Attempt, Ledger, Raised};

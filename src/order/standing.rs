@@ -4,7 +4,7 @@ use super::Ledger;
 use super::came::only_waited;
 use crate::engine::{Rotation, late_proof_due};
 use crate::journal::{Journal, JournalError, Query, State};
-use crate::rotation::{Direction, Event, Outcome, Procedure, Progress, Side, Step, TurnedBy};
+use crate::rotation::{Direction, Event, Outcome, Procedure, Progress, Side, Step, Trigger, TurnedBy};
 use crate::schedule::{Blocked, Standing};
 
 /// How many rotations back the last success is looked for.
@@ -20,6 +20,8 @@ pub struct Account {
     pub standing: Standing,
     /// Its newest rotation.
     pub newest: Option<String>,
+    /// Whether a rotation of its schedule was left before it touched anything: nothing waits for its rest.
+    pub resting: bool,
     /// When the late proof of its last password is due.
     pub late_proof_due: Option<Timestamp>,
     /// Whether that proof was made, and good.
@@ -53,6 +55,7 @@ impl Account {
         let mut read = Self {
             standing: Standing::new(ledger.known_since(account).unwrap_or(now)),
             newest: None,
+            resting: false,
             late_proof_due: None,
             late_proof: None,
             set_by: None,
@@ -67,6 +70,8 @@ impl Account {
         let renewed = ledger.renewed(account);
         let listed = journal.list(&Query { newest: Some(NEWEST_MAX), ..Query::of(account) }).await?;
         let (mut blocked, mut attempted, mut succeeded) = (None, false, None);
+        // Whether a person's word to try again was about failures.
+        let mut forgiven = false;
         for listed in listed.iter().rev() {
             let rotation = Rotation::read(journal, &listed.id).await?;
             let last = rotation.log().last().map_or(now, |entry| entry.at);
@@ -84,11 +89,16 @@ impl Account {
                     blocked = blocked.or(Some(Blocked::Held { rotation: listed.id.clone() }));
                     read.held = rotation.progress().held.clone().map(|why| (last, why));
                 }
-                State::Running => blocked = blocked.or(Some(Blocked::Running { rotation: listed.id.clone() })),
+                State::Running => {
+                    blocked = blocked.or(Some(Blocked::Running { rotation: listed.id.clone() }));
+                    read.resting = may_rest(&rotation);
+                }
                 State::Closed if rotation.progress().superseded => {}
                 State::Closed if rotation.progress().ended == Some(Outcome::RolledBack) => {
                     let ordered = rotation.progress().turned_by == Some(TurnedBy::Operator);
-                    if sets_a_password(&rotation) && !ordered && Some(position) > renewed {
+                    let counts = sets_a_password(&rotation) && !ordered;
+                    forgiven |= counts && Some(position) < renewed;
+                    if counts && Some(position) > renewed {
                         let why =
                             rotation.last_fault().map_or_else(String::new, |(step, fault)| format!("{step}: {fault}"));
                         let outcome = if only_waited(&rotation) { "later" } else { "rolled-back" };
@@ -118,6 +128,7 @@ impl Account {
         for attempt in ledger.attempts(account).rev() {
             read.standing.last_attempt = read.standing.last_attempt.max(Some(attempt.at));
             if Some(attempt.position) < since {
+                forgiven |= Some(attempt.position) > succeeded && attempt.outcome != "managed-by-windows";
                 break;
             }
             match attempt.outcome.as_str() {
@@ -131,6 +142,9 @@ impl Account {
                 }),
             }
         }
+        read.standing.renewed_at = ledger
+            .renewed_at(account)
+            .filter(|at| forgiven && read.standing.last_attempt.is_none_or(|attempt| attempt <= *at));
         read.count(failed, budget);
         // Whether an exemption has run out is the schedule's to judge, at every look.
         read.standing.blocked = blocked.or_else(|| exempt.map(|until| Blocked::Exempt { until }));
@@ -193,4 +207,11 @@ fn set_at(rotation: &Rotation) -> Option<Timestamp> {
 fn ended_at(rotation: &Rotation) -> Option<(i64, Timestamp)> {
     let end = rotation.log().iter().rev().find(|entry| matches!(entry.event, Event::Finished))?;
     Some((end.position, end.at))
+}
+
+/// Of a person's rotation the rest is done at once, whatever the window.
+fn may_rest(rotation: &Rotation) -> bool {
+    let begun = rotation.log().first().map(|entry| &entry.event);
+    matches!(begun, Some(Event::Begun { trigger: Trigger::Schedule { .. }, .. }))
+        && rotation.plan().may_rest(rotation.progress())
 }

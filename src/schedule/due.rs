@@ -27,7 +27,7 @@ pub fn due(policy: &Policy, account: &str, standing: &Standing, now: Timestamp, 
         ask.retry()
     } else {
         // The earlier one; the calendar's where they are the same.
-        [ask.calendar(), ask.max_age()].into_iter().flatten().min_by_key(|fire| fire.at)
+        [ask.calendar(), ask.max_age(), ask.renewed()].into_iter().flatten().min_by_key(|fire| fire.at)
     };
     match fire.and_then(|fire| ask.not_in_a_closed_now(fire)) {
         Some(fire) => Due::At(fire),
@@ -51,6 +51,12 @@ impl Ask<'_> {
         let nominal = later(failed, self.policy.retry.wait(self.standing.failures));
         let reason = Reason::Retry { attempt: self.standing.failures.saturating_add(1) };
         self.place(reason, nominal, nominal, SignedDuration::ZERO)
+    }
+
+    /// A person mended what failed: now, not at the calendar's next time.
+    fn renewed(&self) -> Option<Fire> {
+        let at = self.standing.renewed_at.filter(|at| self.standing.last_touched() <= Some(*at))?;
+        self.place(Reason::Renewed, at, at, SignedDuration::ZERO)
     }
 
     fn calendar(&self) -> Option<Fire> {

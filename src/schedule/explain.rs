@@ -27,6 +27,7 @@ pub fn explain(fire: &Fire, zone: &TimeZone) -> String {
         Reason::MaxAge => format!("By its maximum age, or because its age is not known, it is due from {nominal}."),
         Reason::Misfire => format!("The fire of {nominal} was missed, and is made up for once."),
         Reason::Retry { attempt } => format!("Attempt {attempt}, after a failure; not before {nominal}."),
+        Reason::Renewed => format!("A person let it be tried again at {nominal}."),
     });
     for put_off in &fire.put_off {
         let until = local(put_off.until, zone);

@@ -45,6 +45,8 @@ pub enum Reason {
         /// Which attempt this is: after the first failure the second.
         attempt: u32,
     },
+    /// Attempts failed, and a person let the schedule try again.
+    Renewed,
 }
 
 /// A rotation to come.

@@ -107,6 +107,7 @@ fn standings() -> impl Strategy<Value = Standing> {
             last_attempt: attempt.map(|ago| now - HOUR * ago),
             last_failure: failure.map(|ago| now - HOUR * ago),
             failures: failures.saturating_sub(3),
+            renewed_at: (failures == 3).then_some(now),
             blocked: None,
         }
     })
@@ -291,7 +292,7 @@ proptest! {
             }
             now = starts;
             rotations += 1;
-            if !matches!(fire.reason, Reason::Retry { .. }) {
+            if !matches!(fire.reason, Reason::Retry { .. } | Reason::Renewed) {
                 let before = handled.insert(fire.nominal, now);
                 prop_assert_eq!(before, None, "twice: {:?}", fire);
             }

@@ -39,6 +39,8 @@ pub struct Standing {
     pub last_failure: Option<Timestamp>,
     /// Failures since the last success, or the last word of a person.
     pub failures: u32,
+    /// When a person let the schedule try again after failures, and it has not tried since.
+    pub renewed_at: Option<Timestamp>,
     /// What keeps it from being rotated.
     pub blocked: Option<Blocked>,
 }
@@ -46,7 +48,15 @@ pub struct Standing {
 impl Standing {
     /// An account that the journal has just met.
     pub fn new(known_since: Timestamp) -> Self {
-        Self { set_at: None, known_since, last_attempt: None, last_failure: None, failures: 0, blocked: None }
+        Self {
+            set_at: None,
+            known_since,
+            last_attempt: None,
+            last_failure: None,
+            failures: 0,
+            renewed_at: None,
+            blocked: None,
+        }
     }
 
     /// The last change or attempt.

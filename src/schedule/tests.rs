@@ -298,6 +298,11 @@ fn failures_are_tried_again_ever_later_and_then_no_more() {
     }
     standing.failures = 5;
     assert_eq!(due(&wished, "a", &standing, failed + DAY * 300, failed), Due::GaveUp { failures: 5 });
+    // A person mended it: the calendar's next time may be months away.
+    let quarterly = policy(Some("0 2 1 */3 *"), None);
+    let renewed = Standing { failures: 0, renewed_at: Some(failed + HOUR), ..standing.clone() };
+    let told = fire(due(&quarterly, "a", &renewed, failed + HOUR, failed));
+    assert_eq!((told.at, told.reason), (failed + HOUR, Reason::Renewed));
     // Inside windows only.
     standing.failures = 1;
     let wished = Policy { windows: night(), ..wished };

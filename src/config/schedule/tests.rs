@@ -131,7 +131,7 @@ reason = ""
 4: `jitter_min`: the value is greater than the maximum of 1440
 6: `warn_days` must be at most half of `max_age_days`, here 45
 7: `misfire` must be "skip", "once" or "now"
-8: `budget`: the value is less than the minimum of 1
+8: `budget`: the value is less than the minimum of 2
 8: unknown key `tries`
 10: `from` must be a time of day, HH:MM, from 00:00 to 23:59
 11: `to` must be a time of day, HH:MM, from 00:00 to 24:00

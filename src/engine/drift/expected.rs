@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use providers::port::{Fingerprint, QuiesceMode};
 
 use crate::diagnosis::OwnChanges;
-use crate::engine::{Ports, Rotation, own_changes};
+use crate::engine::{Ports, Rotation, own_changes_of};
 use crate::journal::{Journal, JournalError, Query};
 use crate::rotation::{Event, Outcome, Procedure, Seen, ServerUse, Side, Step};
 
@@ -44,10 +44,14 @@ impl Expected {
         Self { since: ports.clock.now() - EVENTS_SINCE, ..Self::default() }
     }
 
-    /// What the journal knows of an account.
-    pub async fn of(journal: &dyn Journal, ports: &Ports, account: &str) -> Result<Self, JournalError> {
+    /// What the journal knows of an account. `sharing`: the accounts that work on its servers, itself among them.
+    pub async fn of(
+        journal: &dyn Journal,
+        ports: &Ports,
+        account: &str,
+        sharing: &BTreeSet<&str>,
+    ) -> Result<Self, JournalError> {
         let mut expected = Self::nothing(ports);
-        expected.own_changes = own_changes(journal, expected.since).await?;
         let open = Query { open: true, newest: Some(NEWEST_MAX), ..Query::default() };
         for listed in journal.list(&open).await? {
             let pauses = Rotation::read(journal, &listed.id).await?.plan().inventory.quiesce == QuiesceMode::Disable;
@@ -64,6 +68,7 @@ impl Expected {
             }
             expected.learn(&Rotation::read(journal, &listed.id).await?, &mut known, ports);
         }
+        expected.own_changes = own_changes_of(journal, sharing, expected.since).await?;
         Ok(expected)
     }
 

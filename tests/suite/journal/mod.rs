@@ -84,6 +84,16 @@ async fn an_entry_goes_only_where_the_writer_thinks_it_goes() {
 }
 
 #[tokio::test]
+async fn what_begins_finds_the_ballast_laid_again() {
+    let folder = TempDir::new().expect("a folder");
+    let journal = journal(&folder).await;
+    let ballast = folder.path().join("journal.db.ballast");
+    assert!(journal.release_ballast() && !ballast.exists());
+    journal.begin("r1", "msol", NOW, &begun()).await.expect("begins");
+    assert!(ballast.exists(), "there is no room for an ending");
+}
+
+#[tokio::test]
 async fn one_rotation_of_an_account_is_in_flight() {
     let folder = TempDir::new().expect("a folder");
     let journal = journal(&folder).await;

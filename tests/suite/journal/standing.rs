@@ -80,7 +80,10 @@ async fn what_is_refused_spends_the_budget_and_what_is_not_reached_does_not() {
     assert_eq!(refused.failure, Some(("refused".into(), "it was refused".into())));
     let renewed = Note::Renewed { account: "msol".into(), by: "a person".into() };
     journal.note(at(50), &renewed).await.expect("noted");
-    assert_eq!(account(&journal, 60).await.standing.failures, 0, "a person lets it try again");
+    let again = account(&journal, 60).await.standing;
+    assert_eq!((again.failures, again.renewed_at), (0, Some(at(50))), "a person lets it try again");
+    journal.note(at(61), &not_begun("later")).await.expect("noted");
+    assert_eq!(account(&journal, 70).await.standing.renewed_at, None, "and it did");
 }
 
 #[tokio::test]
@@ -100,6 +103,8 @@ async fn a_success_ends_what_failed_before_it() {
     assert_eq!(failed.standing.failures, 2, "what a person turned back is no failure");
     assert_eq!(failed.standing.set_at, Some(at(-1_000)));
     rotation(&journal, "r3", 40, &set()).await;
+    journal.note(at(50), &Note::Renewed { account: "msol".into(), by: "a person".into() }).await.expect("noted");
+    assert_eq!(account(&journal, 55).await.standing.renewed_at, None, "nothing had failed since");
     let good = account(&journal, 60).await;
     assert_eq!((good.standing.failures, good.standing.set_at, good.succeeded), (0, Some(at(42)), Some(at(43))));
     assert_eq!((good.set_by.as_deref(), good.newest.as_deref()), (Some("r3"), Some("r3")));

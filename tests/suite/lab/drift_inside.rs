@@ -179,7 +179,7 @@ async fn what_is_expected_is_read_from_the_newest_rotations_alone() {
     }
     let counting = Counting { journal, reads: AtomicUsize::new(0), queries: Mutex::new(Vec::new()) };
     let ports = ports(&lab);
-    let expected = Expected::of(&counting, &ports, ACCOUNT).await.expect("readable");
+    let expected = Expected::of(&counting, &ports, ACCOUNT, &[ACCOUNT].into()).await.expect("readable");
     assert_eq!(expected.last_rotation.as_deref(), Some(first.as_str()));
     assert_eq!(expected.last_version.as_deref(), Some("2"));
     assert_eq!(expected.servers.iter().map(|server| server.server.as_str()).collect::<Vec<_>>(), ["SYNC1"]);
@@ -196,6 +196,6 @@ async fn what_is_expected_is_read_from_the_newest_rotations_alone() {
     assert!(looked.found.is_empty() && looked.unseen.is_empty(), "{looked:?}");
     let (_, of_then) = expected.last_known.expect("a record");
     assert_eq!(looked.set_at, of_then.password_last_set_at());
-    let nobody = Expected::of(&counting.journal, &ports, "nobody").await.expect("readable");
+    let nobody = Expected::of(&counting.journal, &ports, "nobody", &["nobody"].into()).await.expect("readable");
     assert!(nobody.last_known.is_none() && nobody.last_rotation.is_none() && nobody.servers.is_empty());
 }
