@@ -2,7 +2,7 @@
 //! what a person must know. It decides nothing that the journal does not show: ended at any moment, it begins again where
 //! it was.
 //!
-//! `keeper` is the loop; `seat` is an account's place in it; `job` is what it has done; `alarms` are the conditions that
+//! `keeper` is the loop and what it does in it; `seat` is an account's place in it; `job` is what it has done; `alarms` are the conditions that
 //! hold; `board` is what it shows of itself, `metrics` and `http` to machines, `log` to people; `guard` keeps systemd
 //! informed; `serve` puts it all together.
 
