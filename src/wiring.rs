@@ -368,6 +368,10 @@ impl Journal for LabJournal {
         self.journal.read(id).await
     }
 
+    async fn engine_changes(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
+        self.journal.engine_changes(id).await
+    }
+
     async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError> {
         self.journal.list(query).await
     }

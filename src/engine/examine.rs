@@ -250,7 +250,7 @@ async fn changes_by(journal: &dyn Journal, query: &Query) -> Result<BTreeMap<Str
     let since = query.since.unwrap_or(Timestamp::MIN);
     let mut changes: BTreeMap<String, OwnChanges> = BTreeMap::new();
     for listed in journal.list(query).await?.iter().rev() {
-        let log = journal.read(&listed.id).await?;
+        let log = journal.engine_changes(&listed.id).await?;
         for (place, entry) in log.iter().enumerate() {
             let Event::Intent { step, .. } = &entry.event else { continue };
             let (server, connector) = match step {

@@ -133,6 +133,10 @@ pub trait Journal: Send + Sync {
     /// All entries of a rotation, in order.
     async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError>;
 
+    /// Of a rotation's entries those that tell when an engine was given a password: intents and what was done of them, in
+    /// order. Few of many, and asked for by every preflight.
+    async fn engine_changes(&self, id: &str) -> Result<Vec<Entry>, JournalError>;
+
     /// Rotations, oldest first.
     async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError>;
 

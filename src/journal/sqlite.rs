@@ -34,6 +34,12 @@ const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 /// The stream of the notes, as the second migration makes it.
 const NOTES: &str = "notes";
 
+const ENTRIES_OF: &str =
+    "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE rotation = ?";
+
+/// Steps that write a password, or a credential, into an engine.
+const ENGINE_STEPS: [&str; 3] = ["engine", "reenter", "entra-reset"];
+
 /// The journal in one SQLite file: write-ahead log, synchronous FULL, one writer at a time.
 #[derive(Debug)]
 pub struct SqliteJournal {
@@ -337,7 +343,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
-        let rows = sqlx::query("SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE rotation = ? ORDER BY seq")
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{ENTRIES_OF} ORDER BY seq")))
             .bind(id)
             .fetch_all(&self.pool)
             .await
@@ -346,6 +352,17 @@ impl Journal for SqliteJournal {
             return Err(JournalError::Unknown { rotation: id.to_owned() });
         }
         rows.iter().map(entry).collect()
+    }
+
+    async fn engine_changes(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
+        // By how an event begins: reading them all out to look at their steps would take most of a preflight's time.
+        let of_engines: Vec<String> = ["intent", "done"]
+            .iter()
+            .flat_map(|event| ENGINE_STEPS.map(|step| format!(r#"event LIKE '{{"event":"{event}","step":"{step}:%'"#)))
+            .collect();
+        let text = format!("{ENTRIES_OF} AND ({}) ORDER BY seq", of_engines.join(" OR "));
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_all(&self.pool).await;
+        rows.map_err(|cause| self.failed(&cause))?.iter().map(entry).collect()
     }
 
     async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError> {

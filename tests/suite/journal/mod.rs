@@ -84,6 +84,38 @@ async fn an_entry_goes_only_where_the_writer_thinks_it_goes() {
 }
 
 #[tokio::test]
+async fn changes_of_engines_are_found_among_all_entries() {
+    let folder = TempDir::new().expect("a folder");
+    let journal = journal(&folder).await;
+    journal.begin("r1", "msol", NOW, &begun()).await.expect("begins");
+    let (server, connector) = ("SYNC1".to_owned(), "a % b".to_owned());
+    let engine = Step::Engine { server: server.clone(), connector: connector.clone() };
+    let steps = [
+        Step::Directory,
+        engine.clone(),
+        Step::Restart { server: server.clone() },
+        Step::Reenter { server: server.clone(), connector },
+        Step::EntraReset { server },
+    ];
+    let mut expected = Vec::new();
+    for (place, step) in (0_i64..).zip(&steps) {
+        let intent = Event::Intent { step: step.clone(), before: Seen::Nothing };
+        let done = Event::Done { step: step.clone(), proof: Seen::Nothing };
+        let failed = Event::LookFailed { step: step.clone(), fault: Fault::later("looking", "no answer") };
+        for (part, event) in (0..).zip([intent, failed, done]) {
+            journal.append("r1", 1, 1 + 3 * place + part, NOW, &event).await.expect("appended");
+            let of_engine = !matches!(step, Step::Directory | Step::Restart { .. });
+            if of_engine && !matches!(event, Event::LookFailed { .. }) {
+                expected.push(event);
+            }
+        }
+    }
+    let found = journal.engine_changes("r1").await.expect("read");
+    assert_eq!(found.into_iter().map(|entry| entry.event).collect::<Vec<_>>(), expected);
+    assert!(journal.engine_changes("r9").await.expect("read").is_empty());
+}
+
+#[tokio::test]
 async fn what_begins_finds_the_ballast_laid_again() {
     let folder = TempDir::new().expect("a folder");
     let journal = journal(&folder).await;

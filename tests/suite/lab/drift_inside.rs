@@ -141,6 +141,11 @@ impl Journal for Counting {
         self.journal.read(id).await
     }
 
+    async fn engine_changes(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.journal.engine_changes(id).await
+    }
+
     async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError> {
         self.queries.lock().expect("no panic").push(query.clone());
         self.journal.list(query).await
