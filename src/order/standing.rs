@@ -144,7 +144,7 @@ impl Account {
         }
         read.standing.renewed_at = ledger
             .renewed_at(account)
-            .filter(|at| forgiven && read.standing.last_attempt.is_none_or(|attempt| attempt <= *at));
+            .filter(|at| forgiven && read.standing.last_attempt.is_none_or(|attempt| attempt < *at));
         read.count(failed, budget);
         // Whether an exemption has run out is the schedule's to judge, at every look.
         read.standing.blocked = blocked.or_else(|| exempt.map(|until| Blocked::Exempt { until }));

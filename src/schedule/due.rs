@@ -55,7 +55,7 @@ impl Ask<'_> {
 
     /// A person mended what failed: now, not at the calendar's next time.
     fn renewed(&self) -> Option<Fire> {
-        let at = self.standing.renewed_at.filter(|at| self.standing.last_touched() <= Some(*at))?;
+        let at = self.standing.renewed_at.filter(|at| self.standing.last_touched() < Some(*at))?;
         self.place(Reason::Renewed, at, at, SignedDuration::ZERO)
     }
 

@@ -21,6 +21,7 @@ pub fn upcoming(policy: &Policy, account: &str, standing: &Standing, now: Timest
         standing.last_attempt = Some(at);
         standing.last_failure = None;
         standing.failures = 0;
+        standing.renewed_at = None;
         fires.push(fire);
     }
     fires

@@ -36,8 +36,10 @@ impl Keeper {
             self.service.nothing_succeeded(self.seats.values(), after, now);
         }
         self.holding = alarms::all(&self.seats, &self.running, &self.service, now);
-        let recovering =
-            self.seats.values().any(|seat| matches!(seat.account.standing.blocked, Some(Blocked::Running { .. })));
+        let recovering = self
+            .seats
+            .values()
+            .any(|seat| matches!(seat.account.standing.blocked, Some(Blocked::Running { .. })) && !seat.rests(now));
         self.board.ready(!recovering || !self.service.is_new(now));
         let notices = self.conditions.update(now, self.holding.clone());
         for notice in &notices {

@@ -1,5 +1,6 @@
 //! What systemd is told, read from a socket of its kind.
 
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -50,9 +51,12 @@ fn systemd_hears_ready_alive_and_stopping() {
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string());
     let mut service = Service::spawn(command);
     manager.hears("READY=1");
-    assert!(service.lines().iter().any(|line| line.starts_with("serving;")), "ready before it serves");
-    let status = format!("STATUS=health and metrics on {}", service.address());
-    assert!(manager.heard.iter().any(|(_, text)| text.lines().any(|line| line == status)), "{:?}", manager.heard);
+    let status = |line: &str| line.strip_prefix("STATUS=health and metrics on ")?.parse().ok();
+    let told: Option<SocketAddr> = manager.heard.iter().find_map(|(_, text)| text.lines().find_map(status));
+    let address = told.unwrap_or_else(|| panic!("no address in {:?}", manager.heard));
+    TcpStream::connect_timeout(&address, Duration::from_secs(5)).expect("ready before it serves");
+    service.serves();
+    assert_eq!(address, service.address());
     let mut last = manager.hears("WATCHDOG=1");
     for _ in 0..3 {
         let next = manager.hears("WATCHDOG=1");
@@ -85,6 +89,7 @@ fn a_signal_right_after_ready_is_heeded() {
             if signal == "HUP" {
                 let refused = "entra_rotator_conditions{kind=\"configuration\",severity=\"alarm\"}";
                 assert!(service.is_running(), "the signal ended it: {}", service.said());
+                service.serves();
                 wait_until("told that the lab has no configuration", &service, || service.metric(refused) == Some(1.0));
                 service.signal("TERM");
             }
