@@ -136,6 +136,25 @@ async fn what_is_open_blocks() {
 }
 
 #[tokio::test]
+async fn what_the_schedule_began_may_rest_until_it_touches_something() {
+    let folder = TempDir::new().expect("a folder");
+    let journal = journal(&folder).await;
+    let Event::Begun { plan, initiator, reason, ticket, .. } = begun() else { panic!("a beginning") };
+    let trigger = Trigger::Schedule { due: at(0), why: "a test".into() };
+    let scheduled = Event::Begun { plan, initiator, reason, ticket, trigger };
+    journal.begin("r1", "msol", at(0), &scheduled).await.expect("begins");
+    journal.append("r1", 1, 1, at(1), &intent()).await.expect("stages");
+    assert!(account(&journal, 9).await.resting);
+    let directory = Event::Intent { step: Step::Directory, before: Seen::Nothing };
+    journal.append("r1", 1, 2, at(2), &directory).await.expect("resets");
+    assert!(!account(&journal, 9).await.resting, "a server may wait for the rest");
+    // A person's is not put off.
+    journal.append("r1", 1, 3, at(3), &Event::Held { why: Why::Foreign { step: Step::Seal } }).await.expect("held");
+    rotation(&journal, "r2", 10, &[intent()]).await;
+    assert!(!account(&journal, 19).await.resting);
+}
+
+#[tokio::test]
 async fn what_windows_manages_is_looked_at_again_after_a_month() {
     let folder = TempDir::new().expect("a folder");
     let journal = journal(&folder).await;
