@@ -25,7 +25,7 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// A password that meets the rules; `None` when no password does.
     fn password(&self, rules: &Rules) -> Option<Secret>;
-    /// Six hex digits that make an id unique.
+    /// Twelve hex digits that make an id unique, also among a thousand rotations begun in one second.
     fn id_suffix(&self) -> String;
 }
 
@@ -59,6 +59,20 @@ impl Entropy for SystemEntropy {
     }
 
     fn id_suffix(&self) -> String {
-        hex::encode(rand::rng().random::<[u8; 3]>())
+        hex::encode(rand::rng().random::<[u8; 6]>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Entropy, SystemEntropy};
+
+    #[test]
+    fn ids_of_one_second_do_not_meet() {
+        // With half as many digits, three pairs of these would be the same.
+        let suffixes: BTreeSet<String> = (0..10_000).map(|_| SystemEntropy.id_suffix()).collect();
+        assert_eq!(suffixes.len(), 10_000);
     }
 }
