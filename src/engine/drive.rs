@@ -248,7 +248,7 @@ impl Rotation {
                     watch.waiting(until);
                     // The pause is measured from now by a clock that nobody sets, and is never longer than
                     // the plan's own limit, whatever the wall clock does meanwhile.
-                    let longest = Duration::from_millis(self.plan.inventory.limits.retry_max_ms.into());
+                    let longest = Duration::from_millis(self.plan.inventory.limits.longest_pause_ms());
                     let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
                     let mut left = left.min(longest);
                     while !left.is_zero() {

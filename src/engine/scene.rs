@@ -135,6 +135,21 @@ impl Scene<'_> {
         step_scope::within(name, read).await
     }
 
+    /// Tells readers of current of the candidate, before it may become the live password: from then until its promotion
+    /// the directory refuses them with what current holds.
+    pub(super) async fn announce(&self) -> Result<(), Fault> {
+        if !self.target_is_pending() {
+            return Ok(());
+        }
+        match self.ports.vault.find(self.vault_name(), Slot::Pending).await? {
+            Some(pending) if pending.rotation.as_deref() == Some(self.rotation) => {
+                self.ports.vault.announce(&pending).await
+            }
+            // Whoever reads the target next says what lies there instead.
+            _ => Ok(()),
+        }
+    }
+
     /// The account's metadata now, where the resets happen.
     pub(super) async fn fingerprint(&self) -> Result<Fingerprint, Fault> {
         if self.plan.inventory.method == Method::LocalChange {

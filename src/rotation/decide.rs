@@ -66,7 +66,7 @@ fn advance(plan: &Plan, progress: &Progress, index: usize, now: Timestamp) -> Ne
         return if mark.touched { Next::Stop(Why::NotSeen { step: step.clone() }) } else { Next::Exhausted };
     }
     // A failed look, whether before the step or after it, is no answer: wait and look again.
-    if let Some(until) = pause(plan, progress.last_at, mark.looks, now) {
+    if let Some(until) = pause(plan, progress, mark.looks, now) {
         return Next::Go(Decision::Wait(until));
     }
     match mark.standing {
@@ -78,7 +78,7 @@ fn advance(plan: &Plan, progress: &Progress, index: usize, now: Timestamp) -> Ne
             if mark.tries >= tries_max {
                 return Next::Exhausted;
             }
-            match pause(plan, progress.last_at, pauses(mark), now) {
+            match pause(plan, progress, pauses(mark), now) {
                 Some(until) => Next::Go(Decision::Wait(until)),
                 None => Next::Go(Decision::Do(step.clone())),
             }
@@ -93,12 +93,13 @@ fn pauses(mark: &Mark) -> u32 {
     if mark.standing == Standing::Open { 0 } else { mark.tries }
 }
 
-fn pause(plan: &Plan, since: Timestamp, failures: u32, now: Timestamp) -> Option<Timestamp> {
+fn pause(plan: &Plan, progress: &Progress, failures: u32, now: Timestamp) -> Option<Timestamp> {
     if failures == 0 {
         return None;
     }
-    let length = SignedDuration::from_millis(plan.inventory.limits.pause_ms(failures) as i64);
-    let until = since.checked_add(length).unwrap_or(since);
+    let length = plan.inventory.limits.asked_pause_ms(failures, progress.asked_s);
+    let since = progress.last_at;
+    let until = since.checked_add(SignedDuration::from_millis(length as i64)).unwrap_or(since);
     (now < until).then_some(until)
 }
 

@@ -18,6 +18,9 @@ pub struct Limits {
     pub retry_max_ms: u32,
 }
 
+/// Who asks for a longer pause than this many seconds is not waited for that long: somebody's sync may stand still.
+const ASKED_MAX_S: u32 = 120;
+
 /// About a quarter of an hour.
 fn converge_tries_default() -> u32 {
     36
@@ -52,6 +55,16 @@ impl Limits {
     pub(super) fn pause_ms(&self, failures: u32) -> u64 {
         let doubled = u64::from(self.retry_ms.max(1)) << failures.saturating_sub(1).min(16);
         doubled.min(u64::from(self.retry_max_ms.max(1)))
+    }
+
+    /// The same where the other side asked for so many seconds (`Retry-After`).
+    pub(super) fn asked_pause_ms(&self, failures: u32, asked_s: u32) -> u64 {
+        self.pause_ms(failures).max(u64::from(asked_s.min(ASKED_MAX_S)) * 1000)
+    }
+
+    /// No pause is longer, in milliseconds.
+    pub fn longest_pause_ms(&self) -> u64 {
+        u64::from(self.retry_max_ms.max(ASKED_MAX_S * 1000))
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Progress {
     pub superseded: bool,
     /// When the last event happened; waits count from here.
     pub last_at: Timestamp,
+    /// How long the other side of the last call asked us to wait, in seconds; 0 = it did not.
+    pub asked_s: u32,
     /// Whether the late proof was good; `None` = it was not made.
     pub late_proof: Option<bool>,
     /// Who turned it back.
@@ -106,6 +108,7 @@ impl Progress {
             ended: None,
             superseded: false,
             last_at: now,
+            asked_s: 0,
             late_proof: None,
             turned_by: None,
         }
@@ -126,6 +129,10 @@ impl Progress {
     /// Takes one event in. Total: an event about a step that is not on the route changes nothing.
     pub fn apply(&mut self, plan: &Plan, at: Timestamp, event: &Event) {
         self.last_at = at;
+        self.asked_s = match event {
+            Event::Failed { fault, .. } | Event::LookFailed { fault, .. } => fault.retry_after_s.unwrap_or_default(),
+            _ => 0,
+        };
         match event {
             Event::Begun { .. } | Event::Claimed { .. } => {}
             Event::Intent { step, .. } => self.with(step, |mark| {

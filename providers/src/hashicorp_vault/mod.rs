@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault};
+use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck};
 use entries::Entries;
 
 /// How to reach the vault, and as whom.
@@ -76,6 +76,10 @@ impl Vault for HashicorpVault {
         rounds::read(&self.entries, at).await
     }
 
+    async fn announce(&self, _: &SecretRef) -> Result<(), Fault> {
+        Ok(())
+    }
+
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
         rounds::promote(&self.entries, name, attempt).await
     }
@@ -90,5 +94,9 @@ impl Vault for HashicorpVault {
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         self.entries.own_token().await
+    }
+
+    async fn examine(&self, _: &[String]) -> Vec<VaultCheck> {
+        Vec::new()
     }
 }

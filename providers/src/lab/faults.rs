@@ -16,13 +16,14 @@ use super::store::{Books, Store};
 use crate::port::{Fault, Slot};
 
 /// Every fault of the directory, the vault or any of them: how often it strikes by default, and what it does.
-const NAMED: [Row; 10] = [
+const NAMED: [Row; 11] = [
     ("no-reset-right", None, "the rotator may not reset the account's password"),
     ("directory-refuses", None, "the directory refuses the new password as against its policy"),
     ("directory-reply-lost", Some(1), "the directory sets the password, its reply is lost"),
     ("seal-reply-lost", Some(1), "the directory sets the password a second time, its reply is lost"),
     ("foreign-password", Some(1), "right after the directory took the new password, a person sets a third one"),
     ("stage-fails", None, "the vault can't be reached while a candidate is staged"),
+    ("announce-fails", None, "the vault can't be reached while readers are told of the candidate"),
     ("stage-reply-lost", Some(1), "the vault stores the candidate, its reply is lost"),
     ("promote-fails", None, "the vault can't be reached while the candidate is promoted"),
     ("promote-reply-lost", Some(1), "the vault promotes the candidate, its reply is lost"),

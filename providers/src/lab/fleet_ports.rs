@@ -9,7 +9,7 @@ use super::fleet::Sites;
 use super::vault::LabVault;
 use crate::port::{
     AccountFacts, Attempt, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret, SecretRef, Slot,
-    Vault,
+    Vault, VaultCheck,
 };
 
 pub(super) struct FleetVault {
@@ -50,6 +50,10 @@ impl Vault for FleetVault {
         self.of(&at.name).read(at).await
     }
 
+    async fn announce(&self, at: &SecretRef) -> Result<(), Fault> {
+        self.of(&at.name).announce(at).await
+    }
+
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
         self.of(name).promote(name, attempt).await
     }
@@ -64,6 +68,10 @@ impl Vault for FleetVault {
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         self.of("").own_credential().await
+    }
+
+    async fn examine(&self, names: &[String]) -> Vec<VaultCheck> {
+        self.of("").examine(names).await
     }
 }
 

@@ -6,7 +6,7 @@ use super::directory::own_credential;
 use super::lab_handle::{Lab, Request};
 use super::store::Books;
 use super::vault_books::slot_word;
-use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault};
+use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Standing, Vault, VaultCheck};
 
 pub(super) struct LabVault {
     pub(super) lab: Lab,
@@ -55,6 +55,16 @@ impl Vault for LabVault {
         self.lab.request(request, |books| books.vault.read(at)).await
     }
 
+    async fn announce(&self, at: &SecretRef) -> Result<(), Fault> {
+        let request = Request::new("vault", format!("announce pending of {}", at.name)).acting();
+        let announce = |books: &mut Books| {
+            out_of_reach(books, "announce-fails", format!("marking the candidate of {} for its readers", at.name))?;
+            let answer = books.vault.announce(at);
+            counted(books, answer)
+        };
+        self.lab.request(request, announce).await
+    }
+
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
         let request = Request::new("vault", format!("promote {name} for {}", attempt.rotation))
             .acting()
@@ -88,5 +98,14 @@ impl Vault for LabVault {
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         let request = Request::new("vault", "own_credential");
         self.lab.request(request, |_| Ok(own_credential("vault"))).await
+    }
+
+    async fn examine(&self, _: &[String]) -> Vec<VaultCheck> {
+        let request = Request::new("vault", "examine");
+        let reached = self.lab.request(request, |_| Ok(())).await;
+        vec![match reached {
+            Ok(()) => VaultCheck::new("reachable", Standing::Good, "the model vault answers"),
+            Err(fault) => VaultCheck::new("reachable", Standing::Unseen, fault.cause).todo(fault.hint),
+        }]
     }
 }

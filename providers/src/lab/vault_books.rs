@@ -22,6 +22,9 @@ pub(super) struct Places {
     current: Option<Value>,
     pending: Option<Value>,
     previous: Option<Value>,
+    /// The rotation whose candidate readers of current are told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    announced: Option<String>,
     /// Candidates that a repair took over, oldest first.
     kept: Vec<Value>,
     last_version: u64,
@@ -146,6 +149,20 @@ impl VaultBooks {
         Ok(value.secret.0.clone())
     }
 
+    pub(super) fn announce(&mut self, at: &SecretRef) -> Result<(), Fault> {
+        let doing = format!("marking the candidate of {} for its readers", at.name);
+        let places = self
+            .accounts
+            .get_mut(&at.name)
+            .filter(|places| at.rotation.as_ref().is_some_and(|rotation| places.carries(Slot::Pending, rotation)));
+        let places = places.ok_or_else(|| Fault::refused(&doing, "it is not pending now"))?;
+        if places.current.is_some() && places.announced != at.rotation {
+            places.announced.clone_from(&at.rotation);
+            self.changes.push(at.name.clone());
+        }
+        Ok(())
+    }
+
     pub(super) fn promote(&mut self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
         let doing = format!("promoting the candidate of {name}");
         let nothing = || Fault::refused(&doing, format!("no candidate of rotation {} lies there", attempt.rotation));
@@ -154,6 +171,7 @@ impl VaultBooks {
             places.previous = places.current.take();
             places.current = places.pending.take();
             places.kept.clear();
+            places.announced = None;
             self.changes.push(name.to_owned());
         } else if !places.carries(Slot::Current, &attempt.rotation) {
             return Err(nothing());
@@ -165,6 +183,7 @@ impl VaultBooks {
         let Some(places) = self.accounts.get_mut(name) else { return };
         if places.carries(Slot::Pending, &attempt.rotation) {
             places.pending = places.kept.pop();
+            places.announced = None;
             self.changes.push(name.to_owned());
         }
     }

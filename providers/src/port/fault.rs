@@ -45,12 +45,22 @@ pub struct Fault {
     /// What kind of failure it is, where whoever made the fault is sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<FailureClass>,
+    /// How long the other side asked us to wait before the next try, in seconds; `None` = it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u32>,
 }
 
 impl Fault {
     /// A fault without a hint.
     pub fn new(meaning: Meaning, doing: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { meaning, doing: doing.into(), cause: cause.into(), hint: String::new(), class: None }
+        Self {
+            meaning,
+            doing: doing.into(),
+            cause: cause.into(),
+            hint: String::new(),
+            class: None,
+            retry_after_s: None,
+        }
     }
 
     /// The other side said no; surely unchanged.
@@ -77,6 +87,13 @@ impl Fault {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
+        self
+    }
+
+    /// The same fault, with the wait that the other side asked for.
+    #[must_use]
+    pub fn retry_after_s(mut self, seconds: Option<u32>) -> Self {
+        self.retry_after_s = seconds;
         self
     }
 

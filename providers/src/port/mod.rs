@@ -14,6 +14,7 @@ mod fault;
 mod secret;
 pub mod step_scope;
 mod vault;
+mod vault_check;
 
 pub use connect_server::{
     ConnectServer, ConnectorFacts, ConnectorKind, EVENTS_MAX, EntraIdentity, LocalUserFacts, ProofFacts, QuiesceMode,
@@ -25,3 +26,4 @@ pub use failure_class::FailureClass;
 pub use fault::{Fault, Meaning};
 pub use secret::Secret;
 pub use vault::{Attempt, SecretRef, Slot, Vault};
+pub use vault_check::{Standing, VaultCheck};

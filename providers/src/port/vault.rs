@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, OwnCredential, Secret};
+use super::{Fault, OwnCredential, Secret, VaultCheck};
 
 /// Which of an account's three places in the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,6 +57,13 @@ pub trait Vault: Send + Sync {
     /// The value that `at` points to. `Refused` when the slot no longer carries the same rotation.
     async fn read(&self, at: &SecretRef) -> Result<Secret, Fault>;
 
+    /// Makes current's own metadata name the pending candidate at `at`, so that a reader of current whom the
+    /// directory refuses knows where the live password lies (docs/consumers.md). Current's value stays as it is,
+    /// and so does its version. Where there is no current value there is nothing to mark, which is no fault.
+    /// `Refused` when pending no longer carries the same rotation. [`Vault::promote`] and [`Vault::discard`] take
+    /// the mark away; one that a kill leaves behind names a candidate that is no longer there.
+    async fn announce(&self, at: &SecretRef) -> Result<(), Fault>;
+
     /// Makes the pending candidate of `attempt` current, and what was current previous; empties pending.
     ///
     /// The candidate is readable in pending or in current at every moment. Done already = `Ok`. Pending
@@ -74,4 +81,9 @@ pub trait Vault: Send + Sync {
     /// The credential that this vault is worked on with. Reads only. An age that can't be read is no fault:
     /// it is `None`, and the note says why.
     async fn own_credential(&self) -> Result<OwnCredential, Fault>;
+
+    /// What an administrator should know of the vault and of our rights in it, for the accounts of these names:
+    /// one check for each of the questions that [`VaultCheck::name`] lists and this vault has. Changes nothing
+    /// that anybody reads. Never fails: what could not be seen is a check as well.
+    async fn examine(&self, names: &[String]) -> Vec<VaultCheck>;
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use providers::active_directory::{ActiveDirectory, Identity, PasswordSource, Settings};
-use providers::port::{Attempt, Directory, Fault, Meaning, OwnCredential, Secret, SecretRef, Slot, Vault};
+use providers::port::{Attempt, Directory, Fault, Meaning, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck};
 
 use crate::checks::{Check, checks, fault};
 use crate::world::{CONNECTOR, HOST, World, fresh};
@@ -108,6 +108,10 @@ impl Vault for Shelf {
         nobody_asks()
     }
 
+    async fn announce(&self, _: &SecretRef) -> Result<(), Fault> {
+        nobody_asks()
+    }
+
     async fn promote(&self, _: &str, _: &Attempt) -> Result<SecretRef, Fault> {
         nobody_asks()
     }
@@ -122,6 +126,10 @@ impl Vault for Shelf {
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         nobody_asks()
+    }
+
+    async fn examine(&self, _: &[String]) -> Vec<VaultCheck> {
+        Vec::new()
     }
 }
 

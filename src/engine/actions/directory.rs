@@ -22,6 +22,9 @@ pub(super) async fn before(scene: &Scene<'_>, step: &Step) -> Result<Before, Fau
         // The world moved in the pause: our own late effect, or somebody else.
         return Ok(Before::Found(side, seen));
     }
+    if *step == Step::Directory {
+        scene.announce().await?;
+    }
     Ok(Before::Clear(Seen::Directory(scene.fingerprint().await?)))
 }
 

@@ -18,6 +18,7 @@ pub(super) async fn before(scene: &Scene<'_>, step: &Step) -> Result<Before, Fau
     } else if let (side @ (Side::New | Side::Foreign | Side::Blind), seen) = look(scene, step).await? {
         return Ok(Before::Found(side, seen));
     }
+    scene.announce().await?;
     Ok(Before::Clear(Seen::Directory(scene.fingerprint().await?)))
 }
 

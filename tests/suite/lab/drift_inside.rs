@@ -11,7 +11,7 @@ use entra_rotator::journal::{Entry, Journal, JournalError, Listed, Note, Noted, 
 use entra_rotator::rotation::Event;
 use jiff::{SignedDuration, Timestamp};
 use providers::lab::LabSetting;
-use providers::port::{Attempt, ConnectServer, Fault, OwnCredential, Secret, SecretRef, Slot, Vault};
+use providers::port::{Attempt, ConnectServer, Fault, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck};
 
 use super::Lab;
 
@@ -71,6 +71,10 @@ impl Vault for With {
         panic!("a look reads no value")
     }
 
+    async fn announce(&self, _: &SecretRef) -> Result<(), Fault> {
+        panic!("a look marks nothing")
+    }
+
     async fn promote(&self, _: &str, _: &Attempt) -> Result<SecretRef, Fault> {
         panic!("a look promotes nothing")
     }
@@ -85,6 +89,10 @@ impl Vault for With {
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         self.own.clone()
+    }
+
+    async fn examine(&self, names: &[String]) -> Vec<VaultCheck> {
+        self.vault.examine(names).await
     }
 }
 
