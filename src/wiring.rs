@@ -14,7 +14,7 @@ use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, La
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{self, AccountConfig, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultKind};
+use crate::config::{self, AccountConfig, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultConfig, VaultKind};
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
 use crate::order::Roster;
@@ -111,15 +111,7 @@ impl World {
 
     /// What a configuration describes.
     pub fn of_config(config: &Config) -> Result<Self, Fault> {
-        let vault: Arc<dyn Vault> = match config.vault.kind {
-            VaultKind::Hashicorp => Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
-                url: config.vault.url.clone(),
-                ca_file: config.vault.ca_file.clone(),
-                mount: config.vault.mount.clone(),
-                namespace: config.vault.namespace.clone(),
-                token: config.vault.token.read("the vault's token")?,
-            })?),
-        };
+        let vault = vault(&config.vault)?;
         let directory = ActiveDirectory::new(active_directory::Settings {
             controllers: match &config.directory.domain {
                 Some(domain) => DomainControllers::Discovered { domain: domain.clone(), port: config.directory.port },
@@ -254,6 +246,24 @@ fn wishes(config: &Config) -> Vec<Wish> {
         ..Wish::default()
     };
     config.account.iter().map(wish).collect()
+}
+
+/// The vault.
+fn vault(config: &VaultConfig) -> Result<Arc<dyn Vault>, Fault> {
+    let missing = |what: &str| Fault::broken("reading the vault's settings", format!("{what} is missing"));
+    match config.kind {
+        VaultKind::Hashicorp => {
+            let token = config.token.as_ref().ok_or_else(|| missing("token"))?;
+            Ok(Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
+                url: config.url.clone().ok_or_else(|| missing("url"))?,
+                ca_file: config.ca_file.clone(),
+                mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
+                namespace: config.namespace.clone(),
+                token: token.read("the vault's token")?,
+            })?))
+        }
+        VaultKind::Azure | VaultKind::SealedFile => Err(missing("this kind of vault")),
+    }
 }
 
 /// Who the rotator is in the directory.

@@ -109,8 +109,9 @@ fn parse(text: &str) -> Result<Config, Vec<(usize, String)>> {
 fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::ValidationError<'_>) -> String {
     let key = path.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
     let in_notify = path.starts_with("/notify");
-    let is_secret =
-        ["password", "token"].iter().any(|word| key.contains(word)) || (in_notify && matches!(key, "url" | "key"));
+    let is_secret = ["password", "token", "secret"].iter().any(|word| key.contains(word))
+        || (in_notify && matches!(key, "url" | "key"))
+        || path == "/vault/key";
     match kind {
         ValidationErrorKind::Required { property } => format!("the key {property} is missing here").replace('"', "`"),
         ValidationErrorKind::Type { .. }
@@ -120,11 +121,15 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
         {
             let forms = match key {
                 "bind_password" => "{ file = … }, { env = … }, { credential = … } or { vault = … }",
+                "key" if !in_notify => "{ file = … }, { env = … }, { credential = … } or { prompt = true }",
                 _ => "{ file = … }, { env = … } or { credential = … }",
             };
             format!("`{key}` must be a reference: {forms}; secrets never stand here")
         }
         _ if words_of(path, key).is_some() => format!("`{key}` must be {}", words_of(path, key).unwrap_or_default()),
+        ValidationErrorKind::FalseSchema if path.starts_with("/vault/") => {
+            format!("`{key}` has no place beside this `kind` or `method`")
+        }
         ValidationErrorKind::FalseSchema if key.starts_with("bind_") => {
             format!("`{key}` has no place beside logon = \"kerberos\": the ticket says who the rotator is")
         }
@@ -138,6 +143,18 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             if key == "directory" =>
         {
             "`directory` needs either `urls`, or `domain` (with `port`, where it is not 636)".to_owned()
+        }
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
+            if key == "vault" =>
+        {
+            "`vault` needs either `token` or `login`".to_owned()
+        }
+        ValidationErrorKind::MinItems { .. } if key == "recipients" => {
+            "`recipients` must name two or more: the rotator's own, and one whose key is kept elsewhere for a bad day"
+                .to_owned()
+        }
+        ValidationErrorKind::Pattern { .. } if key == "recipients" => {
+            "`recipients` must be public keys: `age1…`, as `age-keygen` shows them".to_owned()
         }
         ValidationErrorKind::Pattern { .. } if key.starts_with("vault") => {
             format!("`{key}` must be a path in the vault: no white space, and no / at its ends")
@@ -157,10 +174,18 @@ fn words_of(path: &str, key: &str) -> Option<&'static str> {
         "kind" if path.starts_with("/server") => Some("\"lab\", the only kind so far"),
         "misfire" => Some("\"skip\", \"once\" or \"now\""),
         "days" => Some("\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\" or \"sun\" each"),
-        "kind" if path.starts_with("/vault") => Some("\"hashicorp\", the only kind so far"),
+        "kind" if path.starts_with("/vault/identity") => {
+            Some("\"managed\", \"arc\", \"workload\", \"certificate\", \"secret\" or \"cli\"")
+        }
+        "kind" if path.starts_with("/vault") => Some("\"hashicorp\", \"azure\" or \"sealed-file\""),
+        "method" if path.starts_with("/vault/login") => Some("\"approle\", \"kubernetes\" or \"cert\""),
+        "cloud" if path.starts_with("/vault") => Some("\"public\", \"us-government\" or \"china\""),
         _ => None,
     }
 }
+
+/// Longest name of an account in Azure Key Vault: 127 characters, of which `-pending` needs eight.
+const AZURE_NAME_MAX: usize = 119;
 
 /// What the schema can't say: names that are used twice, servers that do not exist.
 fn cross_references(value: &Value) -> Vec<(String, String)> {
@@ -201,6 +226,17 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             {
                 faults.push((format!("/account/{index}/{key}"), format!("a second account has the {key} `{name}`")));
             }
+        }
+    }
+    let names_of_azure = value.pointer("/vault/kind").is_some_and(|kind| kind == "azure");
+    for (index, account) in list("account").iter().enumerate() {
+        let name = text(account, "vault_name").unwrap_or_default();
+        let fits = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+        if names_of_azure && !(fits && name.len() <= AZURE_NAME_MAX) {
+            faults.push((
+                format!("/account/{index}/vault_name"),
+                format!("Azure Key Vault allows letters, digits and `-` in a name, at most {AZURE_NAME_MAX}"),
+            ));
         }
     }
     let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
@@ -314,7 +350,7 @@ servers = [{ server = "SYNC1" }]
     #[test]
     fn a_good_file_is_read() {
         let config = parse(GOOD).expect("no fault");
-        assert_eq!(config.vault.mount, "secret");
+        assert_eq!(config.vault.url.as_deref(), Some("https://vault.contoso.test:8200"));
         assert_eq!(config.account[0].servers[0].server, "SYNC1");
     }
 
@@ -413,9 +449,9 @@ servers = [{ server = "SYNC1" }]
         let wrong = GOOD
             .replace("kind = \"connector\"", "kind = \"conector\"\nquiesce = \"off\"\nengine_method = \"gui\"")
             .replace("kind = \"lab\"", "kind = \"ssh\"")
-            .replace("kind = \"hashicorp\"", "kind = \"azure\"");
+            .replace("kind = \"hashicorp\"", "kind = \"azur\"");
         insta::assert_snapshot!(faults(&wrong).join("\n"), @r#"
-        9: `kind` must be "hashicorp", the only kind so far
+        9: `kind` must be "hashicorp", "azure" or "sealed-file"
         14: `kind` must be "lab", the only kind so far
         18: `kind` must be "connector", "service", "entra" or "self"
         19: `quiesce` must be "gap" or "disable"
@@ -444,5 +480,72 @@ servers = [{ server = "SYNC1" }]
         for rubbish in ["", "[", "a = ", "\u{0}", "[journal]\nfile = 3", "account = 5", "[[account]]\nservers = 3"] {
             assert!(!faults(rubbish).is_empty());
         }
+    }
+
+    /// [`GOOD`] with these lines in place of the vault's.
+    fn with_vault(lines: &str) -> String {
+        let (before, after) = (GOOD.split("[vault]").next(), GOOD.split_once("[[server]]"));
+        let whole = format!("{}[vault]\n{lines}\n[[server]]{}", before.expect("there"), after.expect("there").1);
+        whole.replace("entra/msol", "entra-msol")
+    }
+
+    #[test]
+    fn each_kind_of_vault_has_its_own_keys() {
+        let hashicorp = "kind = \"hashicorp\"\nurl = \"https://v\"\n";
+        let azure = "kind = \"azure\"\nurl = \"https://v.vault.azure.net\"\n";
+        let sealed = "kind = \"sealed-file\"\nfile = \"/v.age\"\nkey = { prompt = true }\n";
+        let two = "recipients = [\"age1aa\", \"age1bb\"]";
+        for good in [
+            format!("{hashicorp}token = {{ file = \"/t\" }}\nnamespace = \"a\""),
+            format!("{hashicorp}login = {{ method = \"approle\", role_id = \"r\", secret_id = {{ env = \"S\" }} }}"),
+            format!("{hashicorp}login = {{ method = \"kubernetes\", role = \"r\" }}"),
+            format!("{hashicorp}login = {{ method = \"cert\" }}\nclient_cert_file = \"/c\"\nclient_key_file = \"/k\""),
+            format!("{azure}identity = {{ kind = \"managed\" }}\nexpires_after_days = 90"),
+            format!("{azure}identity = {{ kind = \"cli\" }}\ncloud = \"china\""),
+            format!("{sealed}{two}"),
+        ] {
+            assert!(parse(&with_vault(&good)).is_ok(), "{good}: {:?}", faults(&with_vault(&good)));
+        }
+        let bad = [
+            hashicorp.to_owned(),
+            format!("{hashicorp}token = {{ file = \"/t\" }}\nlogin = {{ method = \"cert\" }}"),
+            format!("{hashicorp}login = {{ method = \"approle\", role_id = \"r\", secret_id = \"hunter2\" }}"),
+            format!("{hashicorp}login = {{ method = \"approle\", role = \"r\" }}\nclient_cert_file = \"/c\""),
+            format!("{azure}mount = \"secret\"\nidentity = {{ kind = \"cli\" }}"),
+            format!("{azure}identity = {{ kind = \"certificate\", client_secret = {{ env = \"S\" }} }}"),
+            format!("{sealed}{}", two.replace(", \"age1bb\"", "")),
+            format!("{}{two}\nurl = \"https://v\"", sealed.replace("{ prompt = true }", "\"hunter2\"")),
+            format!("{sealed}{}", two.replace("age1aa", "AGE-SECRET-KEY-1HUNTER2")),
+        ];
+        let told: Vec<String> = bad.iter().map(|lines| faults(&with_vault(lines)).join("\n")).collect();
+        insta::assert_snapshot!(told.join("\n--\n"), @r"
+        8: `vault` needs either `token` or `login`
+        --
+        8: `vault` needs either `token` or `login`
+        --
+        11: `secret_id` must be a reference: { file = … }, { env = … } or { credential = … }; secrets never stand here
+        --
+        8: the key `client_key_file` is missing here
+        11: the key `role_id` is missing here
+        11: the key `secret_id` is missing here
+        11: `role` has no place beside this `kind` or `method`
+        --
+        11: `mount` has no place beside this `kind` or `method`
+        --
+        11: the key `certificate_file` is missing here
+        11: the key `client_id` is missing here
+        11: the key `tenant_id` is missing here
+        11: `client_secret` has no place beside this `kind` or `method`
+        --
+        12: `recipients` must name two or more: the rotator's own, and one whose key is kept elsewhere for a bad day
+        --
+        11: `key` must be a reference: { file = … }, { env = … }, { credential = … } or { prompt = true }; secrets never stand here
+        13: `url` has no place beside this `kind` or `method`
+        --
+        12: `recipients` must be public keys: `age1…`, as `age-keygen` shows them
+        ");
+        let path = with_vault(&format!("{azure}identity = {{ kind = \"cli\" }}")).replace("entra-msol", "entra/msol");
+        insta::assert_snapshot!(faults(&path).join("\n"), @r"20: Azure Key Vault allows letters, digits and `-` in a name, at most 119");
+        assert!(!told.concat().to_lowercase().contains("hunter2"), "a value was shown");
     }
 }

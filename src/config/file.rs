@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ExemptConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, SecretRef, ServeConfig};
+use super::{ExemptConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, ServeConfig, VaultConfig};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -101,38 +101,6 @@ pub struct DirectoryConfig {
 
 fn default_converge_limit_s() -> u32 {
     900
-}
-
-/// The kinds of vault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum VaultKind {
-    /// HashiCorp Vault or OpenBao, KV version 2.
-    Hashicorp,
-}
-
-/// HashiCorp Vault or OpenBao.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct VaultConfig {
-    /// Which kind.
-    pub kind: VaultKind,
-    /// `https://HOST:PORT`. Plain HTTP is not possible.
-    #[schemars(regex(pattern = "^https://"))]
-    pub url: String,
-    /// Certificate authority to trust, PEM; without it the machine's trust store.
-    pub ca_file: Option<PathBuf>,
-    /// The mount of the KV version 2 engine.
-    #[serde(default = "default_mount")]
-    pub mount: String,
-    /// The namespace, where the vault has any.
-    pub namespace: Option<String>,
-    /// The token, by reference.
-    pub token: SecretRef,
-}
-
-fn default_mount() -> String {
-    "secret".into()
 }
 
 /// The ways to reach a server.

@@ -7,11 +7,12 @@ mod notify;
 mod schedule;
 mod secret_ref;
 mod serve;
+mod vault;
 
 pub use check::{Faulty, read, schema};
 pub use file::{
     AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, JournalConfig, Logon,
-    Quiesce, ServerConfig, ServerKind, UseConfig, VaultConfig, VaultKind,
+    Quiesce, ServerConfig, ServerKind, UseConfig,
 };
 pub use notify::{
     CommandConfig, HeartbeatConfig, MailConfig, MailTls, NotifyConfig, Severity, Shape, WebhookConfig, mailbox,
@@ -19,5 +20,6 @@ pub use notify::{
 pub use schedule::{
     BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
 };
-pub use secret_ref::{OwnPasswordRef, SecretRef};
+pub use secret_ref::{KeyRef, OwnPasswordRef, SecretRef};
 pub use serve::{ServeConfig, TlsConfig};
+pub use vault::{AzureCloud, AzureIdentityConfig, AzureIdentityKind, LoginConfig, LoginMethod, VaultConfig, VaultKind};

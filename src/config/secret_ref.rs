@@ -78,6 +78,32 @@ impl OwnPasswordRef {
     }
 }
 
+/// Where the key of a sealed file is found. Exactly one of the four.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub struct KeyRef {
+    /// A file with the key (`AGE-SECRET-KEY-1…`), as `age-keygen` writes it.
+    pub file: Option<PathBuf>,
+    /// The name of an environment variable.
+    pub env: Option<String>,
+    /// The name of a systemd credential (in $CREDENTIALS_DIRECTORY).
+    pub credential: Option<String>,
+    /// It is typed at the terminal, each time: not for the unattended service.
+    #[serde(default)]
+    #[schemars(extend("const" = true))]
+    pub prompt: bool,
+}
+
+impl KeyRef {
+    /// The reference as one that needs no person; `None` = it is typed.
+    pub fn unattended(&self) -> Option<SecretRef> {
+        let reference =
+            SecretRef { file: self.file.clone(), env: self.env.clone(), credential: self.credential.clone() };
+        (!self.prompt).then_some(reference)
+    }
+}
+
 fn read_file(path: &std::path::Path) -> std::io::Result<String> {
     let length = std::fs::metadata(path)?.len();
     if length > SECRET_BYTES_MAX {
