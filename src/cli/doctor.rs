@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use providers::port::{FailureClass, Fault, ServerFacts};
+use providers::port::{FailureClass, Fault, ServerFacts, Standing, VaultCheck};
 use serde::Serialize;
 
 use super::arguments::{DoctorOptions, Global};
@@ -24,6 +24,8 @@ struct Report {
     findings: Vec<Found>,
     servers: Vec<Server>,
     accounts: Vec<Account>,
+    /// How the vault and our rights in it stand.
+    vault: Vec<VaultCheck>,
     /// What could not be seen: nothing is known of it.
     unreached: Vec<Unreached>,
 }
@@ -145,6 +147,7 @@ fn report(examined: Examination, since: Timestamp, now: Timestamp) -> Report {
         findings: examined.servers.iter().flat_map(|server| diagnose(&server.seen)).map(found).collect(),
         servers: examined.servers.iter().map(|examined| server(examined, now)).collect(),
         accounts: examined.accounts.into_iter().map(account).collect(),
+        vault: examined.vault,
         unreached: examined.unseen.into_iter().map(unreached).collect(),
     };
     report.exit = exit(&report).code();
@@ -153,9 +156,12 @@ fn report(examined: Examination, since: Timestamp, now: Timestamp) -> Report {
 
 fn exit(report: &Report) -> Exit {
     let troubled = report.servers.iter().any(|server| !server.troubles.is_empty())
-        || report.accounts.iter().any(|account| !account.troubles.is_empty());
+        || report.accounts.iter().any(|account| !account.troubles.is_empty())
+        || report.vault.iter().any(|check| check.standing == Standing::Bad);
     let found = if troubled || !report.findings.is_empty() { Exit::Failed } else { Exit::Done };
-    let unseen = report.servers.iter().any(|server| server.unreadable_events > 0) || !report.unreached.is_empty();
+    let unseen = report.servers.iter().any(|server| server.unreadable_events > 0)
+        || !report.unreached.is_empty()
+        || report.vault.iter().any(|check| check.standing == Standing::Unseen && check.name == "reachable");
     if unseen { found.worse(Exit::Later) } else { found }
 }
 
@@ -228,13 +234,28 @@ fn text(report: &Report) -> String {
         lines.extend(account.troubles.iter().map(|trouble| format!("{}: {trouble}", account.account)));
         lines.extend(account.notes.iter().map(|note| format!("{}: note: {note}", account.account)));
     }
+    // What is as it should be is in the JSON; on a bad night only the rest is worth a line.
+    for check in report.vault.iter().filter(|check| check.standing != Standing::Good) {
+        let about = if check.about.is_empty() { String::new() } else { format!(" of {}", check.about) };
+        let word = match check.standing {
+            Standing::Bad => "",
+            Standing::Doubtful | Standing::Good => "note: ",
+            Standing::Unseen => "not seen: ",
+        };
+        lines.push(format!("vault: {word}{}{about}: {}", check.name, check.seen));
+        lines.extend((!check.todo.is_empty()).then(|| format!("  next step: {}", check.todo)));
+    }
     for Unreached { what, cause, next_step, .. } in &report.unreached {
         let hint = if next_step.is_empty() { String::new() } else { format!("\n  next step: {next_step}") };
         lines.push(format!("not reached: {what}: {cause}{hint}"));
     }
     let (servers, accounts) = (report.servers.len(), report.accounts.len());
     let events: usize = report.servers.iter().map(|server| server.events).sum();
-    let looked = format!("{servers} servers, {accounts} accounts, {events} events since {:.0}", report.since);
+    let checks = report.vault.len();
+    let looked = format!(
+        "{servers} servers, {accounts} accounts, {events} events since {:.0}, {checks} questions to the vault",
+        report.since
+    );
     lines.push(match exit(report) {
         Exit::Done => format!("nothing found: {looked}"),
         Exit::Later => format!("nothing found, but not everything was seen: {looked}"),

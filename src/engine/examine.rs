@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use providers::port::{
-    AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, step_scope,
+    AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, Standing, VaultCheck,
+    step_scope,
 };
 
 use super::connectors::{binds_as, dc_of_domain};
@@ -31,6 +32,8 @@ pub struct Examination {
     pub accounts: Vec<ExaminedAccount>,
     /// What could not be seen, and why.
     pub unseen: Vec<Fault>,
+    /// The vault.
+    pub vault: Vec<VaultCheck>,
 }
 
 /// A server, for `diagnosis::diagnose`.
@@ -76,9 +79,17 @@ pub async fn examine(
             let account = look_at_account(ports, wish, &mut all.servers, &mut all.unseen).await;
             all.accounts.push(account);
         }
+        all.vault = look_at_vault(ports, wishes).await;
         all
     };
     step_scope::within("doctor".to_owned(), looking).await
+}
+
+async fn look_at_vault(ports: &Ports, wishes: &[Wish]) -> Vec<VaultCheck> {
+    let names: Vec<String> = wishes.iter().map(|wish| wish.vault_name.clone()).collect();
+    let doing = format!("looking at {}", ports.vault.describe());
+    let asked = limited(doing, async { Ok(ports.vault.examine(&names).await) }).await;
+    asked.unwrap_or_else(|fault| vec![VaultCheck::new("reachable", Standing::Unseen, fault.cause).todo(fault.hint)])
 }
 
 async fn look_at_server(
