@@ -61,7 +61,7 @@ fn it_only_looks() {
     for line in log.lines() {
         let request: Value = serde_json::from_str(line).expect("JSON");
         let operation = request["operation"].as_str().and_then(|operation| operation.split(' ').next());
-        let reads = ["describe", "events", "runs", "account", "fingerprint"];
+        let reads = ["describe", "events", "runs", "account", "fingerprint", "examine"];
         assert!(operation.is_some_and(|operation| reads.contains(&operation)), "{line}");
     }
     assert!(log.lines().count() >= 3, "{log}");

@@ -15,8 +15,8 @@ const TO_AD: &str = "contoso.test";
 const TO_ENTRA: &str = "contoso.onmicrosoft.com - AAD";
 
 /// What the look may ask for. None of it tries a password or changes anything.
-const READS: [&str; 8] =
-    ["describe", "events", "runs", "account", "fingerprint", "local_user", "find", "own_credential"];
+const READS: [&str; 9] =
+    ["describe", "events", "runs", "account", "fingerprint", "local_user", "find", "own_credential", "examine"];
 
 /// What the program saw: its exit code, and of each account what was found and what was not seen.
 struct Looked {

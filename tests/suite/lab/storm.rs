@@ -137,6 +137,7 @@ impl Storm {
                     "restart-fails",
                     "proof-fails",
                     "stage-fails",
+                    "announce-fails",
                     "promote-fails",
                 ]);
                 if dice.percent(40) { name.to_owned() } else { format!("{name} --times {}", 1 + dice.below(4)) }

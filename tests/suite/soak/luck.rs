@@ -43,10 +43,11 @@ const ONCE: [&str; 10] = [
 ];
 
 /// They last for hours or days.
-const LASTING: [&str; 18] = [
+const LASTING: [&str; 19] = [
     "no-reset-right",
     "directory-refuses",
     "stage-fails",
+    "announce-fails",
     "promote-fails",
     "engine-refuses",
     "engine-keeps-old",
@@ -65,7 +66,7 @@ const LASTING: [&str; 18] = [
 ];
 
 /// What everybody notices: the vault is away.
-const EVERYWHERE: [&str; 2] = ["stage-fails", "promote-fails"];
+const EVERYWHERE: [&str; 3] = ["stage-fails", "announce-fails", "promote-fails"];
 
 const HOUR: u64 = 3600;
 
