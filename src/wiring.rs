@@ -117,7 +117,9 @@ impl World {
                 ca_file: config.vault.ca_file.clone(),
                 mount: config.vault.mount.clone(),
                 namespace: config.vault.namespace.clone(),
-                token: config.vault.token.read("the vault's token")?,
+                login_namespace: None,
+                client_certificate: None,
+                login: hashicorp_vault::Login::Token(config.vault.token.read("the vault's token")?),
             })?),
         };
         let directory = ActiveDirectory::new(active_directory::Settings {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use providers::hashicorp_vault::{HashicorpVault, Settings};
+use providers::hashicorp_vault::{HashicorpVault, Login, Settings};
 use providers::port::Secret;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,6 +19,11 @@ const DEATH_LIMIT: Duration = Duration::from_secs(10);
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/testbed").join(name)
+}
+
+/// A file that users get.
+pub(crate) fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/hashicorp-vault").join(name)
 }
 
 /// A port that was free a moment ago.
@@ -156,8 +161,20 @@ impl Bed {
             ca_file: Some(self.file("tls/ca.pem")),
             mount: "secret".to_owned(),
             namespace: None,
-            token: Secret::from(token),
+            login_namespace: None,
+            client_certificate: None,
+            login: Login::Token(Secret::from(token)),
         }
+    }
+
+    /// The rotator's own token, as the file has it.
+    pub(crate) fn token(&self) -> String {
+        std::fs::read_to_string(self.file("secrets/rotator.token")).expect("no token").trim().to_owned()
+    }
+
+    /// The login by the token that can do everything.
+    pub(crate) fn root(&self) -> Login {
+        Login::Token(Secret::from(std::fs::read_to_string(self.file("secrets/root.token")).expect("no token")))
     }
 
     /// The adapter with the rotator's few rights, extended to `names`.
@@ -177,7 +194,7 @@ impl Bed {
 
     /// The rotator's policy as it is shipped, for one account.
     pub(crate) fn policy(name: &str) -> String {
-        let text = std::fs::read_to_string(script("rotator-policy.hcl")).expect("no policy");
+        let text = std::fs::read_to_string(shipped("rotator-policy.hcl")).expect("no policy");
         text.replace("MOUNT/", "secret/").replace("ACCOUNT", name)
     }
 }
