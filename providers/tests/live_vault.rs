@@ -1,5 +1,7 @@
 //! The vault adapter against a real OpenBao, with the rotator's few rights, checked with OpenBao's own client.
 
+#[path = "live_vault/announcing.rs"]
+mod announcing;
 #[path = "live_vault/bed.rs"]
 mod bed;
 #[path = "live_vault/canned.rs"]
@@ -8,6 +10,16 @@ mod canned;
 mod crashes;
 #[path = "live_vault/faults.rs"]
 mod faults;
+#[path = "live_vault/logins.rs"]
+mod logins;
+#[path = "live_vault/rights.rs"]
+mod rights;
+#[path = "live_vault/silence.rs"]
+mod silence;
+#[path = "live_vault/token_life.rs"]
+mod token_life;
+#[path = "live_vault/weather.rs"]
+mod weather;
 
 use bed::Bed;
 use providers::hashicorp_vault::{HashicorpVault, Login, Settings};
