@@ -14,7 +14,7 @@ use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, La
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{self, AccountConfig, Config, DirectoryConfig, Logon, Quiesce, ServerKind, VaultConfig, VaultKind};
+use crate::config::{self, AccountConfig, Config, DirectoryConfig, Logon, LoginMethod, Quiesce, ServerKind, VaultConfig, VaultKind};
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
 use crate::order::Roster;
@@ -25,6 +25,9 @@ const LAB_ADMINISTRATOR: &str = "admin@contoso.onmicrosoft.com";
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
+
+/// Where Kubernetes puts a pod's token.
+const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// What the commands need that only read the journal: no secret, no server, nothing that a bad night may have
 /// taken away.
@@ -250,20 +253,58 @@ fn wishes(config: &Config) -> Vec<Wish> {
 
 /// The vault.
 fn vault(config: &VaultConfig) -> Result<Arc<dyn Vault>, Fault> {
-    let missing = |what: &str| Fault::broken("reading the vault's settings", format!("{what} is missing"));
     match config.kind {
-        VaultKind::Hashicorp => {
-            let token = config.token.as_ref().ok_or_else(|| missing("token"))?;
-            Ok(Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
-                url: config.url.clone().ok_or_else(|| missing("url"))?,
-                ca_file: config.ca_file.clone(),
-                mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
-                namespace: config.namespace.clone(),
-                token: token.read("the vault's token")?,
-            })?))
-        }
-        VaultKind::Azure | VaultKind::SealedFile => Err(missing("this kind of vault")),
+        VaultKind::Hashicorp => Ok(Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
+            url: needed(config.url.as_ref(), "url")?,
+            ca_file: config.ca_file.clone(),
+            mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
+            namespace: config.namespace.clone(),
+            login_namespace: None,
+            client_certificate: config.client_cert_file.clone().zip(config.client_key_file.clone()).map(
+                |(certificate_file, key_file)| hashicorp_vault::ClientCertificate { certificate_file, key_file },
+            ),
+            login: hashicorp_login(config)?,
+        })?)),
+        VaultKind::Azure | VaultKind::SealedFile => needed(None, "this kind of vault"),
     }
+}
+
+/// How a token for HashiCorp Vault is got.
+fn hashicorp_login(config: &VaultConfig) -> Result<hashicorp_vault::Login, Fault> {
+    use hashicorp_vault::{Login, SecretId};
+    let Some(login) = &config.login else {
+        let token = needed(config.token.as_ref(), "token")?;
+        return Ok(match token.file {
+            Some(file) => Login::TokenFile(file),
+            None => Login::Token(token.read("the vault's token")?),
+        });
+    };
+    let mount = |usual: &str| login.mount.clone().unwrap_or_else(|| usual.to_owned());
+    Ok(match login.method {
+        LoginMethod::Approle => {
+            let secret_id = needed(login.secret_id.as_ref(), "secret_id")?;
+            Login::AppRole {
+                mount: mount("approle"),
+                role_id: needed(login.role_id.as_ref(), "role_id")?,
+                secret_id: match secret_id.file {
+                    Some(file) if !login.wrapped => SecretId::File(file),
+                    _ if login.wrapped => SecretId::Wrapped(secret_id.read("the wrapping token")?),
+                    _ => SecretId::Plain(secret_id.read("the secret id")?),
+                },
+            }
+        }
+        LoginMethod::Kubernetes => Login::Kubernetes {
+            mount: mount("kubernetes"),
+            role: needed(login.role.as_ref(), "role")?,
+            jwt_file: login.jwt_file.clone().unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT_TOKEN)),
+        },
+        LoginMethod::Cert => Login::Certificate { mount: mount("cert"), role: login.role.clone() },
+    })
+}
+
+/// What the configuration's schema asks for.
+fn needed<T: Clone>(value: Option<&T>, what: &str) -> Result<T, Fault> {
+    value.cloned().ok_or_else(|| Fault::broken("reading the vault's settings", format!("{what} is missing")))
 }
 
 /// Who the rotator is in the directory.

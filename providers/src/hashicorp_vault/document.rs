@@ -1,14 +1,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 
 use bytes::Bytes;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
+use super::wiped::{self, Incoming};
 use crate::port::{Secret, SecretRef, Slot};
 
 /// A candidate that a later one took over. It may be the live password: it stays until one is proven.
@@ -50,26 +49,7 @@ impl Document {
 
     /// The body of a KV version 2 write that succeeds only while the entry is at version `cas`.
     pub(super) fn body(&self, cas: u64) -> Result<Bytes, serde_json::Error> {
-        let write = Write { cas, document: self };
-        let mut length = Length(0);
-        serde_json::to_writer(&mut length, &write)?;
-        // Measured first: a buffer that grows leaves its earlier, shorter copies unwiped.
-        let mut body = Zeroizing::new(Vec::with_capacity(length.0));
-        serde_json::to_writer(&mut *body, &write)?;
-        Ok(Bytes::from_owner(body))
-    }
-}
-
-struct Length(usize);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        wiped::body(&Write { cas, document: self })
     }
 }
 
@@ -127,15 +107,6 @@ impl Serialize for KeptData<'_> {
         kept.serialize_field("rotation", &self.0.rotation)?;
         kept.serialize_field("password", self.0.password.expose())?;
         kept.end()
-    }
-}
-
-/// A password on its way in: straight into the type that is wiped.
-struct Incoming(Secret);
-
-impl<'de> Deserialize<'de> for Incoming {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Secret::from(text)))
     }
 }
 

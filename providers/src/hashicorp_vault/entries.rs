@@ -1,11 +1,13 @@
 use serde_json::json;
 
 use super::Settings;
+use super::announcement::Mark;
 use super::document::Document;
 use super::own_token;
 use super::paths;
 use super::reply::{self, Asked, Seen, Written};
-use super::wire::{Effect, Reply, Wire};
+use super::session::Session;
+use super::wire::{Effect, Payload};
 use crate::port::{Fault, OwnCredential, Slot};
 
 /// How far back pending's versions are destroyed together with the last: more than the ten that a mount
@@ -14,19 +16,19 @@ const VERSIONS_DESTROYED: u64 = 32;
 
 /// The three entries of each account: look, write with check-and-set, empty pending.
 pub(super) struct Entries {
-    wire: Wire,
+    session: Session,
     mount: Vec<String>,
 }
 
 impl Entries {
     pub(super) fn new(settings: Settings) -> Result<Self, Fault> {
         let mount = paths::segments("mount", &settings.mount)?;
-        Ok(Self { wire: Wire::new(&settings)?, mount })
+        Ok(Self { session: Session::new(settings)?, mount })
     }
 
     pub(super) fn describe(&self) -> String {
-        let place = format!("HashiCorp Vault or OpenBao at {}, mount {}", self.wire.address(), self.mount.join("/"));
-        match self.wire.namespace() {
+        let place = format!("HashiCorp Vault or OpenBao at {}, mount {}", self.session.address(), self.mount.join("/"));
+        match self.session.namespace() {
             Some(namespace) => format!("{place}, namespace {namespace}"),
             None => place,
         }
@@ -37,7 +39,7 @@ impl Entries {
         let entry = paths::entry(name, slot)?;
         let doing = format!("{purpose}: reading {}/{entry}", self.mount.join("/"));
         let path = self.path("data", &entry);
-        let reply = self.wire.call(Effect::Read, &path, None, &doing).await?;
+        let reply = self.session.call(Effect::Read, &path, Payload::None, &doing).await?;
         reply::seen(&reply, &Asked { doing: &doing, path: &path.join("/"), capabilities: "\"read\"" })
     }
 
@@ -56,7 +58,7 @@ impl Entries {
         // The category alone: the encoder's words could quote what it wrote.
         let body =
             document.body(cas).map_err(|e| Fault::broken(&doing, format!("can't be encoded: {:?}", e.classify())))?;
-        let reply = self.wire.call(Effect::Write, &path, Some(body), &doing).await?;
+        let reply = self.session.call(Effect::Write, &path, Payload::Json(body), &doing).await?;
         reply::written(
             &reply,
             &Asked { doing: &doing, path: &path.join("/"), capabilities: "\"create\" and \"update\"" },
@@ -70,20 +72,39 @@ impl Entries {
         let path = self.path("destroy", &entry);
         let oldest = version.saturating_sub(VERSIONS_DESTROYED - 1).max(1);
         let body = json!({ "versions": (oldest..=version).collect::<Vec<_>>() }).to_string();
-        let reply: Reply = self.wire.call(Effect::Write, &path, Some(body.into()), &doing).await?;
+        let reply = self.session.call(Effect::Write, &path, Payload::Json(body.into()), &doing).await?;
         reply::done(&reply, &Asked { doing: &doing, path: &path.join("/"), capabilities: "\"update\"" })
+    }
+
+    /// Makes the account's current entry carry `mark`, and nothing where `mark` says nothing.
+    pub(super) async fn mark(&self, name: &str, mark: &Mark, purpose: &str) -> Result<(), Fault> {
+        let entry = paths::entry(name, Slot::Current)?;
+        let doing = format!("{purpose}: marking {}/{entry}", self.mount.join("/"));
+        let path = self.path("metadata", &entry);
+        let reply = self.session.call(Effect::Write, &path, Payload::Merge(mark.patch()), &doing).await?;
+        reply::done(&reply, &Asked { doing: &doing, path: &path.join("/"), capabilities: "\"patch\"" })
     }
 
     /// What the vault says about the token that all this is done with.
     pub(super) async fn own_token(&self) -> Result<OwnCredential, Fault> {
         let doing = "asking the vault about our own token";
-        let path: Vec<String> = own_token::PATH.split('/').map(str::to_owned).collect();
-        own_token::read(&self.wire.call(Effect::Read, &path, None, doing).await?, doing)
+        own_token::read(&self.session.look_up_self(doing).await?, self.session.login(), doing)
     }
 
-    fn path(&self, api: &str, entry: &str) -> Vec<String> {
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// An API path of the mount: its settings, without `entry`.
+    pub(super) fn mount_path(&self, api: &str) -> Vec<String> {
         let mut path = self.mount.clone();
         path.push(api.to_owned());
+        path
+    }
+
+    /// An API path of an entry: `MOUNT/API/ENTRY`.
+    pub(super) fn path(&self, api: &str, entry: &str) -> Vec<String> {
+        let mut path = self.mount_path(api);
         path.extend(entry.split('/').map(str::to_owned));
         path
     }

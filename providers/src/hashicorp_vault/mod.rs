@@ -10,17 +10,29 @@
 //! version that is past and changes nothing. Deleting the entry would start again at version 0, and a late
 //! write would leave a candidate that nobody owns.
 //!
+//! While a candidate may be the live password, current's custom metadata names it (`announcement`), for readers whom
+//! the directory refuses.
+//!
 //! There is no client crate here: `vaultrs` and `vault-client-rs` both bring a second crypto provider.
 //!
 //! Our own copies of a password are wiped: the value, the JSON around it, the body that is sent. Copies in
 //! the buffers of the HTTP and TLS libraries are not ours to wipe.
 
+mod announcement;
+mod authentication;
+mod client_certificate;
+mod cut;
 mod document;
 mod entries;
+mod examination;
+mod life;
+mod login;
 mod own_token;
 mod paths;
 mod reply;
 mod rounds;
+mod session;
+mod wiped;
 mod wire;
 
 use std::path::PathBuf;
@@ -29,6 +41,7 @@ use async_trait::async_trait;
 
 use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck};
 use entries::Entries;
+pub use login::{ClientCertificate, Login, SecretId};
 
 /// How to reach the vault, and as whom.
 #[derive(Clone, Debug)]
@@ -41,8 +54,12 @@ pub struct Settings {
     pub mount: String,
     /// The namespace (Vault Enterprise, OpenBao).
     pub namespace: Option<String>,
-    /// The token. White space around it, as files have it, is taken off.
-    pub token: Secret,
+    /// The namespace of the login; `None` = the same as `namespace`, an empty text = the topmost.
+    pub login_namespace: Option<String>,
+    /// What the connection shows the vault, where its listener asks for it or the login is by certificate.
+    pub client_certificate: Option<ClientCertificate>,
+    /// How we come by a token.
+    pub login: Login,
 }
 
 /// The vault adapter for HashiCorp Vault and OpenBao.
@@ -51,7 +68,7 @@ pub struct HashicorpVault {
 }
 
 impl HashicorpVault {
-    /// Checks the settings and reads the CA. Nothing is sent yet.
+    /// Checks the settings and reads the CA and the client certificate. Nothing is sent yet: the first call logs in.
     pub fn new(settings: Settings) -> Result<Self, Fault> {
         Ok(Self { entries: Entries::new(settings)? })
     }
@@ -76,8 +93,8 @@ impl Vault for HashicorpVault {
         rounds::read(&self.entries, at).await
     }
 
-    async fn announce(&self, _: &SecretRef) -> Result<(), Fault> {
-        Ok(())
+    async fn announce(&self, at: &SecretRef) -> Result<(), Fault> {
+        announcement::announce(&self.entries, at).await
     }
 
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
@@ -96,7 +113,7 @@ impl Vault for HashicorpVault {
         self.entries.own_token().await
     }
 
-    async fn examine(&self, _: &[String]) -> Vec<VaultCheck> {
-        Vec::new()
+    async fn examine(&self, names: &[String]) -> Vec<VaultCheck> {
+        examination::examine(&self.entries, names).await
     }
 }

@@ -1,9 +1,13 @@
 //! What the vault says about the token that the adapter works with. The answer holds the token itself, so
 //! nothing of it is kept but the names and times below.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::life::Life;
+use super::login::Login;
 use super::reply::{self, Asked};
 use super::wire::{Effect, Reply};
 use crate::port::{Fault, OwnCredential};
@@ -16,23 +20,73 @@ const NAME_CHARS_MAX: usize = 120;
 
 #[derive(Deserialize)]
 struct Envelope {
-    data: Token,
+    data: TokenFacts,
 }
 
+/// What is kept of the answer.
 #[derive(Deserialize)]
-struct Token {
+pub(super) struct TokenFacts {
     #[serde(default)]
-    display_name: String,
+    pub(super) display_name: String,
+    #[serde(default)]
+    pub(super) policies: Vec<String>,
     /// Seconds since 1970.
-    creation_time: i64,
+    pub(super) creation_time: i64,
     /// `null` for a token that never ends.
-    expire_time: Option<Timestamp>,
+    pub(super) expire_time: Option<Timestamp>,
     #[serde(default)]
-    renewable: bool,
+    pub(super) renewable: bool,
+    #[serde(default)]
+    creation_ttl: u64,
+    #[serde(default)]
+    ttl: u64,
+    /// A periodic token's: every renewal grants this much.
+    #[serde(default)]
+    period: u64,
 }
 
-/// The answer to a look at one's own token. "Not permitted" is an answer too: the age is not known then.
-pub(super) fn read(reply: &Reply, doing: &str) -> Result<OwnCredential, Fault> {
+impl TokenFacts {
+    pub(super) fn life(&self, now: Instant) -> Life {
+        let lease_s = if self.period > 0 { self.period } else { self.creation_ttl };
+        Life::new(lease_s, self.ttl, self.renewable, now)
+    }
+
+    /// Whose token it is, as the vault names it.
+    pub(super) fn name(&self) -> String {
+        let name = plain(&self.display_name);
+        if name.is_empty() { "the vault token".to_owned() } else { name }
+    }
+
+    /// Its policies, as the vault names them.
+    pub(super) fn policies(&self) -> String {
+        plain(&self.policies.join(", "))
+    }
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect()
+}
+
+/// The answer to a look at one's own token.
+pub(super) enum Looked {
+    Known(TokenFacts),
+    /// The token may not look, or is not valid: the vault gives both the same answer.
+    Refused,
+    Unreadable,
+    Other,
+}
+
+pub(super) fn looked(reply: &Reply) -> Looked {
+    match reply.status.as_u16() {
+        // The parser's own words would quote what it read.
+        200 => serde_json::from_slice(&reply.body).map_or(Looked::Unreadable, |Envelope { data }| Looked::Known(data)),
+        401 | 403 => Looked::Refused,
+        _ => Looked::Other,
+    }
+}
+
+/// The answer as the reports want it. "Not permitted" is an answer too: the age is not known then.
+pub(super) fn read(reply: &Reply, login: &Login, doing: &str) -> Result<OwnCredential, Fault> {
     let unknown = |note: String| OwnCredential {
         holder: "vault".to_owned(),
         name: "the vault token".to_owned(),
@@ -41,32 +95,33 @@ pub(super) fn read(reply: &Reply, doing: &str) -> Result<OwnCredential, Fault> {
         expires_at: None,
         note,
     };
-    match reply.status.as_u16() {
-        200 => {}
+    let token = match looked(reply) {
+        Looked::Known(token) => token,
         // A token that is no longer valid gets the same answer; whatever comes next will say so.
-        401 | 403 => {
+        Looked::Refused => {
             return Ok(unknown(format!("its age is not known: the token may not read \"{PATH}\", or is not valid")));
         }
-        _ => {
+        Looked::Unreadable => return Ok(unknown("its age is not known: the vault's answer can't be read".to_owned())),
+        Looked::Other => {
             let asked = Asked { doing, path: PATH, capabilities: "\"read\"" };
             return Err(reply::refusal(reply, Effect::Read, &asked));
         }
-    }
-    // The parser's own words would quote what it read.
-    let Ok(Envelope { data: token }) = serde_json::from_slice(&reply.body) else {
-        return Ok(unknown("its age is not known: the vault's answer can't be read".to_owned()));
     };
-    let name: String = token.display_name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-    let note = match (token.expire_time, token.renewable) {
-        (None, _) => "it never expires",
-        (Some(_), true) => "renewable: each renewal moves its end",
-        (Some(_), false) => "",
+    let note = match (login, token.expire_time, token.renewable) {
+        (_, None, _) => "it never expires".to_owned(),
+        (Login::TokenFile(_), Some(_), _) => "from a file that somebody else keeps fresh".to_owned(),
+        (login, Some(_), _) if login.makes_tokens() => {
+            format!("made by a login with {}; the next is made before it ends", login.method())
+        }
+        (_, Some(_), true) => "renewable: each renewal moves its end".to_owned(),
+        (_, Some(_), false) => String::new(),
     };
     Ok(OwnCredential {
-        name: if name.is_empty() { "the vault token".to_owned() } else { name },
+        name: token.name(),
         set_at: Timestamp::from_second(token.creation_time).ok(),
-        expires_at: token.expire_time,
-        ..unknown(note.to_owned())
+        // One that is replaced by itself asks nothing of a person.
+        expires_at: token.expire_time.filter(|_| !login.makes_tokens()),
+        ..unknown(note)
     })
 }
 
@@ -76,11 +131,12 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::port::Meaning;
+    use crate::port::{Meaning, Secret};
 
     fn answer(status: u16, body: &str) -> Result<OwnCredential, Fault> {
         let status = StatusCode::from_u16(status).unwrap();
-        read(&Reply { status, body: Zeroizing::new(body.as_bytes().to_vec()), redirect_host: None }, "looking")
+        let reply = Reply { status, body: Zeroizing::new(body.as_bytes().to_vec()), ..Reply::default() };
+        read(&reply, &Login::Token(Secret::new("s.hunter2")), "looking")
     }
 
     #[test]

@@ -38,6 +38,19 @@ pub(super) fn segments(what: &str, text: &str) -> Result<Vec<String>, Fault> {
     Ok(segments)
 }
 
+/// An API path of our own making as its segments.
+pub(super) fn parts(path: &str) -> Vec<String> {
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// A namespace as the header has it; `None` and `/` = the topmost.
+pub(super) fn namespace(text: Option<&str>) -> Result<Option<String>, Fault> {
+    match text {
+        None | Some("" | "/") => Ok(None),
+        Some(text) => Ok(Some(segments("namespace", text)?.join("/"))),
+    }
+}
+
 /// The entry's name for a slot of the account `name`.
 pub(super) fn entry(name: &str, slot: Slot) -> Result<String, Fault> {
     segments("account name", name)?;

@@ -1,5 +1,9 @@
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::announcement::Mark;
 use super::document::Document;
 use super::wire::{Effect, Reply};
 use crate::port::{Fault, Meaning};
@@ -13,6 +17,8 @@ pub(super) struct Seen {
     pub(super) version: u64,
     /// `None` when there is no entry, or its latest version was deleted or destroyed.
     pub(super) document: Option<Document>,
+    /// What the entry tells its readers about a candidate.
+    pub(super) mark: Option<Mark>,
 }
 
 /// How a write with check-and-set ended.
@@ -40,6 +46,8 @@ struct Versioned {
 #[derive(Deserialize)]
 struct Metadata {
     version: u64,
+    #[serde(default)]
+    custom_metadata: Option<BTreeMap<String, Value>>,
 }
 
 /// What a reader needs to tell a person when the vault says no.
@@ -55,22 +63,23 @@ pub(super) struct Asked<'a> {
 pub(super) fn seen(reply: &Reply, asked: &Asked<'_>) -> Result<Seen, Fault> {
     let envelope: Option<Envelope<Versioned>> = serde_json::from_slice(&reply.body).ok();
     match (reply.status.as_u16(), envelope) {
-        (200, Some(Envelope { data: Some(entry), .. })) => {
-            Ok(Seen { version: entry.metadata.version, document: entry.data })
-        }
+        (200, Some(Envelope { data: Some(entry), .. })) => Ok(of(entry)),
         // A version that was deleted or destroyed: the entry is still there and goes on counting.
-        (404, Some(Envelope { data: Some(entry), .. })) if entry.data.is_none() => {
-            Ok(Seen { version: entry.metadata.version, document: None })
-        }
+        (404, Some(Envelope { data: Some(entry), .. })) if entry.data.is_none() => Ok(of(entry)),
         // Only the vault's own empty list of errors means "nothing there"; a proxy's 404 page does not.
         (404, Some(Envelope { data: None, errors: Some(errors) })) if errors.is_empty() => {
-            Ok(Seen { version: 0, document: None })
+            Ok(Seen { version: 0, document: None, mark: None })
         }
         // The parser's own words would quote what it read.
         (200, _) => Err(Fault::broken(asked.doing, "the answer is not that of a KV version 2 entry with text in it")
             .hint("the mount must be of type kv, version 2; `password` and `rotation` must be texts")),
         _ => Err(refusal(reply, Effect::Read, asked)),
     }
+}
+
+fn of(entry: Versioned) -> Seen {
+    let mark = entry.metadata.custom_metadata.as_ref().and_then(Mark::of);
+    Seen { version: entry.metadata.version, document: entry.data, mark }
 }
 
 /// The answer to a write with check-and-set.
@@ -103,15 +112,36 @@ fn errors(reply: &Reply) -> Option<String> {
     Some(plain.take(ERROR_CHARS_MAX).collect())
 }
 
-/// What a reply that is not a success means.
-pub(super) fn refusal(reply: &Reply, effect: Effect, asked: &Asked<'_>) -> Fault {
-    let words = errors(reply);
-    let said = match &words {
+/// The status, with the vault's own words where there are any.
+pub(super) fn said(reply: &Reply) -> String {
+    match errors(reply) {
         Some(words) if !words.is_empty() => format!("HTTP {}: {words}", reply.status.as_u16()),
         _ => format!("HTTP {}", reply.status),
-    };
-    let sealed = words.as_deref().is_some_and(|words| words.contains("sealed"));
-    let fault = |meaning| Fault::new(meaning, asked.doing, said.clone());
+    }
+}
+
+/// Whether the vault itself answered, and not something in front of it.
+pub(super) fn is_the_vaults(reply: &Reply) -> bool {
+    errors(reply).is_some()
+}
+
+/// What a reply means that is neither the success nor the refusal that belongs to a call which changes no password.
+pub(super) fn unexpected(reply: &Reply, doing: &str) -> Fault {
+    if reply.status.is_success() {
+        return Fault::broken(doing, format!("the answer (HTTP {}) can't be understood", reply.status))
+            .hint("is it a vault that answers at this url?");
+    }
+    refusal(reply, Effect::Read, &Asked { doing, path: "", capabilities: "" })
+}
+
+/// What a reply that is not a success means.
+pub(super) fn refusal(reply: &Reply, effect: Effect, asked: &Asked<'_>) -> Fault {
+    let words = errors(reply).unwrap_or_default();
+    let sealed = words.contains("sealed");
+    // Nobody leads just now: the request went no further than this node.
+    let leaderless =
+        ["node not active", "in standby mode", "no cluster leader"].iter().any(|sign| words.contains(sign));
+    let fault = |meaning| Fault::new(meaning, asked.doing, said(reply)).retry_after_s(reply.retry_after_s);
     match reply.status.as_u16() {
         300..=399 => {
             let to = reply.redirect_host.as_deref().unwrap_or("an address it does not name");
@@ -119,24 +149,37 @@ pub(super) fn refusal(reply: &Reply, effect: Effect, asked: &Asked<'_>) -> Fault
                 .hint("set the url to the node that answers itself: the token goes to no other host")
         }
         // A mount that was just made, or just upgraded to version 2.
-        400 if words.as_deref().is_some_and(|words| words.contains("non-versioned")) => {
-            fault(Meaning::Later).hint("the mount is still being prepared")
-        }
+        400 if words.contains("non-versioned") => fault(Meaning::Later).hint("the mount is still being prepared"),
         400 => fault(Meaning::Broken).hint("the vault does not understand the request; is the mount KV version 2?"),
-        401 | 403 => fault(Meaning::Refused).hint(format!(
-            "give the token's policy {} on \"{}\"; a token that has expired or was revoked gets the same answer",
-            asked.capabilities, asked.path
-        )),
+        401 | 403 => fault(Meaning::Refused).hint(forbidden(reply.token_known, asked)),
         404 => fault(Meaning::Refused).hint(format!(
             "is the url right, and is there a KV version 2 mount in front of \"{}\" (in this namespace)?",
             asked.path
         )),
         412 => fault(Meaning::Later).hint("this node has not caught up yet"),
         429 => fault(Meaning::Later).hint("the vault limits the rate of requests"),
+        472 => fault(Meaning::Refused).hint("this cluster is a replica for disasters and serves nobody; use the other"),
+        473 => fault(Meaning::Later).hint("this node is a standby that does not serve; use the active one"),
         503 if sealed => fault(Meaning::Later).hint("unseal the vault"),
+        500..=599 if leaderless => fault(Meaning::Later).hint("the vault's cluster has no active node at the moment"),
         500..=599 => fault(effect.lost()),
         200..=299 => fault(effect.lost()),
         _ => fault(Meaning::Refused),
+    }
+}
+
+fn forbidden(token_known: Option<bool>, asked: &Asked<'_>) -> String {
+    let Asked { capabilities, path, .. } = asked;
+    match token_known {
+        Some(true) => format!("give the token's policy {capabilities} on \"{path}\": the token itself is valid"),
+        Some(false) => format!(
+            "the vault does not know the token: it has expired or was revoked (or it lacks \"read\" on \
+             \"auth/token/lookup-self\", and {capabilities} on \"{path}\")"
+        ),
+        None => format!(
+            "give the token's policy {capabilities} on \"{path}\"; a token that has expired or was revoked gets the \
+             same answer"
+        ),
     }
 }
 
@@ -151,7 +194,8 @@ mod tests {
 
     fn reply(status: u16, body: &str) -> Reply {
         let status = StatusCode::from_u16(status).unwrap();
-        Reply { status, body: Zeroizing::new(body.as_bytes().to_vec()), redirect_host: Some("evil.test:443".into()) }
+        let redirect_host = Some("evil.test:443".into());
+        Reply { status, body: Zeroizing::new(body.as_bytes().to_vec()), redirect_host, ..Reply::default() }
     }
 
     fn read(status: u16, body: &str) -> Meaning {

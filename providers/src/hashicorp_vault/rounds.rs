@@ -3,6 +3,7 @@
 //! A write that meets another version than the one seen changes nothing and starts a new round; the rounds
 //! are bounded. Nothing here repeats a write whose reply was lost: that is for the caller, who looks first.
 
+use super::announcement::{self, Mark};
 use super::document::{Document, Kept};
 use super::entries::Entries;
 use super::reply::Written;
@@ -90,21 +91,19 @@ pub(super) async fn read(entries: &Entries, at: &SecretRef) -> Result<Secret, Fa
     }
 }
 
-/// Order: (a) previous := current, (b) current := candidate, (c) empty pending. Cut anywhere, the next call
-/// carries on: before (b) the candidate still lies in pending, after (b) it lies in current.
+/// Order: (a) previous := current, (b) current := candidate, (c) take the mark away from current, (d) empty pending.
+/// Cut anywhere, the next call carries on: before (b) the candidate still lies in pending, after (b) it lies in
+/// current. The mark goes first: as long as ours is pending, no other rotation can have announced its own.
 pub(super) async fn promote(entries: &Entries, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
     let purpose = format!("promoting the new password of {name}");
     for _ in 0..ROUNDS_MAX {
         let pending = entries.look(name, Slot::Pending, &purpose).await?;
         let current = entries.look(name, Slot::Current, &purpose).await?;
+        let others_pending = pending.document.as_ref().and_then(|document| document.rotation.clone());
         let ours = pending.document.filter(|document| document.belongs_to(&attempt.rotation));
+        let is_pending = ours.is_some();
         let promoted = match (current.document, ours) {
-            (Some(done), None) if done.belongs_to(&attempt.rotation) => {
-                return Ok(done.at(name, Slot::Current, current.version));
-            }
-            (Some(done), Some(_)) if done.belongs_to(&attempt.rotation) => {
-                done.at(name, Slot::Current, current.version)
-            }
+            (Some(done), _) if done.belongs_to(&attempt.rotation) => done.at(name, Slot::Current, current.version),
             (_, None) => {
                 let cause = format!("neither pending nor current is of the rotation {}", attempt.rotation);
                 return Err(Fault::refused(&purpose, cause));
@@ -124,11 +123,23 @@ pub(super) async fn promote(entries: &Entries, name: &str, attempt: &Attempt) ->
             }
         };
         // Current is the new value from here on, so no fault may say "surely unchanged" any more.
-        entries.empty_pending(name, pending.version, &purpose).await.map_err(|fault| Fault {
-            meaning: Meaning::Unclear,
-            cause: format!("current is promoted, but pending could not be emptied: {}", fault.cause),
-            ..fault
-        })?;
+        let but = |what: &'static str| {
+            move |fault: Fault| Fault {
+                meaning: Meaning::Unclear,
+                cause: format!("current is promoted, but {what}: {}", fault.cause),
+                ..fault
+            }
+        };
+        // A mark of the rotation that is pending instead of ours is not ours to take.
+        let stale = current
+            .mark
+            .filter(|mark| is_pending || !others_pending.as_deref().is_some_and(|rotation| mark.names(rotation)));
+        let withdrawn = announcement::withdraw(entries, name, stale.as_ref(), &purpose).await;
+        if is_pending {
+            let emptied = entries.empty_pending(name, pending.version, &purpose).await;
+            emptied.map_err(but("pending could not be emptied"))?;
+        }
+        withdrawn.map_err(but("still names the candidate in its metadata"))?;
         return Ok(promoted);
     }
     Err(contended(&purpose))
@@ -144,22 +155,37 @@ async fn keep_previous(entries: &Entries, name: &str, current: &Document, purpos
     Ok(written != Written::Conflict)
 }
 
+/// The mark goes first, as in [`promote`]; a candidate is discarded only when it is not the live password, so
+/// nobody needs the mark any more. It also goes when a call before this one was cut in between.
 pub(super) async fn discard(entries: &Entries, name: &str, attempt: &Attempt) -> Result<(), Fault> {
     let purpose = format!("discarding the candidate of {name}");
     for _ in 0..ROUNDS_MAX {
         let seen = entries.look(name, Slot::Pending, &purpose).await?;
+        let current = entries.look(name, Slot::Current, &purpose).await?;
+        let ours: Option<Mark> = current.mark.filter(|mark| mark.names(&attempt.rotation));
+        let withdrawn = announcement::withdraw(entries, name, ours.as_ref(), &purpose).await;
         let Some(own) = seen.document.filter(|document| document.belongs_to(&attempt.rotation)) else {
-            return Ok(());
+            return withdrawn;
         };
         let mut kept = own.kept;
-        let Some(last) = kept.pop() else {
-            return entries.empty_pending(name, seen.version, &purpose).await;
+        let removed = match kept.pop() {
+            None => entries.empty_pending(name, seen.version, &purpose).await,
+            Some(last) => {
+                let restored = Document::candidate(last.password, &last.rotation, kept);
+                match entries.write(name, Slot::Pending, seen.version, &restored, &purpose).await {
+                    Ok(Written::Version(_)) => Ok(()),
+                    Ok(Written::Conflict) => continue,
+                    Err(fault) => Err(fault),
+                }
+            }
         };
-        let restored = Document::candidate(last.password, &last.rotation, kept);
-        match entries.write(name, Slot::Pending, seen.version, &restored, &purpose).await? {
-            Written::Version(_) => return Ok(()),
-            Written::Conflict => {}
-        }
+        removed?;
+        // The candidate is gone, so this fault may not say "surely unchanged".
+        return withdrawn.map_err(|fault| Fault {
+            meaning: Meaning::Unclear,
+            cause: format!("the candidate is discarded, but current still names it in its metadata: {}", fault.cause),
+            ..fault
+        });
     }
     Err(contended(&purpose))
 }

@@ -1,24 +1,30 @@
-use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode, Url};
-use rustls::CertificateError;
+use rustls::client::Resumption;
 use zeroize::Zeroizing;
 
+use super::client_certificate::Shown;
+use super::cut::{self, Peer};
 use super::{Settings, paths};
 use crate::port::{Fault, Meaning, Secret, step_scope};
 use crate::tls;
 
 /// For the name, the connection and the TLS handshake. Shorter than [`CALL_LIMIT`]: only then is it certain
 /// that a call that failed to connect was never sent.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// For one whole request and its reply.
-const CALL_LIMIT: Duration = Duration::from_secs(15);
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// An entry's data is below one kilobyte; Vault's own limit for a request is 32 MiB.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
+/// Nobody waits longer than a day because a server said so.
+const RETRY_AFTER_MAX_S: i64 = 24 * 3600;
 
 /// Whether a call can change the vault: decides what a lost reply means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +43,40 @@ impl Effect {
     }
 }
 
+/// What a request carries, and so its method.
+#[derive(Clone, Debug)]
+pub(super) enum Payload {
+    /// GET.
+    None,
+    /// POST of JSON.
+    Json(Bytes),
+    /// PATCH by a JSON merge patch.
+    Merge(Bytes),
+}
+
+/// One request to `/v1/PATH`.
+#[derive(Clone)]
+pub(super) struct Request<'a> {
+    pub(super) effect: Effect,
+    pub(super) path: Vec<String>,
+    pub(super) payload: Payload,
+    /// The namespace that the path is in; `None` = the topmost.
+    pub(super) namespace: Option<&'a str>,
+}
+
 /// A whole reply. The body may hold passwords: it is wiped and never shown.
+#[derive(Default)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) body: Zeroizing<Vec<u8>>,
     /// Where a redirect points to: host and port only.
     pub(super) redirect_host: Option<String>,
+    /// The wait that the other side asked for, in seconds.
+    pub(super) retry_after_s: Option<u32>,
+    /// The other side's clock, in whole seconds.
+    pub(super) date: Option<Timestamp>,
+    /// After a 403: whether the vault still knew the token.
+    pub(super) token_known: Option<bool>,
 }
 
 /// HTTPS to one vault. Follows no redirect, uses no proxy, keeps no idle connection (a write on one that is
@@ -50,43 +84,43 @@ pub(super) struct Reply {
 pub(super) struct Wire {
     client: Client,
     base: Url,
-    namespace: Option<String>,
-    token: Secret,
-    trust: String,
+    peer: Peer,
 }
 
 impl Wire {
     pub(super) fn new(settings: &Settings) -> Result<Self, Fault> {
         let doing = "preparing the connection to the vault";
         let base = paths::base(&settings.url)?;
-        let namespace = match &settings.namespace {
-            Some(namespace) => Some(paths::segments("namespace", namespace)?.join("/")),
-            None => None,
-        };
-        let token = Secret::new(settings.token.expose().trim());
-        if token.expose().is_empty() {
-            return Err(Fault::broken(doing, "the token is empty").hint("put the vault token where the settings say"));
+        let mut tls = (*tls::client_config(settings.ca_file.as_deref())?).clone();
+        if let Some(files) = &settings.client_certificate {
+            tls.client_auth_cert_resolver = Arc::new(Shown::new(files, tls.crypto_provider())?);
+            // A resumed session would go on with the certificate that it began with.
+            tls.resumption = Resumption::disabled();
         }
-        let tls = tls::client_config(settings.ca_file.as_deref())?;
         let client = Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
+            .tls_backend_preconfigured(tls)
             .https_only(true)
             .no_proxy()
             .redirect(Policy::none())
+            .retry(reqwest::retry::never())
             .referer(false)
             .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_LIMIT)
             .timeout(CALL_LIMIT)
             .user_agent(concat!("entra-rotator/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|e| Fault::broken(doing, innermost(&e)))?;
+            .map_err(|e| Fault::broken(doing, cut::innermost(&e)))?;
         let trust = match &settings.ca_file {
             Some(file) => format!("the CA in {}", file.display()),
             None => "the CAs of this machine".to_owned(),
         };
-        let wire = Self { client, base, namespace, token, trust };
-        wire.token_header(doing)?;
-        Ok(wire)
+        let peer = Peer {
+            host: base.host_str().unwrap_or_default().to_owned(),
+            port: base.port_or_known_default().unwrap_or_default(),
+            trust,
+            certificate: settings.client_certificate.as_ref().map(|files| files.certificate_file.clone()),
+        };
+        Ok(Self { client, base, peer })
     }
 
     /// The address, for people.
@@ -94,30 +128,28 @@ impl Wire {
         self.base.as_str().trim_end_matches('/')
     }
 
-    pub(super) fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
-    }
-
-    /// One request to `/v1/PATH`, and its whole reply.
-    pub(super) async fn call(
-        &self,
-        effect: Effect,
-        path: &[String],
-        body: Option<Bytes>,
-        doing: &str,
-    ) -> Result<Reply, Fault> {
+    /// Sends the request, and gives back the whole reply.
+    pub(super) async fn call(&self, request: Request<'_>, token: Option<&Secret>, doing: &str) -> Result<Reply, Fault> {
+        let Request { effect, path, payload, namespace } = request;
         let mut url = self.base.clone();
         match url.path_segments_mut() {
-            Ok(mut segments) => segments.pop_if_empty().push("v1").extend(path),
+            Ok(mut segments) => segments.pop_if_empty().push("v1").extend(&path),
             Err(()) => return Err(Fault::broken(doing, "the vault's address can't carry a path")),
         };
-        let method = if body.is_some() { Method::POST } else { Method::GET };
-        let mut request = self.client.request(method.clone(), url).header("X-Vault-Token", self.token_header(doing)?);
-        if let Some(namespace) = &self.namespace {
+        let (method, typed) = match payload {
+            Payload::None => (Method::GET, None),
+            Payload::Json(body) => (Method::POST, Some(("application/json", body))),
+            Payload::Merge(body) => (Method::PATCH, Some(("application/merge-patch+json", body))),
+        };
+        let mut request = self.client.request(method.clone(), url);
+        if let Some(token) = token {
+            request = request.header("X-Vault-Token", header(token, doing)?);
+        }
+        if let Some(namespace) = namespace {
             request = request.header("X-Vault-Namespace", namespace);
         }
-        if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        if let Some((kind, body)) = typed {
+            request = request.header(CONTENT_TYPE, kind).body(body);
         }
         let reply = self.reply(request, effect, doing).await;
         let status = reply.as_ref().map_or(0, |reply| reply.status.as_u16());
@@ -126,91 +158,49 @@ impl Wire {
     }
 
     async fn reply(&self, request: reqwest::RequestBuilder, effect: Effect, doing: &str) -> Result<Reply, Fault> {
-        let mut response = request.send().await.map_err(|e| self.cut(&e, effect, doing))?;
-        let redirect_host = response
-            .headers()
-            .get(LOCATION)
-            .and_then(|value| value.to_str().ok())
+        let cut = |e: reqwest::Error| self.peer.cut(&e, effect, doing);
+        let mut response = request.send().await.map_err(cut)?;
+        let redirect_host = text(response.headers(), &LOCATION)
             .and_then(|text| self.base.join(text).ok())
             .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
+        let date = text(response.headers(), &DATE).and_then(time);
+        let retry_after_s = text(response.headers(), &RETRY_AFTER).and_then(|text| wait(text, date));
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(part) = response.chunk().await.map_err(|e| self.cut(&e, effect, doing))? {
+        while let Some(part) = response.chunk().await.map_err(cut)? {
             if body.len() + part.len() > REPLY_BYTES_MAX {
                 let cause = format!("the reply is longer than {REPLY_BYTES_MAX} bytes");
                 return Err(Fault::new(effect.lost(), doing, cause));
             }
             append(&mut body, &part);
         }
-        Ok(Reply { status: response.status(), body, redirect_host })
+        Ok(Reply { status: response.status(), body, redirect_host, retry_after_s, date, token_known: None })
     }
+}
 
-    /// What it means that no whole reply came.
-    fn cut(&self, error: &reqwest::Error, effect: Effect, doing: &str) -> Fault {
-        let host = self.base.host_str().unwrap_or_default();
-        if let Some(fault) = self.certificate(error, host, doing) {
-            return fault;
-        }
-        if error.is_builder() {
-            return Fault::broken(doing, innermost(error));
-        }
-        let at = format!("{host}:{}", self.base.port_or_known_default().unwrap_or_default());
-        if error.is_connect() {
-            let cause = if error.is_timeout() {
-                format!("no TLS connection to {at} within {} s", CONNECT_LIMIT.as_secs())
-            } else {
-                format!("no connection to {at}: {}", innermost(error))
-            };
-            return Fault::later(doing, cause).hint("is the vault running, and reachable from this machine?");
-        }
-        let cause = if error.is_timeout() {
-            format!("no reply from {at} within {} s", CALL_LIMIT.as_secs())
-        } else {
-            format!("the connection to {at} broke before the reply was complete: {}", innermost(error))
-        };
-        Fault::new(effect.lost(), doing, cause)
-    }
+/// A token as a header. reqwest and hyper show headers in no log; marked, they could not.
+fn header(token: &Secret, doing: &str) -> Result<HeaderValue, Fault> {
+    let mut header = HeaderValue::from_str(token.expose()).map_err(|_| {
+        Fault::broken(doing, "the token holds characters that no token has").hint("is it the right file?")
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}
 
-    /// A certificate that is not accepted: nothing was sent. A wrong issuer or name is a matter of configuration,
-    /// a date may pass (a renewal under way).
-    fn certificate(&self, error: &reqwest::Error, host: &str, doing: &str) -> Option<Fault> {
-        let rustls::Error::InvalidCertificate(reason) = find_tls(error)? else { return None };
-        let dated = matches!(
-            reason,
-            CertificateError::Expired
-                | CertificateError::ExpiredContext { .. }
-                | CertificateError::NotValidYet
-                | CertificateError::NotValidYetContext { .. }
-        );
-        let (cause, hint) = match reason {
-            // A bad signature is what a CA of the same name with another key looks like: one made anew.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => (
-                format!("the certificate of {host} was not issued by {}", self.trust),
-                "name the CA that issued the vault's certificate as ca_file; if it should be trusted already, \
-                 something stands between this machine and the vault",
-            ),
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
-                format!("the certificate of the vault is not valid for the name {host}"),
-                "use a name in the url that stands in the certificate, or have one issued with this name",
-            ),
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                (format!("the certificate of {host} has expired"), "have the vault's certificate renewed")
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                (format!("the certificate of {host} is not valid yet"), "check this machine's clock")
-            }
-            other => (format!("the certificate of {host} is not accepted: {other}"), "look at the vault's certificate"),
-        };
-        let meaning = if dated { Meaning::Later } else { Meaning::Broken };
-        Some(Fault::new(meaning, doing, cause).hint(hint))
-    }
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
 
-    fn token_header(&self, doing: &str) -> Result<HeaderValue, Fault> {
-        let mut header = HeaderValue::from_str(self.token.expose()).map_err(|_| {
-            Fault::broken(doing, "the token holds characters that no token has").hint("is it the right file?")
-        })?;
-        header.set_sensitive(true);
-        Ok(header)
-    }
+fn time(text: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// `Retry-After` as seconds: a number, or a time on the other side's clock.
+fn wait(text: &str, date: Option<Timestamp>) -> Option<u32> {
+    let seconds = match text.trim().parse::<u32>() {
+        Ok(seconds) => i64::from(seconds),
+        Err(_) => time(text)?.as_second() - date?.as_second(),
+    };
+    u32::try_from(seconds.clamp(0, RETRY_AFTER_MAX_S)).ok()
 }
 
 /// Appends without leaving an unwiped copy behind when the buffer must grow.
@@ -223,27 +213,19 @@ fn append(body: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
     body.extend_from_slice(part);
 }
 
-/// The TLS error inside, if there is one. `io::Error` skips the error it wraps in `source`, so it is asked.
-fn find_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next: Option<&'a (dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<rustls::Error>() {
-            return Some(found);
-        }
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match wrapped {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    None
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The text of the innermost cause. The outer ones repeat the address and say less.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
+    #[test]
+    fn a_wait_is_read_in_both_forms_and_bounded() {
+        let now = time("Sat, 21 Nov 2026 21:17:21 GMT");
+        assert!(now.is_some());
+        assert_eq!(wait("7", None), Some(7));
+        assert_eq!(wait("Sat, 21 Nov 2026 21:18:21 GMT", now), Some(60));
+        assert_eq!(wait("Sat, 21 Nov 2026 21:16:21 GMT", now), Some(0));
+        assert_eq!(wait("4000000000", None), Some(24 * 3600));
+        assert_eq!(wait("Sat, 21 Nov 2026 21:18:21 GMT", None), None);
+        assert_eq!(wait("soon", now), None);
     }
-    error.to_string()
 }

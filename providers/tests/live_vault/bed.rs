@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use providers::hashicorp_vault::{HashicorpVault, Settings};
+use providers::hashicorp_vault::{ClientCertificate, HashicorpVault, Login, Settings};
 use providers::port::Secret;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,6 +19,11 @@ const DEATH_LIMIT: Duration = Duration::from_secs(10);
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/testbed").join(name)
+}
+
+/// A file that users get.
+pub(crate) fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/hashicorp-vault").join(name)
 }
 
 /// A port that was free a moment ago.
@@ -69,6 +74,36 @@ impl Bed {
         bed
     }
 
+    /// A server of one's own with more in its configuration: lines of its listener, whole blocks. In both, DIR is
+    /// the bed's folder. The leaf `client` is made first, and shown by the bed itself.
+    pub(crate) fn configured(listener: &str, server: &str) -> Self {
+        let bed = Self { folder: TempDir::new().expect("no folder"), port: free_port() };
+        std::fs::create_dir(bed.file("config")).expect("no folder");
+        for (name, text) in [("listener", listener), ("server", server)] {
+            let text = text.replace("DIR", bed.dir());
+            std::fs::write(bed.file(&format!("config/{name}.hcl")), text).expect("can't write");
+        }
+        bed.certificate("client");
+        bed.start();
+        bed
+    }
+
+    /// A server of one's own that opens itself: after `kill -9`, starting it is enough.
+    pub(crate) fn opening_itself() -> Self {
+        let seal =
+            "seal \"static\" {\n current_key_id = \"1\"\n current_key = \"0123456789abcdef0123456789abcdef\"\n}\n";
+        Self::configured("", &seal.replace("0123456789abcdef0123456789abcdef", &"5a".repeat(32)))
+    }
+
+    /// A certificate for clients, of the bed's CA.
+    pub(crate) fn certificate(&self, label: &str) -> ClientCertificate {
+        self.run("cert", &[label, &format!("{label}.test")]);
+        ClientCertificate {
+            certificate_file: self.file(&format!("tls/{label}.pem")),
+            key_file: self.file(&format!("tls/{label}.key")),
+        }
+    }
+
     pub(crate) fn start(&self) {
         let port = self.port.to_string();
         if let Err((_, said)) = openbao(&["start", self.dir(), "127.0.0.1", &port], "") {
@@ -112,6 +147,44 @@ impl Bed {
         openbao(&[&[command, self.dir()], arguments].concat(), input).expect("the openbao script failed")
     }
 
+    /// OpenBao's own client as root, quietly.
+    pub(crate) fn bao(&self, arguments: &[&str]) {
+        self.run("bao", arguments);
+    }
+
+    /// The same, for an answer in JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.run("bao", arguments)).expect("no JSON")
+    }
+
+    /// The same with somebody else's token; `Err` holds what the client said.
+    pub(crate) fn json_as(&self, token: &Secret, arguments: &[&str]) -> Result<Value, String> {
+        let instance = std::fs::read_to_string(self.file("instance.json")).expect("no instance");
+        let instance: Value = serde_json::from_str(&instance).expect("no JSON");
+        let done = Command::new(instance["bao"].as_str().expect("no program"))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.dir())
+            .env("BAO_ADDR", self.url())
+            .env("BAO_CACERT", self.file("tls/ca.pem"))
+            .env("BAO_MAX_RETRIES", "0")
+            .env("BAO_TOKEN", token.expose())
+            .output()
+            .expect("OpenBao's client does not run");
+        if done.status.success() {
+            Ok(serde_json::from_slice(&done.stdout).expect("no JSON"))
+        } else {
+            Err(String::from_utf8_lossy(&done.stderr).into_owned())
+        }
+    }
+
+    /// A policy with the rotator's rights for `names`; gives back its label.
+    pub(crate) fn rotators_policy(&self, label: &str, names: &[&str]) -> String {
+        let text: String = names.iter().map(|name| Self::policy(name)).collect();
+        self.run_with("bao", &["policy", "write", label, "-"], &text);
+        label.to_owned()
+    }
+
     /// A command of the script that must fail, and what it says.
     pub(crate) fn refused(&self, command: &str, arguments: &[&str]) -> String {
         openbao(&[&[command, self.dir()], arguments].concat(), "").expect_err("this must not succeed").1
@@ -135,6 +208,12 @@ impl Bed {
         self.run_with("put", &[name], &data.to_string());
     }
 
+    /// The entry's custom metadata, `null` when there is none.
+    pub(crate) fn marks(&self, name: &str) -> Value {
+        let found = self.json(&["kv", "metadata", "get", "-mount=secret", "-format=json", name]);
+        found["data"]["custom_metadata"].clone()
+    }
+
     /// The entry's versions as `(number, destroyed)`, as OpenBao's own client shows them.
     pub(crate) fn versions(&self, name: &str) -> Vec<(u64, bool)> {
         let text = self.run("bao", &["kv", "metadata", "get", "-mount=secret", "-format=json", name]);
@@ -156,8 +235,20 @@ impl Bed {
             ca_file: Some(self.file("tls/ca.pem")),
             mount: "secret".to_owned(),
             namespace: None,
-            token: Secret::from(token),
+            login_namespace: None,
+            client_certificate: None,
+            login: Login::Token(Secret::from(token)),
         }
+    }
+
+    /// The rotator's own token, as the file has it.
+    pub(crate) fn token(&self) -> String {
+        std::fs::read_to_string(self.file("secrets/rotator.token")).expect("no token").trim().to_owned()
+    }
+
+    /// The login by the token that can do everything.
+    pub(crate) fn root(&self) -> Login {
+        Login::Token(Secret::from(std::fs::read_to_string(self.file("secrets/root.token")).expect("no token")))
     }
 
     /// The adapter with the rotator's few rights, extended to `names`.
@@ -177,7 +268,7 @@ impl Bed {
 
     /// The rotator's policy as it is shipped, for one account.
     pub(crate) fn policy(name: &str) -> String {
-        let text = std::fs::read_to_string(script("rotator-policy.hcl")).expect("no policy");
+        let text = std::fs::read_to_string(shipped("rotator-policy.hcl")).expect("no policy");
         text.replace("MOUNT/", "secret/").replace("ACCOUNT", name)
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTPS server that gives every request the same answer, for what a real vault does not do on demand.
+//! An HTTPS server with answers of the test's own, for what a real vault does not do on demand.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -19,8 +19,16 @@ pub(crate) struct Canned {
 }
 
 impl Canned {
-    /// Answers with `answer`, byte for byte, and closes. Its thread ends with the test's process.
+    /// Answers every request with `answer`, byte for byte, and closes.
     pub(crate) fn answering(certificate: &Path, key: &Path, answer: String) -> Self {
+        Self::answering_by(certificate, key, move |_| answer.clone())
+    }
+
+    /// Answers with what `answer` makes of the request, and closes. Its thread ends with the test's process.
+    pub(crate) fn answering_by<A>(certificate: &Path, key: &Path, answer: A) -> Self
+    where
+        A: Fn(&str) -> String + Send + 'static,
+    {
         let chain = vec![CertificateDer::from_pem_file(certificate).expect("no certificate")];
         let key = PrivateKeyDer::from_pem_file(key).expect("no key");
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -41,13 +49,15 @@ impl Canned {
                 let mut stream = StreamOwned::new(connection, stream);
                 let mut head = Vec::new();
                 let mut part = [0; 4096];
-                while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                while !is_whole(&head) {
                     match stream.read(&mut part) {
                         Ok(count) if count > 0 => head.extend_from_slice(&part[..count]),
                         _ => break,
                     }
                 }
-                seen.lock().expect("poisoned").push(String::from_utf8_lossy(&head).into_owned());
+                let request = String::from_utf8_lossy(&head).into_owned();
+                let answer = answer(&request);
+                seen.lock().expect("poisoned").push(request);
                 // A client that is gone is part of some tests.
                 let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
                 stream.conn.send_close_notify();
@@ -61,8 +71,16 @@ impl Canned {
         format!("https://127.0.0.1:{}", self.port)
     }
 
-    /// The heads of all requests so far.
+    /// All requests so far, with their bodies.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("poisoned").clone()
     }
+}
+
+/// Whether head and body are there.
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|end| end == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    request.len() >= end + 4 + length.unwrap_or(0)
 }

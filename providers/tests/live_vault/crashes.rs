@@ -51,6 +51,10 @@ where
 fn with_candidate(bed: &Bed, name: &str) {
     bed.put(name, &json!({"password": "old", "rotation": "r0", "username": "svc"}));
     bed.put(&format!("{name}-pending"), &json!({"password": "new", "rotation": "r1"}));
+    let marks = [format!("pending-path={name}-pending"), "pending-version=1".into(), "pending-rotation=r1".into()];
+    let marks = marks.map(|mark| format!("-custom-metadata={mark}"));
+    let patch = ["kv", "metadata", "patch", "-mount=secret", "-custom-metadata=owner=ops"];
+    bed.bao(&[&patch[..], &[&marks[0], &marks[1], &marks[2], name]].concat());
 }
 
 fn with_taken_over(bed: &Bed, name: &str) {
@@ -64,6 +68,7 @@ fn assert_promoted(bed: &Bed, name: &str) {
     let previous = bed.get(&format!("{name}-previous"));
     assert_eq!(previous, Some(json!({"password": "old", "rotation": "r0", "username": "svc"})));
     assert_eq!(bed.get(&format!("{name}-pending")), None);
+    assert_eq!(bed.marks(name), json!({"owner": "ops"}), "{name}");
 }
 
 #[tokio::test]
@@ -79,8 +84,8 @@ async fn promote_cut_at_any_request_ends_right_at_the_second_call() {
         assert_promoted(&bed, &name);
     })
     .await;
-    // Looks at pending, current, previous; writes previous, current; empties pending.
-    assert_eq!(requests, 6);
+    // Asks about the token; looks at pending, current, previous; writes previous, current; unmarks; empties pending.
+    assert_eq!(requests, 8);
 }
 
 #[tokio::test]
@@ -100,7 +105,7 @@ async fn stage_cut_at_any_request_leaves_one_value_at_the_second_call() {
         },
     )
     .await;
-    assert_eq!(requests, 2);
+    assert_eq!(requests, 3);
 }
 
 #[tokio::test]
@@ -130,9 +135,11 @@ async fn discard_cut_at_any_request_restores_exactly_once() {
         vault.discard(&name, &attempt("r1", &[])).await.unwrap();
         assert_eq!(bed.get(&format!("{name}-pending")), None);
         assert_eq!(bed.password(&name).as_deref(), Some("old"));
+        assert_eq!(bed.marks(&name), json!({"owner": "ops"}), "{name}");
     })
     .await;
-    assert_eq!(requests, 2);
+    // Asks about the token; looks at pending, current; unmarks; empties pending.
+    assert_eq!(requests, 5);
 }
 
 #[tokio::test]

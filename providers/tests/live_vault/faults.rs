@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use providers::hashicorp_vault::{HashicorpVault, Settings};
+use providers::hashicorp_vault::{HashicorpVault, Login, Settings};
 use providers::port::{Fault, Meaning, Slot, Vault};
 use serde_json::json;
 
@@ -31,7 +31,9 @@ fn an_address_without_tls_is_not_accepted() {
         ca_file: None,
         mount: "secret".into(),
         namespace: None,
-        token: secret("hunter2"),
+        login_namespace: None,
+        client_certificate: None,
+        login: Login::Token(secret("hunter2")),
     };
     assert!(!format!("{settings:?}").contains("hunter2"));
     let fault = HashicorpVault::new(settings).err().unwrap();
@@ -48,7 +50,9 @@ async fn a_missing_right_is_named_with_its_path() {
         let (before, from) = whole.split_at(at);
         format!("{before}{}", from.replacen(old, new, 1))
     };
-    let limited = |label: &str, policy: &str| with(Settings { token: bed.token_with(label, policy), ..bed.settings() });
+    let limited = |label: &str, policy: &str| {
+        with(Settings { login: Login::Token(bed.token_with(label, policy)), ..bed.settings() })
+    };
     bed.put("rights", &json!({"password": "old"}));
 
     let blind = limited("blind", &rule("secret/data/rights-pending", "\"read\", ", ""));
@@ -75,7 +79,7 @@ async fn a_missing_right_is_named_with_its_path() {
     all.promote("rights", &attempt("r1", &[])).await.unwrap();
     assert_eq!(bed.get("rights-pending"), None);
 
-    let fault = find(Settings { token: secret("s.wrong"), ..bed.settings() }).await;
+    let fault = find(Settings { login: Login::Token(secret("s.wrong")), ..bed.settings() }).await;
     assert_eq!(fault.meaning, Meaning::Refused);
     assert!(!fault.to_string().contains("s.wrong"), "{fault}");
 }
@@ -158,9 +162,9 @@ async fn a_redirect_is_named_and_not_followed() {
         assert_eq!(fault.meaning, Meaning::Refused);
         assert!(fault.cause.contains(target.url().strip_prefix("https://").unwrap()), "{fault}");
     }
-    let token = bed.settings().token;
+    let token = bed.token();
     assert_eq!(redirecting.heads().len(), 2);
-    assert!(redirecting.heads().iter().all(|head| head.contains(token.expose())));
+    assert!(redirecting.heads().iter().all(|head| head.contains(&token)));
     assert_eq!(target.heads(), Vec::<String>::new());
 }
 
@@ -190,13 +194,13 @@ async fn an_answer_that_is_not_the_vaults_is_never_taken_for_empty() {
 #[tokio::test]
 async fn a_wrong_mount_is_refused_and_version_1_is_noticed() {
     let bed = Bed::shared();
-    let root = secret(std::fs::read_to_string(bed.file("secrets/root.token")).unwrap().as_str());
-    let fault = find(Settings { mount: "nowhere".into(), token: root.clone(), ..bed.settings() }).await;
+    let root = bed.root();
+    let fault = find(Settings { mount: "nowhere".into(), login: root.clone(), ..bed.settings() }).await;
     assert_eq!(fault.meaning, Meaning::Refused);
     assert!(fault.hint.contains("nowhere/data/svc"), "{fault}");
 
     bed.run("bao", &["secrets", "enable", "-path=old", "-version=1", "kv"]);
-    let old = Settings { mount: "old".into(), token: root, ..bed.settings() };
+    let old = Settings { mount: "old".into(), login: root, ..bed.settings() };
     let fault = stage(old.clone()).await;
     assert_eq!(fault.meaning, Meaning::Unclear);
     assert!(fault.hint.contains("version 2"), "{fault}");
@@ -208,10 +212,10 @@ async fn a_wrong_mount_is_refused_and_version_1_is_noticed() {
 #[tokio::test]
 async fn a_namespace_is_another_world() {
     let bed = Bed::shared();
-    let root = secret(std::fs::read_to_string(bed.file("secrets/root.token")).unwrap().as_str());
+    let root = bed.root();
     bed.run("bao", &["namespace", "create", "team"]);
     bed.run("bao", &["secrets", "enable", "-namespace=team", "-path=secret", "-version=2", "kv"]);
-    let inside = with(Settings { namespace: Some("team/".into()), token: root.clone(), ..bed.settings() });
+    let inside = with(Settings { namespace: Some("team/".into()), login: root.clone(), ..bed.settings() });
     assert!(inside.describe().contains("namespace team"), "{}", inside.describe());
     // The mount was made a moment ago and may still be preparing itself, which means later.
     let mut adopted = inside.adopt("spaced", &secret("inside")).await;
@@ -225,7 +229,7 @@ async fn a_namespace_is_another_world() {
     let at = adopted.unwrap();
     assert_eq!(inside.read(&at).await.unwrap(), secret("inside"));
     assert_eq!(bed.get("spaced"), None);
-    let fault = find(Settings { namespace: Some("nobody".into()), token: root, ..bed.settings() }).await;
+    let fault = find(Settings { namespace: Some("nobody".into()), login: root, ..bed.settings() }).await;
     assert_eq!(fault.meaning, Meaning::Refused, "{fault}");
 }
 
