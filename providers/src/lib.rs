@@ -13,5 +13,9 @@ pub mod conformance;
 pub mod hashicorp_vault;
 #[cfg(feature = "lab")]
 pub mod lab;
+#[cfg(feature = "sealed-file")]
+pub mod sealed_file;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(any(feature = "lab", feature = "sealed-file"))]
+mod vault_book;

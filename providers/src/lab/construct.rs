@@ -10,9 +10,9 @@ use super::lab_account::{LabAccount, LabAccountKind};
 use super::labels::Labels;
 use super::plan::{FIRST_PASSWORD_LENGTH, Logon, WorldPlan};
 use super::server_plan::{ServerPlan, ServicePlan};
-use super::vault_books::VaultBooks;
 use super::world::{COUNTERS, FIRST_KEY_VERSION, SCHEMA, Scheduler, World};
 use crate::port::{ConnectorKind, Fault, Secret};
+use crate::vault_book::VaultBook;
 
 /// The process of the first server's service.
 const FIRST_PROCESS_ID: u32 = 3104;
@@ -58,7 +58,7 @@ struct Site<'p> {
 
 impl WorldPlan {
     /// The world and its vault: for each account one password everywhere, unless the plan says otherwise.
-    pub(super) fn build(&self) -> Result<(World, VaultBooks), Fault> {
+    pub(super) fn build(&self) -> Result<(World, VaultBook), Fault> {
         let mut site = Site::new(self)?;
         let mut labels = Labels::new();
         let domain = if self.logon == Logon::Model { Some(site.domain(&mut labels)?) } else { None };
@@ -66,7 +66,7 @@ impl WorldPlan {
         for number in 0..site.servers.len() {
             servers.push(site.server(number, domain.as_ref(), &mut labels)?);
         }
-        let vault = if domain.is_some() { site.vault(&mut labels)? } else { VaultBooks::default() };
+        let vault = if domain.is_some() { site.vault(&mut labels)? } else { VaultBook::default() };
         site.name_entra_accounts(&servers);
         let next_process_id = servers.iter().map(|server| server.service.process_id).max().unwrap_or(0) + 4;
         let world = World {
@@ -240,8 +240,8 @@ impl<'p> Site<'p> {
     }
 
     /// The vault: what it knows of each account, and the administrators' passwords.
-    fn vault(&mut self, labels: &mut Labels) -> Result<VaultBooks, Fault> {
-        let mut vault = VaultBooks::default();
+    fn vault(&mut self, labels: &mut Labels) -> Result<VaultBook, Fault> {
+        let mut vault = VaultBook::default();
         for account in &self.accounts {
             let first = self.passwords.known.get(&account.name);
             if let Some(first) =

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 
 use super::faults::FaultList;
 use super::store::{Books, RequestLine};
-use super::vault_books::VaultBooks;
 use super::world::World;
 use crate::port::Fault;
+use crate::vault_book::VaultBook;
 
 /// How many of the newest requests are remembered.
 const REQUESTS_MAX: usize = 40;
@@ -32,7 +32,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Keeps this world, whose clocks start at `now`.
-    pub(super) fn new(mut world: World, vault: VaultBooks, now: Timestamp) -> Self {
+    pub(super) fn new(mut world: World, vault: VaultBook, now: Timestamp) -> Self {
         world.begin(now);
         world.labels.keep_at_most(LABELS_KEPT_MAX);
         let mut books = Books { world, vault, faults: FaultList::default(), now };

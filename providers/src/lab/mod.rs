@@ -11,7 +11,7 @@
 //! the whole folder, so that several processes may act on one world. The only clock is the one in
 //! [`LabSetting`].
 //!
-//! - `domain`, `account`, `vault_books`, `world`: the model itself, without input or output
+//! - `domain`, `account`, `vault_books` (what only the lab asks of the vault's book), `world`: the model itself, without input or output
 //! - `engine`, `service`, `local_users`, `entra`, `restore_task`, `event_log`, `builds`: a model server
 //! - `directory`, `connect_server`, `runs`, `vault`: the model behind the ports; `real_logon`: a server's way out of it
 //! - [`ldaps`]: the model directory on a real LDAPS wire; `mishap`: what can go wrong there on order

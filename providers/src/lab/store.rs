@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::faults::FaultList;
-use super::vault_books::VaultBooks;
 use super::world::{SCHEMA, World};
 use crate::port::{Fault, Meaning, Slot};
+use crate::vault_book::VaultBook;
 
 const WORLD: &str = "world.json";
 const VAULT: &str = "vault.json";
@@ -38,7 +38,7 @@ pub(super) struct Store {
 /// Everything in the folder, while one request holds the lock.
 pub(super) struct Books {
     pub(super) world: World,
-    pub(super) vault: VaultBooks,
+    pub(super) vault: VaultBook,
     pub(super) faults: FaultList,
     pub(super) now: Timestamp,
 }
@@ -72,7 +72,7 @@ impl Store {
     }
 
     /// Makes the folder's first files. The world's own file comes last: with it the lab exists.
-    pub(super) fn create(&self, world: &World, vault: &VaultBooks) -> Result<(), Fault> {
+    pub(super) fn create(&self, world: &World, vault: &VaultBook) -> Result<(), Fault> {
         fs::create_dir_all(&self.dir).map_err(|error| self.trouble("making the lab's folder", &error))?;
         let _lock = self.lock()?;
         if self.exists() {

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::directory::own_credential;
 use super::lab_handle::{Lab, Request};
 use super::store::Books;
-use super::vault_books::slot_word;
 use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Standing, Vault, VaultCheck};
+use crate::vault_book::slot_word;
 
 pub(super) struct LabVault {
     pub(super) lab: Lab,
