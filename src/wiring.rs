@@ -12,9 +12,12 @@ use providers::active_directory::{self, ActiveDirectory, DomainControllers, Iden
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
+use providers::sealed_file::{self, SealedFile};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
-use crate::config::{self, AccountConfig, Config, DirectoryConfig, Logon, LoginMethod, Quiesce, ServerKind, VaultConfig, VaultKind};
+use crate::config::{
+    self, AccountConfig, Config, DirectoryConfig, LoginMethod, Logon, Quiesce, ServerKind, VaultConfig, VaultKind,
+};
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
 use crate::order::Roster;
@@ -112,9 +115,9 @@ impl World {
         Ok(Self::of_fleet(&Fleet::in_memory(&plan, &setting)?, journal_file, Arc::new(SystemClock)))
     }
 
-    /// What a configuration describes.
-    pub fn of_config(config: &Config) -> Result<Self, Fault> {
-        let vault = vault(&config.vault)?;
+    /// What a configuration describes. `typed_key` = the key of the sealed file, where a person is to type it and did.
+    pub fn of_config(config: &Config, typed_key: Option<Secret>) -> Result<Self, Fault> {
+        let vault = vault(&config.vault, typed_key)?;
         let directory = ActiveDirectory::new(active_directory::Settings {
             controllers: match &config.directory.domain {
                 Some(domain) => DomainControllers::Discovered { domain: domain.clone(), port: config.directory.port },
@@ -252,20 +255,33 @@ fn wishes(config: &Config) -> Vec<Wish> {
 }
 
 /// The vault.
-fn vault(config: &VaultConfig) -> Result<Arc<dyn Vault>, Fault> {
+fn vault(config: &VaultConfig, typed_key: Option<Secret>) -> Result<Arc<dyn Vault>, Fault> {
     match config.kind {
-        VaultKind::Hashicorp => Ok(Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
-            url: needed(config.url.as_ref(), "url")?,
-            ca_file: config.ca_file.clone(),
-            mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
-            namespace: config.namespace.clone(),
-            login_namespace: None,
-            client_certificate: config.client_cert_file.clone().zip(config.client_key_file.clone()).map(
-                |(certificate_file, key_file)| hashicorp_vault::ClientCertificate { certificate_file, key_file },
-            ),
-            login: hashicorp_login(config)?,
+        VaultKind::Hashicorp => {
+            Ok(Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
+                url: needed(config.url.as_ref(), "url")?,
+                ca_file: config.ca_file.clone(),
+                mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
+                namespace: config.namespace.clone(),
+                login_namespace: None,
+                client_certificate: config.client_cert_file.clone().zip(config.client_key_file.clone()).map(
+                    |(certificate_file, key_file)| hashicorp_vault::ClientCertificate { certificate_file, key_file },
+                ),
+                login: hashicorp_login(config)?,
+            })?))
+        }
+        VaultKind::SealedFile => Ok(Arc::new(SealedFile::open(sealed_file::Settings {
+            path: needed(config.file.as_ref(), "file")?,
+            recipients: config.recipients.clone(),
+            identity: match needed(config.key.as_ref(), "key")?.unattended() {
+                Some(key) => key.read("the key of the sealed file")?,
+                None => typed_key.ok_or_else(|| {
+                    Fault::broken("opening the sealed file", "its key is typed at a terminal, and nobody is there")
+                        .hint("name where the key lies: key = { file = … }, { env = … } or { credential = … }")
+                })?,
+            },
         })?)),
-        VaultKind::Azure | VaultKind::SealedFile => needed(None, "this kind of vault"),
+        VaultKind::Azure => needed(None, "this kind of vault"),
     }
 }
 

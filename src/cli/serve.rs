@@ -79,7 +79,7 @@ fn prepare(global: &Global, options: &ServeOptions) -> Result<Served, Exit> {
                 return Err("the lab has no configuration".to_owned());
             }
             let config: Config = config::read(&file).map_err(|faulty| faulty.to_string())?;
-            let world = World::of_config(&config).map_err(|fault| order::sentence(&fault))?;
+            let world = World::of_config(&config, None).map_err(|fault| order::sentence(&fault))?;
             Ok((world, config.notify))
         }),
         listening: Box::new(|address| say(&format!("serving; health and metrics on {address}"))),

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use providers::port::Fault;
+use providers::port::{Fault, Secret};
 
 use super::arguments::Global;
 use super::output::say;
@@ -14,19 +14,35 @@ use crate::wiring::{Records, World};
 
 /// Opens the world that a command works on, or says why not.
 pub(super) fn open(global: &Global) -> Result<World, Exit> {
-    let mut world = open_unattended(global)?;
+    let mut world = opened(global, true)?;
     world.attend(Arc::new(Terminal));
     Ok(world)
 }
 
 /// The same without a person.
 pub(super) fn open_unattended(global: &Global) -> Result<World, Exit> {
-    let world = if is_lab(global)? {
-        World::of_lab(&lab_dir(global)?, global.lab_world.as_deref())
-    } else {
-        World::of_config(&configuration(global)?)
-    };
-    world.map_err(unusable)
+    opened(global, false)
+}
+
+fn opened(global: &Global, attended: bool) -> Result<World, Exit> {
+    if is_lab(global)? {
+        return World::of_lab(&lab_dir(global)?, global.lab_world.as_deref()).map_err(unusable);
+    }
+    let config = configuration(global)?;
+    let typed = attended && config.vault.key.as_ref().is_some_and(|key| key.prompt);
+    let key = if typed { Some(typed_key()?) } else { None };
+    World::of_config(&config, key).map_err(unusable)
+}
+
+/// The key of the sealed file, typed at the terminal.
+fn typed_key() -> Result<Secret, Exit> {
+    match rpassword::prompt_password("The key of the sealed file, AGE-SECRET-KEY-1… (it is not shown): ") {
+        Ok(key) => Ok(Secret::from(key)),
+        Err(cause) => {
+            say(&format!("the key of the sealed file was not read: {cause}\n  next step: run it at a terminal"));
+            Err(Exit::Usage)
+        }
+    }
 }
 
 /// Opens what the commands need that only read the journal.

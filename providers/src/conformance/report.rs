@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::bench::Stop;
+use super::verdict::Stop;
 
 /// How a check ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Outcome {
     Passed,
     /// It was not: how.
     Failed(String),
-    /// The bench can't show it: why.
+    /// This world can't show it: why.
     NotApplicable(String),
 }
 
@@ -43,7 +43,7 @@ impl Report {
         self.named(|outcome| matches!(outcome, Outcome::Passed))
     }
 
-    /// The names of the checks that this bench can't show.
+    /// The names of the checks that this world can't show.
     pub fn not_applicable(&self) -> Vec<&'static str> {
         self.named(|outcome| matches!(outcome, Outcome::NotApplicable(_)))
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use providers::conformance::{Able, Account, Bench, Rules, Stop, Truth, unable};
+use providers::conformance::directory::{Account, Bench, Rules, Truth};
+use providers::conformance::{Able, Stop, unable};
 use providers::lab::{AccountPlan, Lab, LabSetting, Rights, WorldPlan, faults};
 use providers::port::{Directory, Fault, Secret};
 use serde_json::{Value, json};

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bench::LabBench;
-use providers::conformance::broken::{Broken, Defect};
-use providers::conformance::{Bench, names, run};
+use providers::conformance::directory::broken::{Broken, Defect};
+use providers::conformance::directory::{Bench, names, run};
 
 /// What a bench with one domain controller can't show.
 const NEEDS_TWO: [&str; 6] = [

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use providers::active_directory::{ActiveDirectory, DomainControllers, Identity, Settings};
-use providers::conformance::broken::{Broken, Defect};
-use providers::conformance::{Able, Account, Bench, Rules, Truth, names, run, run_some};
+use providers::conformance::Able;
+use providers::conformance::directory::broken::{Broken, Defect};
+use providers::conformance::directory::{Account, Bench, Rules, Truth, names, run, run_some};
 use providers::lab::ldaps::{Options, Serving, serve};
 use providers::port::Secret;
 use std::time::Duration;

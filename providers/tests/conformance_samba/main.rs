@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bench::{CONTROLLERS, SILENT, SambaBench, script};
-use providers::conformance::broken::{Broken, Defect};
-use providers::conformance::{Bench, Report, run_some};
+use providers::conformance::Report;
+use providers::conformance::directory::broken::{Broken, Defect};
+use providers::conformance::directory::{Bench, run_some};
 
 /// The folder of the test's domain controllers; set when we are inside.
 const FOLDER: &str = "ENTRA_ROTATOR_CONFORMANCE_FOLDER";

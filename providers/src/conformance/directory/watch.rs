@@ -1,47 +1,11 @@
 //! A directory that is listened to: every word that the adapter gives back, and every secret that it was given.
 
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::conformance::heard::Heard;
 use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, OwnCredential, ResetRight, Secret};
-
-/// What was said, by which call, and what must not be in it.
-#[derive(Default)]
-pub(super) struct Heard {
-    words: Mutex<Vec<(&'static str, String)>>,
-    secrets: Mutex<Vec<Secret>>,
-}
-
-impl Heard {
-    pub(super) fn word(&self, call: &'static str, text: String) {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner).push((call, text));
-    }
-
-    pub(super) fn secret(&self, secret: &Secret) {
-        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        if !secrets.contains(secret) {
-            secrets.push(secret.clone());
-        }
-    }
-
-    /// The first call that gave a secret away. The words themselves are not repeated.
-    pub(super) fn leak(&self) -> Option<String> {
-        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let leaks = |text: &str| secrets.iter().any(|secret| text.contains(secret.expose()));
-        words.iter().find(|(_, text)| leaks(text)).map(|(call, _)| format!("what {call} says has a password in it"))
-    }
-
-    fn answer<T: Debug>(&self, call: &'static str, answer: Result<T, Fault>) -> Result<T, Fault> {
-        match &answer {
-            Ok(value) => self.word(call, format!("{value:?}")),
-            Err(fault) => self.word(call, format!("{fault} {fault:?}")),
-        }
-        answer
-    }
-}
 
 /// An adapter and the ear at it.
 pub(super) struct Watched {

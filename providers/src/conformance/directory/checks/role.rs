@@ -1,7 +1,7 @@
 //! Where the work is done, and as whom.
 
 use super::{Verdict, done, ensure, home};
-use crate::conformance::bench::Bench;
+use crate::conformance::directory::Bench;
 use crate::port::Directory;
 
 /// `working_dc` is the domain controller that `account` names.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
-use super::bench::{Bench, Stop};
+use super::bench::Bench;
 use super::checks::{ALL, Check, NO_SECRET};
-use super::report::{Outcome, Report};
-use super::watch::{Heard, Watched};
+use super::watch::Watched;
+use crate::conformance::Stop;
+use crate::conformance::bounded::bounded;
+use crate::conformance::heard::Heard;
+use crate::conformance::report::{Outcome, Report};
 use crate::port::Directory;
 
 /// Calls that a check may make one after the other, each of which may use up its time.
@@ -51,24 +52,11 @@ pub async fn run_some(directory: Arc<dyn Directory>, bench: Arc<dyn Bench>, want
 async fn one(check: &'static Check, directory: &Arc<dyn Directory>, bench: &Arc<dyn Bench>) -> Outcome {
     let limit: Duration = bench.call_limit() * SLOW_CALLS_MAX;
     let (directory, bench) = (Arc::clone(directory), Arc::clone(bench));
-    let mut task = tokio::spawn(async move {
+    bounded(limit, async move {
         if let Err(Stop::Failed(why) | Stop::NotApplicable(why)) = bench.settle().await {
             return Err(Stop::Failed(format!("the bench does not settle: {why}")));
         }
         (check.run)(&*directory, &*bench).await
-    });
-    match timeout(limit, &mut task).await {
-        Ok(Ok(verdict)) => verdict.into(),
-        Ok(Err(error)) if error.is_panic() => {
-            let payload = error.into_panic();
-            let words = payload.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without words");
-            Outcome::Failed(format!("a panic: {words}"))
-        }
-        Ok(Err(error)) => Outcome::Failed(format!("it did not end by itself: {error}")),
-        Err(_) => {
-            task.abort();
-            Outcome::Failed(format!("it did not end within {} s", limit.as_secs()))
-        }
-    }
+    })
+    .await
 }

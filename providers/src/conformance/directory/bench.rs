@@ -5,27 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::conformance::{Able, unable};
 use crate::port::Secret;
 
 /// How long a call to an adapter may take before the suite says that it has no deadline.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
-
-/// Why a check ends before it has shown that the promise is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The promise is broken, or the bench itself is: how.
-    Failed(String),
-    /// The bench can't show it: why.
-    NotApplicable(String),
-}
-
-/// An answer of the bench. Its own troubles are failures too: a check that could not look has not passed.
-pub type Able<T> = Result<T, Stop>;
-
-/// The answer of a bench that lacks a capability.
-pub fn unable<T>(why: &str) -> Able<T> {
-    Err(Stop::NotApplicable(why.to_owned()))
-}
 
 /// An account that the bench made.
 #[derive(Clone, Debug, PartialEq, Eq)]

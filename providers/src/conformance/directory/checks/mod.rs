@@ -14,11 +14,9 @@ mod set;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::bench::{Able, Bench, Stop, Truth};
-use crate::port::{Directory, Fault, Meaning, Secret};
-
-/// What a check says in the end.
-pub(super) type Verdict = Result<(), Stop>;
+use super::bench::{Bench, Truth};
+use crate::conformance::verdict::{Able, Verdict, done, ensure, fault};
+use crate::port::{Directory, Secret};
 
 type Run = for<'a> fn(&'a dyn Directory, &'a dyn Bench) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
@@ -86,35 +84,6 @@ pub(super) const ALL: &[Check] = checks![
     limits::no_secret_is_shown,
 ];
 
-/// Ends the check as failed unless the condition holds.
-macro_rules! ensure {
-    ($condition:expr, $($words:tt)+) => {
-        if !$condition {
-            return Err($crate::conformance::Stop::Failed(format!($($words)+)));
-        }
-    };
-}
-use ensure;
-
-/// The answer of a call that must be done.
-fn done<T>(answer: Result<T, Fault>, call: &str) -> Able<T> {
-    answer.map_err(|fault| Stop::Failed(format!("{call} is {}: {fault}", fault.meaning)))
-}
-
-/// The fault of a call that must fail, and with that meaning.
-fn fault<T>(answer: Result<T, Fault>, meaning: Meaning, call: &str) -> Able<Fault> {
-    match answer {
-        Ok(_) => Err(Stop::Failed(format!("{call} is done, not {meaning}"))),
-        Err(fault) if fault.meaning != meaning => {
-            Err(Stop::Failed(format!("{call} is {}, not {meaning}: {fault}", fault.meaning)))
-        }
-        Err(fault) if fault.doing.is_empty() || fault.cause.is_empty() => {
-            Err(Stop::Failed(format!("{call} is {meaning} and does not say why: {fault:?}")))
-        }
-        Err(fault) => Ok(fault),
-    }
-}
-
 /// The subject with a password that is known, at the domain controller where the work is done.
 struct Start {
     dn: String,
@@ -162,7 +131,7 @@ async fn separated(bench: &dyn Bench) -> Able<(String, String)> {
     bench.hold_replication().await?;
     match bench.controllers().as_slice() {
         [home, other, ..] => Ok((home.clone(), other.clone())),
-        _ => super::bench::unable("there is one domain controller"),
+        _ => crate::conformance::unable("there is one domain controller"),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reading the metadata.
 
 use super::{Verdict, done, ensure, fault, home, nobody, separated, start};
-use crate::conformance::bench::{Bench, Stop};
+use crate::conformance::Stop;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, Fingerprint, Meaning};
 
 /// One second, as AD counts.

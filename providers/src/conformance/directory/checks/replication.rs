@@ -1,7 +1,7 @@
 //! Asking for replication.
 
 use super::{Verdict, done, ensure, fault, separated, start};
-use crate::conformance::bench::Bench;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, Meaning};
 
 /// `replicate` from a domain controller to itself has nothing to do, and does nothing.

@@ -1,7 +1,7 @@
 //! Changing a password as the account itself.
 
 use super::{Verdict, done, ensure, fault, home, separated, start};
-use crate::conformance::bench::Bench;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, Meaning};
 
 /// `change_password` that is done has happened, once, and to nobody else.

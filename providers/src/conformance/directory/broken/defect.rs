@@ -1,36 +1,6 @@
 //! The defects, by name, and the checks that must find each.
 
-use crate::conformance::report::Report;
-
-macro_rules! defects {
-    ($($(#[$doc:meta])* $name:ident: [$($check:literal),* $(,)?] $(or [$($maybe:literal),*])?,)*) => {
-        /// What is wrong with an adapter.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Defect {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl Defect {
-            /// Every defect.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// The checks that fail on an adapter with this defect.
-            pub fn caught_by(self) -> &'static [&'static str] {
-                match self {
-                    $(Self::$name => &[$($check),*],)*
-                }
-            }
-
-            /// The checks that fail on it in some worlds: where accounts have rights of their own, where a domain
-            /// controller asks another before it refuses a logon.
-            pub fn may_be_caught_by(self) -> &'static [&'static str] {
-                match self {
-                    $(Self::$name => &[$($($maybe),*)?],)*
-                }
-            }
-        }
-    };
-}
+use crate::conformance::defects::defects;
 
 defects! {
     /// A reset is reported as done without anything being written.
@@ -251,20 +221,4 @@ impl Defect {
         Self::RetriesARefusedLogon,
         Self::ShowsThePassword,
     ];
-
-    /// Whether a run against an adapter with this defect failed as it must, given the run against the good one in the
-    /// same world; else how not. A check that was left out of the run is not asked for.
-    pub fn judge(self, good: &Report, broken: &Report) -> Result<(), String> {
-        let (shown, failed) = (good.passed(), broken.failed());
-        let ran = |check: &str| broken.lines.iter().any(|(name, _)| *name == check);
-        let catches = |check: &&str| shown.contains(check) && ran(check);
-        let must: Vec<&str> = self.caught_by().iter().copied().filter(catches).collect();
-        let missed: Vec<&str> = must.iter().copied().filter(|check| !failed.contains(check)).collect();
-        let allowed = |check: &&str| must.contains(check) || self.may_be_caught_by().contains(check);
-        let besides: Vec<&str> = failed.iter().copied().filter(|check| !allowed(check)).collect();
-        if missed.is_empty() && besides.is_empty() {
-            return Ok(());
-        }
-        Err(format!("{self:?} is not caught by {missed:?}, and is caught by {besides:?} besides"))
-    }
 }

@@ -3,7 +3,8 @@
 use tokio::time::timeout;
 
 use super::{Start, Verdict, done, ensure, fault, no_controller, nobody, start};
-use crate::conformance::bench::{Bench, Stop};
+use crate::conformance::Stop;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, Fault, Meaning};
 
 /// Calls that read change nothing, for nobody, on no domain controller.

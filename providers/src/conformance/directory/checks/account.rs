@@ -1,7 +1,7 @@
 //! Finding the account.
 
 use super::{Verdict, done, ensure, fault, home, nobody};
-use crate::conformance::bench::Bench;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, Meaning};
 
 /// `account` finds exactly one account by sAMAccountName, user principal name or distinguished name.

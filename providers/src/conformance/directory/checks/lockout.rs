@@ -1,7 +1,8 @@
 //! How near the account is to being locked.
 
 use super::{Start, Verdict, done, ensure, separated, start};
-use crate::conformance::bench::{Able, Bench};
+use crate::conformance::Able;
+use crate::conformance::directory::Bench;
 use crate::port::Directory;
 
 /// `Lockout` has the threshold that holds for the account and the wrong passwords that count.

@@ -1,7 +1,7 @@
 //! Resetting a password.
 
 use super::{Verdict, done, ensure, fault, home, nobody, separated, start};
-use crate::conformance::bench::Bench;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, Meaning, Secret, step_scope};
 
 /// The step on whose behalf a reply is lost.

@@ -1,7 +1,7 @@
 //! Asking for the right to reset.
 
 use super::{Verdict, done, ensure, home, start};
-use crate::conformance::bench::Bench;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, ResetRight};
 
 /// `reset_right` says that the right is held, and changes nothing: not the password, not its metadata, no count.

@@ -2,7 +2,7 @@
 
 use super::lockout::lock;
 use super::{Verdict, done, ensure, fault, separated, start};
-use crate::conformance::bench::Bench;
+use crate::conformance::directory::Bench;
 use crate::port::{Directory, Meaning};
 
 /// `accepts` is true for the password in use, and leaves no trace that counts.
