@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use providers::hashicorp_vault::{HashicorpVault, Login, SecretId, Settings};
-use providers::port::{Fault, Meaning, Secret, SecretRef, Slot, Vault};
+use providers::port::{Fault, Meaning, Secret, SecretRef, Slot, Standing, Vault};
 use serde_json::json;
 
 use super::bed::Bed;
@@ -88,6 +88,32 @@ async fn an_approle_logs_in_by_its_secret_id() {
     let lost = Login::AppRole { mount: "nowhere".into(), role_id: "x".into(), secret_id: SecretId::Plain(secret("y")) };
     let fault = stage(&with(&bed, lost), "role-plain").await.unwrap_err();
     assert_eq!(fault.meaning, Meaning::Refused, "{fault}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_secret_id_is_told_where_it_may_be_read() {
+    let bed = Bed::shared();
+    let role = AppRole::new(&bed, "role-ending", &["secret_id_ttl=47h", "secret_id_num_uses=9"]);
+    let vault = role.vault(SecretId::Plain(secret(&role.secret_id())));
+    let about = async |what: &str| {
+        let checks = vault.examine(&["role-ending".to_owned()]).await;
+        checks.into_iter().find(|check| check.name == "credential" && check.about == what).expect("no such check")
+    };
+    assert_eq!(about("token").await.standing, Standing::Good);
+    let unseen = about("secret id").await;
+    let path = "auth/role-ending/role/rotator/secret-id/lookup";
+    assert_eq!(unseen.standing, Standing::Unseen);
+    assert!(unseen.todo.contains(path) && unseen.todo.contains("\"update\""), "{unseen:?}");
+    assert_eq!(vault.own_credential().await.unwrap().kind, "token");
+
+    let more = format!("{}\npath \"{path}\" {{\n capabilities = [\"update\"]\n}}\n", Bed::policy("role-ending"));
+    bed.run_with("bao", &["policy", "write", "role-ending", "-"], &more);
+    let seen = about("secret id").await;
+    assert_eq!(seen.standing, Standing::Doubtful);
+    assert!(seen.seen.contains("good for 8 more logins"), "{seen:?}");
+    let own = vault.own_credential().await.unwrap();
+    let hours = (own.expires_at.unwrap().as_second() - own.set_at.unwrap().as_second()) / 3600;
+    assert_eq!((own.kind.as_str(), hours), ("secret id", 47));
 }
 
 #[tokio::test]
@@ -280,6 +306,7 @@ async fn a_login_may_be_in_another_namespace_than_the_mount() {
     bed.bao(&["secrets", "enable", "-namespace=branch", "-path=secret", "-version=2", "kv"]);
     let role = AppRole::new(&bed, "role-above", &[]);
     let inside = Bed::policy("role-above").replace("path \"secret/", "path \"branch/secret/");
+    let inside = format!("{inside}\npath \"branch/sys/capabilities-self\" {{\n capabilities = [\"update\"]\n}}\n");
     bed.run_with("bao", &["policy", "write", "role-above", "-"], &inside);
     let settings = Settings {
         namespace: Some("branch".into()),
@@ -302,6 +329,10 @@ async fn a_login_may_be_in_another_namespace_than_the_mount() {
     }
     staged.unwrap();
     assert_eq!(bed.get("role-above-pending"), None);
+    let checks = vault.examine(&["role-above".to_owned()]).await;
+    let rights: Vec<_> = checks.iter().filter(|check| check.name == "right").collect();
+    assert_eq!(rights.len(), 7, "{checks:?}");
+    assert!(rights.iter().all(|check| check.standing == Standing::Good), "{rights:?}");
     let fault = stage(&HashicorpVault::new(same).unwrap(), "role-above").await.unwrap_err();
     assert_eq!(fault.meaning, Meaning::Refused, "{fault}");
 }
