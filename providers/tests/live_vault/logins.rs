@@ -210,8 +210,8 @@ async fn a_listener_that_wants_a_client_certificate_gets_ours() {
 
 fn put_token(path: &Path, token: &Secret) {
     let beside = path.with_extension("new");
-    fs::write(&beside, format!("{}\n", token.expose())).unwrap();
-    fs::rename(beside, path).unwrap();
+    fs::write(&beside, format!("{}\n", token.expose())).expect("can't write");
+    fs::rename(beside, path).expect("can't rename");
 }
 
 #[tokio::test]

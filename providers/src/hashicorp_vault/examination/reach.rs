@@ -78,8 +78,8 @@ fn clock(theirs: Option<Timestamp>, ours: Timestamp) -> VaultCheck {
         _ => format!("the vault's clock is {apart_s} s behind ours"),
     };
     let standing = match apart_s {
-        ..=SKEW_DOUBTFUL_S => return VaultCheck::new(CLOCK, Standing::Good, seen),
-        ..=SKEW_BAD_S => Standing::Doubtful,
+        0..=SKEW_DOUBTFUL_S => return VaultCheck::new(CLOCK, Standing::Good, seen),
+        s if s <= SKEW_BAD_S => Standing::Doubtful,
         _ => Standing::Bad,
     };
     VaultCheck::new(CLOCK, standing, seen).todo("have both machines take their time from one source")
