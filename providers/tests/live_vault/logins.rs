@@ -50,10 +50,15 @@ impl AppRole {
         with(&self.bed, self.login(secret_id))
     }
 
+    /// Which of its tokens live, by their leases.
+    pub(crate) fn leases(&self) -> Vec<serde_json::Value> {
+        let path = format!("sys/leases/lookup/auth/{}/login", self.mount);
+        self.bed.json(&["list", "-format=json", &path]).as_array().expect("no list").clone()
+    }
+
     /// How many of its tokens live.
     pub(crate) fn tokens(&self) -> usize {
-        let path = format!("sys/leases/lookup/auth/{}/login", self.mount);
-        self.bed.json(&["list", "-format=json", &path]).as_array().map_or(0, Vec::len)
+        self.leases().len()
     }
 }
 
@@ -145,6 +150,13 @@ async fn what_somebody_else_wrapped_is_not_unwrapped() {
     assert!(fault.cause.contains("sys/wrapping/wrap") && fault.hint.contains("not unwrapped"), "{fault}");
     // It still is good: nothing used it.
     bed.bao(&["unwrap", token]);
+
+    let other = AppRole::new(&bed, "role-foreign", &[]);
+    let token = other.wrapped("auth/role-foreign/role/rotator/secret-id");
+    let fault = stage(&role.vault(SecretId::Wrapped(secret(&token))), "role-exchanged").await.unwrap_err();
+    assert_eq!(fault.meaning, Meaning::Refused);
+    assert!(fault.cause.contains("auth/role-foreign"), "{fault}");
+    bed.bao(&["unwrap", &token]);
 }
 
 #[tokio::test]
@@ -230,8 +242,8 @@ async fn a_token_file_is_read_again_when_it_was_exchanged() {
     stage(&vault, "filed").await.unwrap();
     // Exchanged: the new one is used though the one before is good still.
     put_token(&file, &two);
-    bed.bao(&["token", "revoke", one.expose()]);
     assert!(vault.find("filed", Slot::Pending).await.unwrap().is_some());
+    bed.bao(&["token", "revoke", one.expose()]);
     // Gone for a moment: the one before goes on.
     fs::remove_file(&file).unwrap();
     assert!(vault.find("filed", Slot::Pending).await.unwrap().is_some());

@@ -29,11 +29,14 @@ async fn a_token_is_renewed_as_long_as_it_may_be_and_no_other_is_made() {
     let bed = Bed::shared();
     let role = AppRole::new(&bed, "life-renewed", &["token_ttl=6s", "token_max_ttl=1h"]);
     let vault = role.vault(SecretId::Plain(secret(&role.secret_id())));
+    vault.find("life-renewed", Slot::Current).await.unwrap();
+    let first = role.leases();
+    assert_eq!(first.len(), 1);
     for _ in 0..18 {
         vault.find("life-renewed", Slot::Current).await.unwrap();
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    assert_eq!(role.tokens(), 1, "it was replaced, not renewed");
+    assert_eq!(role.leases(), first, "it was replaced, not renewed");
 }
 
 #[tokio::test]
