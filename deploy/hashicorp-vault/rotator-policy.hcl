@@ -1,8 +1,7 @@
 # What the rotator may do in HashiCorp Vault or OpenBao, and nothing beyond it: one block of rules for each account.
-# MOUNT is the KV version 2 mount (secret), ACCOUNT the account's name there, with its folder (entra/svc). Replace both:
-#   sed -e 's|MOUNT|secret|' -e 's|ACCOUNT|entra/svc|' rotator-policy.hcl | bao policy write rotator -
-# With several accounts, write the blocks of all of them into one policy. There is no right to delete a path, to list, or
-# to read a version's history: nothing that arrives late, and no mistake of ours, can take away what it did not name.
+# MOUNT is the KV version 2 mount, ACCOUNT the account's name there, with its folder. Replace both; with several accounts,
+# write the blocks of all of them into one policy (docs/hashicorp-vault.md has the commands). There is no right to delete
+# a path and none to list: nothing that arrives late, and no mistake of ours, can take away what it did not name.
 
 # current, what consumers read: looked at, promoted into, adopted.
 path "MOUNT/data/ACCOUNT" {

@@ -3,6 +3,7 @@ use serde_json::json;
 use super::Settings;
 use super::announcement::Mark;
 use super::document::Document;
+use super::own_secret_id;
 use super::own_token;
 use super::paths;
 use super::reply::{self, Asked, Seen, Written};
@@ -85,10 +86,16 @@ impl Entries {
         reply::done(&reply, &Asked { doing: &doing, path: &path.join("/"), capabilities: "\"patch\"" })
     }
 
-    /// What the vault says about the token that all this is done with.
-    pub(super) async fn own_token(&self) -> Result<OwnCredential, Fault> {
+    /// The credential that all this is done with: the token, or the secret id that tokens are made with.
+    pub(super) async fn own_credential(&self) -> Result<OwnCredential, Fault> {
         let doing = "asking the vault about our own token";
-        own_token::read(&self.session.look_up_self(doing).await?, self.session.login(), doing)
+        let token = own_token::read(&self.session.look_up_self(doing).await?, self.session.login(), doing)?;
+        let asked = self.session.look_up_secret_id("asking the vault about our own secret id").await;
+        let facts = asked.and_then(Result::ok).and_then(|(_, reply)| own_secret_id::facts(&reply));
+        Ok(match facts {
+            Some(facts) => own_secret_id::credential(&facts, token),
+            None => token,
+        })
     }
 
     pub(super) fn session(&self) -> &Session {

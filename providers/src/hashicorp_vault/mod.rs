@@ -27,6 +27,7 @@ mod entries;
 mod examination;
 mod life;
 mod login;
+mod own_secret_id;
 mod own_token;
 mod paths;
 mod reply;
@@ -110,7 +111,7 @@ impl Vault for HashicorpVault {
     }
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
-        self.entries.own_token().await
+        self.entries.own_credential().await
     }
 
     async fn examine(&self, names: &[String]) -> Vec<VaultCheck> {

@@ -252,6 +252,29 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_without_a_leader_has_surely_done_nothing() {
+        for words in ["local node not active but active cluster node not found", "Vault is in standby mode"] {
+            assert_eq!(write(500, &format!(r#"{{"errors":["{words}"]}}"#)), Meaning::Later, "{words}");
+        }
+        assert_eq!(write(500, r#"{"errors":["internal error"]}"#), Meaning::Unclear);
+        assert_eq!(write(472, ""), Meaning::Refused);
+        assert_eq!(write(473, ""), Meaning::Later);
+    }
+
+    #[test]
+    fn a_403_says_what_is_known_of_the_token_and_a_429_when_to_come_again() {
+        let of = |token_known| {
+            let reply = Reply { token_known, ..reply(403, r#"{"errors":["permission denied"]}"#) };
+            refusal(&reply, Effect::Read, &ASKED).hint
+        };
+        assert!(of(Some(true)).contains("the token itself is valid"), "{}", of(Some(true)));
+        assert!(of(Some(false)).contains("does not know the token"), "{}", of(Some(false)));
+        assert!(of(None).contains("gets the same answer"), "{}", of(None));
+        let busy = Reply { retry_after_s: Some(7), ..reply(429, "") };
+        assert_eq!(refusal(&busy, Effect::Write, &ASKED).retry_after_s, Some(7));
+    }
+
+    #[test]
     fn no_body_of_a_read_reaches_a_fault() {
         for body in [
             r#"{"data":{"data":{"password":["hunter2"]},"metadata":{"version":1}}}"#,

@@ -58,6 +58,15 @@ struct Held {
     role_name: Option<String>,
 }
 
+/// Which namespace a path is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    /// That of the entries.
+    Entries,
+    /// That of the login and its token.
+    Login,
+}
+
 /// Why the token is looked after.
 #[derive(Clone, Copy)]
 enum Why {
@@ -100,7 +109,7 @@ impl Session {
         &self.core.login
     }
 
-    /// One request with our token. A 403 surely did nothing, so it may have a second try with another token, once.
+    /// One request with our token, about the entries.
     pub(super) async fn call(
         &self,
         effect: Effect,
@@ -108,13 +117,13 @@ impl Session {
         payload: Payload,
         doing: &str,
     ) -> Result<Reply, Fault> {
-        self.call_in(self.namespace.as_deref(), effect, path, payload, doing).await
+        self.call_in(Space::Entries, effect, path, payload, doing).await
     }
 
     /// What the vault says about our token.
     pub(super) async fn look_up_self(&self, doing: &str) -> Result<Reply, Fault> {
         let path = paths::parts(own_token::PATH);
-        self.call_in(self.core.login_namespace.as_deref(), Effect::Read, &path, Payload::None, doing).await
+        self.call_in(Space::Login, Effect::Read, &path, Payload::None, doing).await
     }
 
     /// One request without a token, in the topmost namespace.
@@ -138,14 +147,14 @@ impl Session {
         let secret_id = self.core.door().known_secret_id(secret_id, unwrapped).await?;
         let path = format!("auth/{mount}/role/{role_name}/secret-id/lookup");
         let body = wiped::body(&serde_json::json!({ "secret_id": secret_id.expose() })).ok()?;
-        let namespace = self.core.login_namespace.as_deref();
-        let asked = self.call_in(namespace, Effect::Read, &paths::parts(&path), Payload::Json(body), doing).await;
+        let asked = self.call_in(Space::Login, Effect::Read, &paths::parts(&path), Payload::Json(body), doing).await;
         Some(asked.map(|reply| (path, reply)))
     }
 
-    async fn call_in(
+    /// One request with our token. A 403 surely did nothing, so it may have a second try with another token, once.
+    pub(super) async fn call_in(
         &self,
-        namespace: Option<&str>,
+        space: Space,
         effect: Effect,
         path: &[String],
         payload: Payload,
@@ -154,6 +163,10 @@ impl Session {
         let held = match self.look_after(Why::Use).await? {
             Outcome::Usable(held) => held,
             Outcome::Same { .. } => return Err(Fault::broken(doing, "there is no token")),
+        };
+        let namespace = match space {
+            Space::Entries => self.namespace.as_deref(),
+            Space::Login => self.core.login_namespace.as_deref(),
         };
         let request = Request { effect, path: path.to_vec(), payload, namespace };
         let mut reply = self.core.wire.call(request.clone(), Some(&held.token), doing).await?;

@@ -1,6 +1,6 @@
 //! What current tells its readers of a candidate, as OpenBao's own client sees it.
 
-use providers::hashicorp_vault::{HashicorpVault, Settings};
+use providers::hashicorp_vault::{HashicorpVault, Login, Settings};
 use providers::port::{Meaning, Slot, Vault};
 use serde_json::{Value, json};
 
@@ -109,4 +109,27 @@ async fn a_telling_whose_reply_was_lost_is_unclear_and_may_be_repeated() {
     assert_eq!(fault.meaning, Meaning::Unclear, "{fault}");
     vault.announce(&at).await.unwrap();
     assert_eq!(bed.marks("lost"), marks("lost", 1, "r1"));
+}
+
+#[tokio::test]
+async fn a_mark_that_can_not_be_taken_away_stops_nothing_and_is_not_called_unchanged() {
+    let bed = Bed::shared();
+    for name in ["stuck-promote", "stuck-discard"] {
+        let vault = owned(&bed, name);
+        let at = vault.stage(name, &attempt("r1", &[]), &secret("new")).await.unwrap();
+        vault.announce(&at).await.unwrap();
+        let policy = Bed::policy(name).replace("[\"read\", \"patch\"]", "[\"read\"]");
+        let login = Login::Token(bed.token_with(name, &policy));
+        let limited = HashicorpVault::new(Settings { login, ..bed.settings() }).unwrap();
+        let fault = match name {
+            "stuck-promote" => limited.promote(name, &attempt("r1", &[])).await.map(|_| ()),
+            _ => limited.discard(name, &attempt("r1", &[])).await,
+        }
+        .unwrap_err();
+        assert_eq!(fault.meaning, Meaning::Unclear, "{fault}");
+        assert!(fault.hint.contains(&format!("\"patch\" on \"secret/metadata/{name}\"")), "{fault}");
+        assert_eq!(bed.get(&format!("{name}-pending")), None);
+    }
+    assert_eq!(bed.password("stuck-promote").as_deref(), Some("new"));
+    assert_eq!(bed.password("stuck-discard").as_deref(), Some("old"));
 }

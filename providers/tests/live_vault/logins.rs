@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use providers::hashicorp_vault::{HashicorpVault, Login, SecretId, Settings};
-use providers::port::{Fault, Meaning, Secret, SecretRef, Slot, Vault};
+use providers::port::{Fault, Meaning, Secret, SecretRef, Slot, Standing, Vault};
 use serde_json::json;
 
 use super::bed::Bed;
@@ -50,10 +50,15 @@ impl AppRole {
         with(&self.bed, self.login(secret_id))
     }
 
+    /// Which of its tokens live, by their leases.
+    pub(crate) fn leases(&self) -> Vec<serde_json::Value> {
+        let path = format!("sys/leases/lookup/auth/{}/login", self.mount);
+        self.bed.json(&["list", "-format=json", &path]).as_array().expect("no list").clone()
+    }
+
     /// How many of its tokens live.
     pub(crate) fn tokens(&self) -> usize {
-        let path = format!("sys/leases/lookup/auth/{}/login", self.mount);
-        self.bed.json(&["list", "-format=json", &path]).as_array().map_or(0, Vec::len)
+        self.leases().len()
     }
 }
 
@@ -91,6 +96,32 @@ async fn an_approle_logs_in_by_its_secret_id() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_secret_id_is_told_where_it_may_be_read() {
+    let bed = Bed::shared();
+    let role = AppRole::new(&bed, "role-ending", &["secret_id_ttl=47h", "secret_id_num_uses=9"]);
+    let vault = role.vault(SecretId::Plain(secret(&role.secret_id())));
+    let about = async |what: &str| {
+        let checks = vault.examine(&["role-ending".to_owned()]).await;
+        checks.into_iter().find(|check| check.name == "credential" && check.about == what).expect("no such check")
+    };
+    assert_eq!(about("token").await.standing, Standing::Good);
+    let unseen = about("secret id").await;
+    let path = "auth/role-ending/role/rotator/secret-id/lookup";
+    assert_eq!(unseen.standing, Standing::Unseen);
+    assert!(unseen.todo.contains(path) && unseen.todo.contains("\"update\""), "{unseen:?}");
+    assert_eq!(vault.own_credential().await.unwrap().kind, "token");
+
+    let more = format!("{}\npath \"{path}\" {{\n capabilities = [\"update\"]\n}}\n", Bed::policy("role-ending"));
+    bed.run_with("bao", &["policy", "write", "role-ending", "-"], &more);
+    let seen = about("secret id").await;
+    assert_eq!(seen.standing, Standing::Doubtful);
+    assert!(seen.seen.contains("good for 8 more logins"), "{seen:?}");
+    let own = vault.own_credential().await.unwrap();
+    let hours = (own.expires_at.unwrap().as_second() - own.set_at.unwrap().as_second()) / 3600;
+    assert_eq!((own.kind.as_str(), hours), ("secret id", 47));
+}
+
+#[tokio::test]
 async fn a_wrapped_secret_id_is_unwrapped_once_and_a_second_time_is_said_to_be_maybe_theft() {
     let bed = Bed::shared();
     let role = AppRole::new(&bed, "role-wrapped", &["token_ttl=1h"]);
@@ -119,6 +150,13 @@ async fn what_somebody_else_wrapped_is_not_unwrapped() {
     assert!(fault.cause.contains("sys/wrapping/wrap") && fault.hint.contains("not unwrapped"), "{fault}");
     // It still is good: nothing used it.
     bed.bao(&["unwrap", token]);
+
+    let other = AppRole::new(&bed, "role-foreign", &[]);
+    let token = other.wrapped("auth/role-foreign/role/rotator/secret-id");
+    let fault = stage(&role.vault(SecretId::Wrapped(secret(&token))), "role-exchanged").await.unwrap_err();
+    assert_eq!(fault.meaning, Meaning::Refused);
+    assert!(fault.cause.contains("auth/role-foreign"), "{fault}");
+    bed.bao(&["unwrap", &token]);
 }
 
 #[tokio::test]
@@ -184,8 +222,8 @@ async fn a_listener_that_wants_a_client_certificate_gets_ours() {
 
 fn put_token(path: &Path, token: &Secret) {
     let beside = path.with_extension("new");
-    fs::write(&beside, format!("{}\n", token.expose())).unwrap();
-    fs::rename(beside, path).unwrap();
+    fs::write(&beside, format!("{}\n", token.expose())).expect("can't write");
+    fs::rename(beside, path).expect("can't rename");
 }
 
 #[tokio::test]
@@ -204,8 +242,8 @@ async fn a_token_file_is_read_again_when_it_was_exchanged() {
     stage(&vault, "filed").await.unwrap();
     // Exchanged: the new one is used though the one before is good still.
     put_token(&file, &two);
-    bed.bao(&["token", "revoke", one.expose()]);
     assert!(vault.find("filed", Slot::Pending).await.unwrap().is_some());
+    bed.bao(&["token", "revoke", one.expose()]);
     // Gone for a moment: the one before goes on.
     fs::remove_file(&file).unwrap();
     assert!(vault.find("filed", Slot::Pending).await.unwrap().is_some());
@@ -280,6 +318,7 @@ async fn a_login_may_be_in_another_namespace_than_the_mount() {
     bed.bao(&["secrets", "enable", "-namespace=branch", "-path=secret", "-version=2", "kv"]);
     let role = AppRole::new(&bed, "role-above", &[]);
     let inside = Bed::policy("role-above").replace("path \"secret/", "path \"branch/secret/");
+    let inside = format!("{inside}\npath \"branch/sys/capabilities-self\" {{\n capabilities = [\"update\"]\n}}\n");
     bed.run_with("bao", &["policy", "write", "role-above", "-"], &inside);
     let settings = Settings {
         namespace: Some("branch".into()),
@@ -302,6 +341,10 @@ async fn a_login_may_be_in_another_namespace_than_the_mount() {
     }
     staged.unwrap();
     assert_eq!(bed.get("role-above-pending"), None);
+    let checks = vault.examine(&["role-above".to_owned()]).await;
+    let rights: Vec<_> = checks.iter().filter(|check| check.name == "right").collect();
+    assert_eq!(rights.len(), 7, "{checks:?}");
+    assert!(rights.iter().all(|check| check.standing == Standing::Good), "{rights:?}");
     let fault = stage(&HashicorpVault::new(same).unwrap(), "role-above").await.unwrap_err();
     assert_eq!(fault.meaning, Meaning::Refused, "{fault}");
 }

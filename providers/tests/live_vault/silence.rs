@@ -72,7 +72,7 @@ async fn at_work() -> Vec<(String, String)> {
     let role = AppRole::new(&bed, "silent", &["token_ttl=2s", "token_max_ttl=4s"]);
     let (plain, wrapped) = (role.secret_id(), role.wrapped("auth/silent/role/rotator/secret-id"));
     let file = bed.file("silent.token");
-    std::fs::write(&file, bed.token()).unwrap();
+    std::fs::write(&file, bed.token()).expect("this must succeed");
     bed.run("allow", &["silent"]);
     let mut secrets = vec![
         ("the secret id".to_owned(), plain.clone()),
@@ -94,7 +94,7 @@ async fn at_work() -> Vec<(String, String)> {
         tracing::info!(?login, "the login as Debug shows it");
         let settings = Settings { login, client_certificate: Some(bed.certificate("silent")), ..bed.settings() };
         tracing::info!(?settings, "the settings as Debug shows them");
-        let vault = HashicorpVault::new(settings).unwrap();
+        let vault = HashicorpVault::new(settings).expect("this must succeed");
         let staged = match vault.stage("silent", &attempt(&rotation, &[]), &secret(&password)).await {
             Ok(staged) => staged,
             Err(fault) => {
@@ -103,18 +103,18 @@ async fn at_work() -> Vec<(String, String)> {
                 continue;
             }
         };
-        let read = vault.read(&staged).await.unwrap();
+        let read = vault.read(&staged).await.expect("this must succeed");
         tracing::info!(?read, ?staged, "as Debug shows them");
-        vault.announce(&staged).await.unwrap();
+        vault.announce(&staged).await.expect("this must succeed");
         // Some tokens end in the meantime: a renewal, or another login.
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        vault.promote("silent", &attempt(&rotation, &[])).await.unwrap();
+        vault.promote("silent", &attempt(&rotation, &[])).await.expect("this must succeed");
         tracing::info!(checks = ?vault.examine(&["silent".to_owned()]).await, "the checks");
         tracing::info!(own = ?vault.own_credential().await, "our own");
-        let fault = vault.find("somebody-elses", Slot::Current).await.unwrap_err();
+        let fault = vault.find("somebody-elses", Slot::Current).await.expect_err("this is forbidden");
         tracing::info!(%fault, "as it must be");
     }
-    let key = std::fs::read_to_string(bed.file("tls/silent.key")).unwrap();
+    let key = std::fs::read_to_string(bed.file("tls/silent.key")).expect("no key");
     secrets.extend(key.lines().filter(|line| line.len() > 40).map(|line| ("the key".to_owned(), line.to_owned())));
     secrets
 }

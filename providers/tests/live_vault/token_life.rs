@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use providers::hashicorp_vault::{Login, SecretId};
+use providers::hashicorp_vault::{HashicorpVault, Login, SecretId, Settings};
 use providers::port::{Meaning, Slot, Vault};
 use tokio::task::JoinSet;
 
 use super::bed::Bed;
+use super::canned::Canned;
 use super::logins::{AppRole, with};
 use super::{attempt, secret};
 
@@ -29,11 +30,14 @@ async fn a_token_is_renewed_as_long_as_it_may_be_and_no_other_is_made() {
     let bed = Bed::shared();
     let role = AppRole::new(&bed, "life-renewed", &["token_ttl=6s", "token_max_ttl=1h"]);
     let vault = role.vault(SecretId::Plain(secret(&role.secret_id())));
+    vault.find("life-renewed", Slot::Current).await.unwrap();
+    let first = role.leases();
+    assert_eq!(first.len(), 1);
     for _ in 0..18 {
         vault.find("life-renewed", Slot::Current).await.unwrap();
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    assert_eq!(role.tokens(), 1, "it was replaced, not renewed");
+    assert_eq!(role.leases(), first, "it was replaced, not renewed");
 }
 
 #[tokio::test]
@@ -109,4 +113,25 @@ async fn many_callers_share_one_login() {
     bed.bao(&["lease", "revoke", "-prefix", "-sync", "auth/life-shared/login"]);
     assert!(all().await.iter().all(Result::is_ok));
     assert_eq!(role.tokens(), 1);
+}
+
+#[tokio::test]
+async fn callers_that_waited_for_a_login_share_its_failure() {
+    let bed = Bed::shared();
+    let refusal = r#"{"errors":["invalid role or secret ID"]}"#;
+    let answer = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{refusal}", refusal.len());
+    let server = Canned::answering(&bed.file("tls/server.pem"), &bed.file("tls/server.key"), answer);
+    let secret_id = SecretId::Plain(secret("no-such-id"));
+    let login = Login::AppRole { mount: "approle".into(), role_id: "role".into(), secret_id };
+    let vault = Arc::new(HashicorpVault::new(Settings { url: server.url(), login, ..bed.settings() }).unwrap());
+    let mut callers = JoinSet::new();
+    for _ in 0..8 {
+        let vault = Arc::clone(&vault);
+        callers.spawn(async move { vault.find("svc", Slot::Current).await.unwrap_err() });
+    }
+    assert!(callers.join_all().await.iter().all(|fault| fault.meaning == Meaning::Refused));
+    assert_eq!(server.heads().len(), 1);
+    // Whoever comes later tries anew.
+    vault.find("svc", Slot::Current).await.unwrap_err();
+    assert_eq!(server.heads().len(), 2);
 }

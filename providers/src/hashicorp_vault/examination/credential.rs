@@ -1,9 +1,9 @@
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 
 use super::{CREDENTIAL, IDENTITY, of_fault};
 use crate::hashicorp_vault::entries::Entries;
 use crate::hashicorp_vault::login::Login;
+use crate::hashicorp_vault::own_secret_id;
 use crate::hashicorp_vault::own_token::{self, Looked, TokenFacts};
 use crate::hashicorp_vault::reply;
 use crate::hashicorp_vault::wire::Reply;
@@ -12,20 +12,6 @@ use crate::port::{Standing, VaultCheck};
 /// A credential that a person has to replace should not surprise one over a week-end.
 const REST_DOUBTFUL: SignedDuration = SignedDuration::from_hours(7 * 24);
 const REST_BAD: SignedDuration = SignedDuration::from_hours(24);
-
-#[derive(Deserialize)]
-struct Envelope {
-    data: Option<SecretIdFacts>,
-}
-
-#[derive(Deserialize)]
-struct SecretIdFacts {
-    creation_time: Timestamp,
-    /// The year 1 for one that never ends.
-    expiration_time: String,
-    #[serde(default)]
-    secret_id_num_uses: u64,
-}
 
 /// Who we are, and how long we may be. `false` = the vault does not accept us.
 pub(super) async fn checks(entries: &Entries, checks: &mut Vec<VaultCheck>) -> bool {
@@ -94,17 +80,15 @@ fn secret_id(path: &str, reply: &Reply, now: Timestamp) -> VaultCheck {
         return of(Standing::Unseen, "its age and end may not be read".to_owned())
             .todo(format!("give the policy path \"{path}\" {{ capabilities = [\"update\"] }} to have them looked at"));
     }
-    // The parser's own words would quote what it read.
-    let Some(facts) = serde_json::from_slice::<Envelope>(&reply.body).ok().and_then(|envelope| envelope.data) else {
+    let Some(facts) = own_secret_id::facts(reply) else {
         return of(Standing::Unseen, format!("its age and end can't be read: {}", reply::said(reply)));
     };
-    let made = format!("made at {:.0}", facts.creation_time);
-    let uses = match facts.secret_id_num_uses {
+    let made = format!("made at {:.0}", facts.made);
+    let uses = match facts.uses {
         0 => String::new(),
         uses => format!(", good for {uses} more logins"),
     };
-    let end = facts.expiration_time.parse::<Timestamp>().ok().filter(|end| *end > facts.creation_time);
-    let Some(end) = end else { return of(Standing::Good, format!("{made}, it never ends{uses}")) };
+    let Some(end) = facts.ends else { return of(Standing::Good, format!("{made}, it never ends{uses}")) };
     let seen = format!("{made}, it ends at {end:.0}{uses}");
     match end.duration_since(now) {
         left if left < REST_BAD => of(Standing::Bad, seen).todo("deliver a new secret id now"),

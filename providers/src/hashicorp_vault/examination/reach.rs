@@ -77,10 +77,11 @@ fn clock(theirs: Option<Timestamp>, ours: Timestamp) -> VaultCheck {
         1.. => format!("the vault's clock is {apart_s} s ahead of ours"),
         _ => format!("the vault's clock is {apart_s} s behind ours"),
     };
-    if apart_s <= SKEW_DOUBTFUL_S {
-        return VaultCheck::new(CLOCK, Standing::Good, seen);
-    }
-    let standing = if apart_s <= SKEW_BAD_S { Standing::Doubtful } else { Standing::Bad };
+    let standing = match apart_s {
+        0..=SKEW_DOUBTFUL_S => return VaultCheck::new(CLOCK, Standing::Good, seen),
+        s if s <= SKEW_BAD_S => Standing::Doubtful,
+        _ => Standing::Bad,
+    };
     VaultCheck::new(CLOCK, standing, seen).todo("have both machines take their time from one source")
 }
 

@@ -7,6 +7,7 @@ use super::{RIGHT, of_fault};
 use crate::hashicorp_vault::entries::Entries;
 use crate::hashicorp_vault::login::Login;
 use crate::hashicorp_vault::reply::{self, Asked};
+use crate::hashicorp_vault::session::Space;
 use crate::hashicorp_vault::wire::{Effect, Payload};
 use crate::hashicorp_vault::{own_token, paths};
 use crate::port::{Fault, Slot, Standing, VaultCheck};
@@ -37,13 +38,13 @@ pub(super) async fn checks(entries: &Entries, names: &[String], checks: &mut Vec
         }
     }
     lines.push(Line { path: entries.mount_path("config").join("/"), needs: &["read"] });
+    let mut own = vec![Line { path: own_token::PATH.to_owned(), needs: &["read"] }];
     if let Login::Token(_) = entries.session().login() {
-        lines.push(Line { path: "auth/token/renew-self".to_owned(), needs: &["update"] });
+        own.push(Line { path: "auth/token/renew-self".to_owned(), needs: &["update"] });
     }
-    let own = Line { path: own_token::PATH.to_owned(), needs: &["read"] };
-    lines.push(own);
-    for some in lines.chunks(PATHS_AT_ONCE) {
-        match capabilities(entries, some).await {
+    let of_entries = lines.chunks(PATHS_AT_ONCE).map(|some| (Space::Entries, some));
+    for (space, some) in of_entries.chain([(Space::Login, own.as_slice())]) {
+        match capabilities(entries, space, some).await {
             Ok(found) => checks.extend(some.iter().map(|line| judged(line, found.get(&line.path)))),
             Err(fault) => {
                 let seen = format!("our rights can't be seen: {}", fault.cause);
@@ -66,12 +67,12 @@ fn of_account(entries: &Entries, name: &str) -> Result<Vec<Line>, Fault> {
     ])
 }
 
-async fn capabilities(entries: &Entries, lines: &[Line]) -> Result<BTreeMap<String, Vec<String>>, Fault> {
+async fn capabilities(entries: &Entries, space: Space, lines: &[Line]) -> Result<BTreeMap<String, Vec<String>>, Fault> {
     let doing = "asking the vault for our rights";
     let asked: Vec<_> = lines.iter().map(|line| line.path.as_str()).collect();
     let body = json!({ "paths": asked }).to_string();
     let payload = Payload::Json(body.into());
-    let reply = entries.session().call(Effect::Read, &paths::parts(CAPABILITIES), payload, doing).await?;
+    let reply = entries.session().call_in(space, Effect::Read, &paths::parts(CAPABILITIES), payload, doing).await?;
     if !reply.status.is_success() {
         let asked = Asked { doing, path: CAPABILITIES, capabilities: "\"update\"" };
         return Err(reply::refusal(&reply, Effect::Read, &asked));
