@@ -257,6 +257,7 @@ impl Store {
             let _ = self.disk.remove(&self.fresh_backup);
             return Err(fault);
         }
+        tracing::debug!(file = %self.file.display(), generation = content.generation, "the sealed file was replaced");
         self.disk.flush_folder(&self.folder).map_err(|error| Fault {
             meaning: Meaning::Unclear,
             ..trouble(&format!("flushing {}, after the file was replaced,", self.folder.display()), &error, doing)
