@@ -41,7 +41,7 @@ async fn a_failure_before_the_rename_changed_nothing_and_one_after_it_is_unclear
             let old = places(&home.vault(), "sync").await.unwrap();
             let (disk, acts) = failing(nth, kind);
             let answer = home.vault_on(disk).promote("sync", &attempt("r1")).await;
-            let acts = acts.lock().unwrap();
+            let acts = acts.lock().unwrap().clone();
             let Err(fault) = answer else {
                 assert_eq!(nth, acts.len(), "every act was made to fail");
                 break;
