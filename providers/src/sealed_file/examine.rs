@@ -9,6 +9,14 @@ pub(super) fn unseen(name: &str, fault: &Fault) -> VaultCheck {
     VaultCheck::new(name, Standing::Unseen, &fault.cause).todo(&fault.hint)
 }
 
+/// A check that failed, or that could not be made now: a lock that somebody holds says nothing about the file.
+fn failed(name: &str, fault: &Fault) -> VaultCheck {
+    match fault.meaning {
+        Meaning::Later => unseen(name, fault),
+        _ => VaultCheck::new(name, Standing::Bad, &fault.cause).todo(&fault.hint),
+    }
+}
+
 /// All checks; changes nothing that anybody reads.
 pub(super) fn examine(store: &Store, doing: &str, names: &[String]) -> Vec<VaultCheck> {
     let about = store.path().display().to_string();
@@ -17,12 +25,11 @@ pub(super) fn examine(store: &Store, doing: &str, names: &[String]) -> Vec<Vault
         Ok((store.backup(doing), loaded))
     }) {
         Ok((backup, loaded)) => seen(store, backup, loaded, names),
-        Err(fault) if fault.meaning == Meaning::Later => vec![unseen("file", &fault)],
-        Err(fault) => vec![VaultCheck::new("file", Standing::Bad, fault.cause).todo(fault.hint)],
+        Err(fault) => vec![failed("file", &fault)],
     };
     checks.push(match store.lock(Hold::Writing, doing).and_then(|_lock| store.probe(doing)) {
         Ok(()) => VaultCheck::new("right", Standing::Good, "files can be made and removed in its folder"),
-        Err(fault) => VaultCheck::new("right", Standing::Bad, fault.cause).todo(fault.hint),
+        Err(fault) => failed("right", &fault),
     });
     for check in checks.iter_mut().filter(|check| check.about.is_empty()) {
         check.about.clone_from(&about);

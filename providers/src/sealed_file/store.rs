@@ -36,6 +36,14 @@ pub(super) struct Loaded {
     pub(super) sealed: Vec<u8>,
 }
 
+/// Why a file does not open, as far as the way on depends on it.
+#[derive(Clone, Copy)]
+enum Why {
+    Damaged,
+    NotForUs,
+    OtherProgram,
+}
+
 /// Whether others may hold the lock at the same time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hold {
@@ -137,8 +145,8 @@ impl Store {
         };
         match self.content(&sealed) {
             Ok(content) => Ok(Some(Loaded { content, sealed })),
-            Err(cause) => {
-                Err(Fault::broken(doing, format!("{} {cause}", self.file.display())).hint(self.way_on(doing)))
+            Err((cause, why)) => {
+                Err(Fault::broken(doing, format!("{} {cause}", self.file.display())).hint(self.way_on(why, doing)))
             }
         }
     }
@@ -147,7 +155,9 @@ impl Store {
     pub(super) fn backup(&self, doing: &str) -> Option<Result<u64, String>> {
         match self.bytes(&self.backup, doing) {
             Ok(None) => None,
-            Ok(Some(sealed)) => Some(self.content(&sealed).map(|content| content.generation)),
+            Ok(Some(sealed)) => {
+                Some(self.content(&sealed).map(|content| content.generation).map_err(|(cause, _)| cause))
+            }
             Err(fault) => Some(Err(fault.cause)),
         }
     }
@@ -173,43 +183,48 @@ impl Store {
         self.disk.read(file, SEALED_MAX).map(Some).map_err(reading)
     }
 
-    fn content(&self, sealed: &[u8]) -> Result<Content, String> {
+    fn content(&self, sealed: &[u8]) -> Result<Content, (String, Why)> {
         let ours = self.keys.ours();
         let plain = self.keys.open(sealed).map_err(|closed| match closed {
-            Closed::Header => "is no age file: it is empty, or its header is damaged".to_owned(),
-            Closed::NotForUs => format!(
-                "was sealed for {} keys, and ours ({ours}) is none of them, or its header is damaged",
-                stanzas(sealed).unwrap_or_default()
-            ),
-            Closed::Damaged => format!("was sealed for our key ({ours}) and is damaged"),
+            Closed::Header => ("is no age file: it is empty, or its header is damaged".to_owned(), Why::Damaged),
+            Closed::NotForUs => {
+                let count = stanzas(sealed).unwrap_or_default();
+                let cause =
+                    format!("was sealed for {count} keys, and ours ({ours}) is none of them, or its header is damaged");
+                (cause, Why::NotForUs)
+            }
+            Closed::Damaged => (format!("was sealed for our key ({ours}) and is damaged"), Why::Damaged),
         })?;
         Content::parse(&plain).map_err(|unfit| match unfit {
-            Unfit::Format(format) => {
-                format!(
-                    "opens with our key and has form {format}, which this program does not know: a newer one wrote it"
-                )
+            Unfit::Format(format) => (
+                format!("opens with our key and has form {format}, which this program does not know"),
+                Why::OtherProgram,
+            ),
+            Unfit::Form { line, column } => (
+                format!("opens with our key ({ours}), and its content is damaged at line {line}, column {column}"),
+                Why::Damaged,
+            ),
+            Unfit::TooLong => {
+                (format!("opens with our key ({ours}), and its content is longer than it may be"), Why::Damaged)
             }
-            Unfit::Form { line, column } => {
-                format!("opens with our key ({ours}), and its content is damaged at line {line}, column {column}")
-            }
-            Unfit::TooLong => format!("opens with our key ({ours}), and its content is longer than it may be"),
         })
     }
 
     /// What a person can do with a file that does not open.
-    fn way_on(&self, doing: &str) -> String {
+    fn way_on(&self, why: Why, doing: &str) -> String {
         let (file, backup) = (self.file.display(), self.backup.display());
+        let first = match why {
+            Why::OtherProgram => return "nothing was overwritten: use the newer program that wrote it".to_owned(),
+            Why::NotForUs => "nothing was overwritten; give the key that it was sealed for, if there is another; else",
+            Why::Damaged => "nothing was overwritten;",
+        };
         match self.backup(doing) {
             Some(Ok(generation)) => format!(
-                "nothing was overwritten; {backup} holds generation {generation}, without the last change: keep the damaged file \
-                 (mv '{file}' '{file}.damaged'), go on from that one (cp -p '{backup}' '{file}'), and run doctor"
+                "{first} {backup} opens and holds generation {generation}, without the last change: keep the damaged \
+                 file (mv '{file}' '{file}.damaged'), go on from that one (cp -p '{backup}' '{file}'), and run doctor"
             ),
-            Some(Err(cause)) => {
-                format!(
-                    "nothing was overwritten; {backup} {cause}: bring the file back from a copy, or open it with the offline key"
-                )
-            }
-            None => format!("nothing was overwritten, and there is no {backup}: bring the file back from a copy"),
+            Some(Err(cause)) => format!("{first} bring the file back from a copy, for {backup} {cause}"),
+            None => format!("{first} bring the file back from a copy, for there is no {backup}"),
         }
     }
 
@@ -257,6 +272,7 @@ impl Store {
             let _ = self.disk.remove(&self.fresh_backup);
             return Err(fault);
         }
+        tracing::debug!(file = %self.file.display(), generation = content.generation, "the sealed file was replaced");
         self.disk.flush_folder(&self.folder).map_err(|error| Fault {
             meaning: Meaning::Unclear,
             ..trouble(&format!("flushing {}, after the file was replaced,", self.folder.display()), &error, doing)

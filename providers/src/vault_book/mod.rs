@@ -199,3 +199,25 @@ pub(crate) fn slot_word(slot: Slot) -> &'static str {
 fn vanished(doing: &str) -> Fault {
     Fault::broken(doing, "the value just written is not there")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Books that are kept somewhere are read for years: what was written once stays readable, and is written the same.
+    #[test]
+    fn the_stored_form_stays() {
+        let stored = concat!(
+            r#"{"accounts":{"sync":{"current":{"secret":"old","rotation":null,"version":1},"#,
+            r#""pending":{"secret":"new","rotation":"r2","version":3},"previous":null,"announced":"r2","#,
+            r#""kept":[{"secret":"kept","rotation":"r1","version":2}],"last_version":3}}}"#
+        );
+        let book: VaultBook = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&book).unwrap(), stored);
+        // Before candidates were announced.
+        let older = stored.replace(r#""announced":"r2","#, "");
+        let book: VaultBook = serde_json::from_str(&older).unwrap();
+        assert_eq!(serde_json::to_string(&book).unwrap(), older);
+        assert!(!format!("{book:?}").contains("old") && format!("{book:?}").contains("redacted"));
+    }
+}

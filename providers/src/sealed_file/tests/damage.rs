@@ -117,6 +117,7 @@ async fn another_key_opens_nothing() {
     let vault = SealedFile::open(settings).unwrap();
     let fault = refuses_all(&vault, &home, "2 keys").await;
     assert!(fault.cause.contains(&stranger.to_public().to_string()), "{fault}");
+    assert!(fault.hint.contains("give the key"), "{fault}");
 }
 
 #[tokio::test]
@@ -143,7 +144,8 @@ async fn what_a_newer_program_wrote_is_refused() {
     let keys = keys.store.keys();
     let newer = br#"{"format": 2, "generation": 9, "accounts": {}, "more": 1}"#;
     fs::write(home.file(), keys.seal(newer).unwrap()).unwrap();
-    refuses_all(&home.vault(), &home, "form 2").await;
+    let fault = refuses_all(&home.vault(), &home, "form 2").await;
+    assert!(fault.hint.contains("newer program") && !fault.hint.contains("cp -p"), "{fault}");
     for odd in ["", "{}", "[1]", r#"{"format": 1, "generation": 9, "sealed_for": [], "accounts": {}, "more": 1}"#] {
         fs::write(home.file(), keys.seal(odd.as_bytes()).unwrap()).unwrap();
         let fault = refuses_all(&home.vault(), &home, "damaged at line").await;

@@ -41,7 +41,7 @@ async fn a_failure_before_the_rename_changed_nothing_and_one_after_it_is_unclear
             let old = places(&home.vault(), "sync").await.unwrap();
             let (disk, acts) = failing(nth, kind);
             let answer = home.vault_on(disk).promote("sync", &attempt("r1")).await;
-            let acts = acts.lock().unwrap();
+            let acts = acts.lock().unwrap().clone();
             let Err(fault) = answer else {
                 assert_eq!(nth, acts.len(), "every act was made to fail");
                 break;
@@ -67,21 +67,24 @@ async fn a_failure_before_the_rename_changed_nothing_and_one_after_it_is_unclear
 
 #[tokio::test]
 async fn what_does_not_read_back_is_not_put_in_place() {
-    let home = kept().await;
-    let (fresh, count) = (home.beside(".new"), AtomicUsize::new(0));
-    let disk = Disk::asking(move |act| {
-        // The second thing that is read is what was just written.
-        if act == Act::Read && count.fetch_add(1, Ordering::Relaxed) == 1 {
-            let mut bytes = fs::read(&fresh)?;
-            bytes[1000] ^= 1;
-            fs::write(&fresh, bytes)?;
-        }
-        Ok(())
-    });
-    let fault = home.vault_on(disk).promote("sync", &attempt("r1")).await.unwrap_err();
-    assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
-    assert!(fault.cause.contains("does not read back"), "{fault}");
-    assert_eq!(places(&home.vault(), "sync").await.unwrap()[1], place("r1", "new"));
+    // One that does not open, and one that opens and holds something else.
+    for damaged in [true, false] {
+        let home = kept().await;
+        let (fresh, file, count) = (home.beside(".new"), home.file(), AtomicUsize::new(0));
+        let disk = Disk::asking(move |act| {
+            // The second thing that is read is what was just written.
+            if act == Act::Read && count.fetch_add(1, Ordering::Relaxed) == 1 {
+                let mut bytes = fs::read(&file)?;
+                bytes[1000] ^= u8::from(damaged);
+                fs::write(&fresh, bytes)?;
+            }
+            Ok(())
+        });
+        let fault = home.vault_on(disk).promote("sync", &attempt("r1")).await.unwrap_err();
+        assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
+        assert!(fault.cause.contains("does not read back"), "{fault}");
+        assert_eq!(places(&home.vault(), "sync").await.unwrap()[1], place("r1", "new"));
+    }
 }
 
 #[tokio::test]
