@@ -9,7 +9,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, set_global_default};
 use tracing::{Event, Metadata, Subscriber};
 
-use super::needles::needles;
+use super::needles::Needles;
 use super::verdict::Able;
 use super::verdict::Stop;
 use crate::port::Secret;
@@ -22,7 +22,7 @@ pub struct Ear {
 
 #[derive(Default)]
 struct Lines {
-    forms: Vec<String>,
+    secrets: Needles,
     /// Lines by the crate that logged them.
     crates: BTreeMap<String, u64>,
     /// Who showed a secret, and where: target and level.
@@ -50,12 +50,7 @@ pub fn listen() -> Able<&'static Ear> {
 impl Ear {
     /// From now on a line that has this in any form is a leak.
     pub fn secret(&self, secret: &Secret) {
-        let mut lines = self.lines();
-        for form in needles(secret.expose()) {
-            if !lines.forms.contains(&form) {
-                lines.forms.push(form);
-            }
-        }
+        self.lines().secrets.add(secret.expose());
     }
 
     /// Who showed a secret, so far.
@@ -76,7 +71,7 @@ impl Ear {
         let mut lines = self.lines();
         let whose = target.split("::").next().unwrap_or(target).to_owned();
         *lines.crates.entry(whose).or_default() += 1;
-        if lines.forms.iter().any(|form| text.contains(form.as_str())) {
+        if lines.secrets.are_in(text) {
             lines.leaks.push(format!("{target} at {level:?}"));
         }
     }

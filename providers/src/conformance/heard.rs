@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
 
-use super::needles::needles;
+use super::needles::Needles;
 use crate::port::{Fault, Secret};
 
 /// What was said, by which call, and what must not be in it.
@@ -29,9 +29,10 @@ impl Heard {
     pub(super) fn leak(&self) -> Option<String> {
         let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let forms: Vec<String> = secrets.iter().flat_map(|secret| needles(secret.expose())).collect();
-        let leaks = |text: &str| forms.iter().any(|form| text.contains(form.as_str()));
-        words.iter().find(|(_, text)| leaks(text)).map(|(call, _)| format!("what {call} says has a password in it"))
+        let mut needles = Needles::default();
+        secrets.iter().for_each(|secret| needles.add(secret.expose()));
+        let (call, _) = words.iter().find(|(_, text)| needles.are_in(text))?;
+        Some(format!("what {call} says has a password in it"))
     }
 
     pub(super) fn answer<T: Debug>(&self, call: &'static str, answer: Result<T, Fault>) -> Result<T, Fault> {

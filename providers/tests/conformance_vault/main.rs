@@ -35,7 +35,6 @@ struct Row {
 }
 
 const RESTARTS: &[&str] = &["what_is_done_survives_a_restart", "promote_cut_by_a_restart_is_carried_on"];
-const FORMS_OF_NAMES: &[&str] = &["every_form_of_name_is_taken"];
 
 const SUBJECTS: &[Row] = &[
     Row { name: "lab", start: || Box::pin(async { lab::start() }), lacks: RESTARTS, limit_s: 5 },

@@ -89,7 +89,7 @@ pub(crate) async fn external() -> Started {
         token: file(token)?,
         reader: file(reader)?,
     };
-    OpenBao::new(place, None)
+    OpenBao::at(place, None)
 }
 
 async fn own(kind: Kind) -> Started {
@@ -103,7 +103,7 @@ async fn own(kind: Kind) -> Started {
         token: token("rotator").map_err(|error| error.to_string())?,
         reader: token("root").map_err(|error| error.to_string())?,
     };
-    OpenBao::new(place, Some(Arc::new(server)))
+    OpenBao::at(place, Some(Arc::new(server)))
 }
 
 /// The adapter's settings: a token, and nothing special.
@@ -120,7 +120,7 @@ fn settings(place: &Place) -> Settings {
 }
 
 impl OpenBao {
-    fn new(place: Place, server: Option<Arc<Server>>) -> Started {
+    fn at(place: Place, server: Option<Arc<Server>>) -> Started {
         let adapter = || HashicorpVault::new(settings(&place)).map(Arc::new).map_err(|fault| fault.to_string());
         let adapters = [adapter()?, adapter()?];
         let tls = tls::client_config(place.ca_file.as_deref()).map_err(|fault| fault.to_string())?;

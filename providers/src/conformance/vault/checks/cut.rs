@@ -166,6 +166,26 @@ pub(super) async fn discard_cut_anywhere_brings_back_once(scene: &Scene) -> Verd
     Ok(())
 }
 
+/// An announcement that is cut anywhere moves no value, and is made by the next call.
+pub(super) async fn announce_cut_anywhere_is_made_again(scene: &Scene) -> Verdict {
+    let adopted = scene.adopted().await?;
+    let (at, _) = scene.staged(&adopted.name, "r1", &[]).await?;
+    let (answer, polls) = counted(scene.vault.announce(&at)).await;
+    done(answer, "the announcement")?;
+    for polls in moments(polls) {
+        let adopted = scene.adopted().await?;
+        let (at, _) = scene.staged(&adopted.name, "r1", &[]).await?;
+        let before = scene.places(&adopted.name).await?;
+        let when = format!("an announcement is cut after {polls} polls");
+        cut(scene.vault.announce(&at), polls).await;
+        scene.unchanged(&adopted.name, &before, &when).await?;
+        again(|| scene.other.announce(&at), &format!("{when}, and announcing again")).await?;
+        scene.unchanged(&adopted.name, &before, &when).await?;
+        scene.told(&adopted.name, Some("r1"), &when).await?;
+    }
+    Ok(())
+}
+
 /// The answer of a call after one that was cut. What was cut may still be on its way, so this one may have to be made a
 /// few times, as the engine would.
 pub(super) async fn again<'a, T>(call: impl Fn() -> Answer<'a, T>, what: &str) -> Able<T> {

@@ -96,6 +96,7 @@ pub(super) const ALL: &[Check] = checks![
         cut::stage_cut_anywhere_leaves_one_value,
         cut::takeover_cut_anywhere_loses_nothing,
         cut::discard_cut_anywhere_brings_back_once,
+        cut::announce_cut_anywhere_is_made_again,
     ],
     "Removes the pending candidate of `attempt`" => [discard::discard_removes_its_own],
     "Nothing of this attempt there = `Ok`." => [discard::discard_of_nothing_is_done],

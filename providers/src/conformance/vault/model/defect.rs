@@ -143,6 +143,7 @@ defects! {
         "announce_again_is_the_same",
     ] or [
         "announce_stays_when_another_does_nothing",
+        "announce_cut_anywhere_is_made_again",
         "announce_ends_with_the_discard",
     ],
     /// Readers are told of a candidate that is not there.
@@ -150,7 +151,7 @@ defects! {
     /// Without a current value the announcement is refused.
     CallsNobodyToTellAFault: ["announce_without_current_is_done"],
     /// The mark is a new version of current.
-    MarksByANewVersion: ["announce_leaves_all_values_as_they_are"],
+    MarksByANewVersion: ["announce_leaves_all_values_as_they_are"] or ["announce_cut_anywhere_is_made_again"],
     /// The mark stays after promotion and discarding.
     NeverTakesTheMarkAway: [
         "announce_ends_with_the_promotion",
