@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const HOST: &str = "myvault.vault.azure.net";
+/// A name of another cloud that the same server answers to.
+pub(crate) const ELSEWHERE: &str = "myvault.vault.azure.cn";
 /// The application whose secret, certificate and federated token the stand-in knows, one of each kind.
 pub(crate) const BY_SECRET: &str = "app-with-secret";
 pub(crate) const BY_CERTIFICATE: &str = "app-with-certificate";
@@ -52,7 +54,7 @@ impl Bed {
     pub(crate) fn with(settings: &Value) -> Self {
         let folder = TempDir::new().expect("no folder");
         let file = |name: &str| folder.path().join(name);
-        let names = [HOST, "localhost", "127.0.0.1"].map(str::to_owned);
+        let names = [HOST, ELSEWHERE, "localhost", "127.0.0.1"].map(str::to_owned);
         let key = rcgen::KeyPair::generate().expect("no key");
         let mut wanted = rcgen::CertificateParams::new(names).expect("odd names");
         wanted.is_ca = rcgen::IsCa::ExplicitNoCa;
