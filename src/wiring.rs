@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
+use providers::azure_key_vault::{self, AzureKeyVault};
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
@@ -16,7 +17,8 @@ use providers::sealed_file::{self, SealedFile};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{
-    self, AccountConfig, Config, DirectoryConfig, LoginMethod, Logon, Quiesce, ServerKind, VaultConfig, VaultKind,
+    self, AccountConfig, AzureCloud, AzureIdentityConfig, AzureIdentityKind, Config, DirectoryConfig, LoginMethod,
+    Logon, Quiesce, ServerKind, VaultConfig, VaultKind,
 };
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
@@ -281,7 +283,20 @@ fn vault(config: &VaultConfig, typed_key: Option<Secret>) -> Result<Arc<dyn Vaul
                 })?,
             },
         })?)),
-        VaultKind::Azure => needed(None, "this kind of vault"),
+        VaultKind::Azure => Ok(Arc::new(AzureKeyVault::new(azure_key_vault::Settings {
+            url: needed(config.url.as_ref(), "url")?,
+            cloud: match (&config.authority, config.cloud) {
+                (Some(authority), _) => azure_key_vault::Cloud::Other { authority: authority.clone() },
+                (None, AzureCloud::Public) => azure_key_vault::Cloud::Public,
+                (None, AzureCloud::UsGovernment) => azure_key_vault::Cloud::UsGovernment,
+                (None, AzureCloud::China) => azure_key_vault::Cloud::China,
+            },
+            identity: azure_identity(&needed(config.identity.as_ref(), "identity")?)?,
+            ca_file: config.ca_file.clone(),
+            address: config.address,
+            content_type: azure_key_vault::CONTENT_TYPE.to_owned(),
+            expires_after_days: config.expires_after_days,
+        })?)),
     }
 }
 
@@ -315,6 +330,34 @@ fn hashicorp_login(config: &VaultConfig) -> Result<hashicorp_vault::Login, Fault
             jwt_file: login.jwt_file.clone().unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT_TOKEN)),
         },
         LoginMethod::Cert => Login::Certificate { mount: mount("cert"), role: login.role.clone() },
+    })
+}
+
+/// Who the rotator is in Entra ID.
+fn azure_identity(config: &AzureIdentityConfig) -> Result<azure_key_vault::Identity, Fault> {
+    use azure_key_vault::Identity;
+    let tenant_id = || needed(config.tenant_id.as_ref(), "tenant_id");
+    let client_id = || needed(config.client_id.as_ref(), "client_id");
+    Ok(match config.kind {
+        AzureIdentityKind::Managed => Identity::Managed { client_id: config.client_id.clone(), metadata: None },
+        AzureIdentityKind::Arc => Identity::AzureArc { endpoint: None, tokens_folder: None },
+        AzureIdentityKind::Workload => Identity::Workload {
+            tenant_id: tenant_id()?,
+            client_id: client_id()?,
+            token_file: needed(config.token_file.as_ref(), "token_file")?,
+        },
+        AzureIdentityKind::Certificate => Identity::ClientCertificate {
+            tenant_id: tenant_id()?,
+            client_id: client_id()?,
+            certificate_file: needed(config.certificate_file.as_ref(), "certificate_file")?,
+            key_file: config.key_file.clone(),
+        },
+        AzureIdentityKind::Secret => Identity::ClientSecret {
+            tenant_id: tenant_id()?,
+            client_id: client_id()?,
+            secret: needed(config.client_secret.as_ref(), "client_secret")?.read("the client secret")?,
+        },
+        AzureIdentityKind::Cli => Identity::AzureCli { tenant_id: config.tenant_id.clone() },
     })
 }
 

@@ -7,6 +7,8 @@ pub mod port;
 
 #[cfg(feature = "active-directory")]
 pub mod active_directory;
+#[cfg(feature = "azure-key-vault")]
+pub mod azure_key_vault;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "hashicorp-vault")]
@@ -17,5 +19,7 @@ pub mod lab;
 pub mod sealed_file;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "azure-key-vault")]
+mod tls_refusal;
 #[cfg(any(feature = "lab", feature = "sealed-file"))]
 mod vault_book;

@@ -153,6 +153,7 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             "`recipients` must name two or more: the rotator's own, and one whose key is kept elsewhere for a bad day"
                 .to_owned()
         }
+        ValidationErrorKind::Format { .. } if key == "address" => "`address` must be an IP address".to_owned(),
         ValidationErrorKind::Pattern { .. } if key == "recipients" => {
             "`recipients` must be public keys: `age1…`, as `age-keygen` shows them".to_owned()
         }

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -28,7 +29,7 @@ pub enum VaultKind {
             "oneOf": [{ "required": ["token"] }, { "required": ["login"] }],
             "dependentRequired": { "client_cert_file": ["client_key_file"], "client_key_file": ["client_cert_file"] },
             "properties": {
-                "identity": false, "cloud": false, "expires_after_days": false,
+                "identity": false, "cloud": false, "authority": false, "address": false, "expires_after_days": false,
                 "file": false, "recipients": false, "key": false,
             },
         },
@@ -52,7 +53,7 @@ pub enum VaultKind {
                 "url": false, "ca_file": false,
                 "mount": false, "namespace": false, "token": false, "login": false,
                 "client_cert_file": false, "client_key_file": false,
-                "identity": false, "cloud": false, "expires_after_days": false,
+                "identity": false, "cloud": false, "authority": false, "address": false, "expires_after_days": false,
             },
         },
     },
@@ -92,6 +93,12 @@ pub struct VaultConfig {
     /// Azure: which cloud; without it the public one.
     #[serde(default)]
     pub cloud: AzureCloud,
+    /// Azure: the token authority, where it is not the cloud's own (an air-gapped cloud, an emulator).
+    #[serde(default)]
+    #[schemars(with = "String", skip_serializing_if = "Option::is_none", regex(pattern = "^https://"))]
+    pub authority: Option<String>,
+    /// Azure: the address behind the vault's name, where DNS does not know the private endpoint.
+    pub address: Option<IpAddr>,
     /// Azure: the expiry date that a new password carries, in days from its setting; without it none. Key Vault tells of a
     /// near one by an event.
     #[schemars(range(min = 1, max = 3650))]
@@ -185,22 +192,33 @@ pub enum AzureIdentityKind {
     {
         "if": { "required": ["kind"], "properties": { "kind": { "const": "certificate" } } },
         "then": {
-            "required": ["tenant_id", "client_id", "certificate_file"], "properties": { "client_secret": false },
+            "required": ["tenant_id", "client_id", "certificate_file"],
+            "properties": { "client_secret": false, "token_file": false },
         },
     },
     {
         "if": { "required": ["kind"], "properties": { "kind": { "const": "secret" } } },
         "then": {
-            "required": ["tenant_id", "client_id", "client_secret"], "properties": { "certificate_file": false },
+            "required": ["tenant_id", "client_id", "client_secret"],
+            "properties": { "certificate_file": false, "key_file": false, "token_file": false },
         },
     },
     {
-        "if": { "required": ["kind"], "properties": { "kind": { "enum": ["managed", "arc"] } } },
-        "then": { "properties": { "tenant_id": false, "certificate_file": false, "client_secret": false } },
+        "if": { "required": ["kind"], "properties": { "kind": { "const": "workload" } } },
+        "then": {
+            "required": ["tenant_id", "client_id", "token_file"],
+            "properties": { "certificate_file": false, "key_file": false, "client_secret": false },
+        },
     },
     {
-        "if": { "required": ["kind"], "properties": { "kind": { "enum": ["workload", "cli"] } } },
-        "then": { "properties": { "certificate_file": false, "client_secret": false } },
+        "if": { "required": ["kind"], "properties": { "kind": { "enum": ["managed", "arc", "cli"] } } },
+        "then": { "properties": {
+            "certificate_file": false, "key_file": false, "client_secret": false, "token_file": false,
+        } },
+    },
+    {
+        "if": { "required": ["kind"], "properties": { "kind": { "enum": ["managed", "arc"] } } },
+        "then": { "properties": { "tenant_id": false } },
     },
     {
         "if": { "required": ["kind"], "properties": { "kind": { "enum": ["arc", "cli"] } } },
@@ -214,8 +232,12 @@ pub struct AzureIdentityConfig {
     pub tenant_id: Option<String>,
     /// The application's, or the user-assigned identity's, client id.
     pub client_id: Option<String>,
-    /// The certificate and its key, PEM.
+    /// The certificate, PEM; read anew for each token.
     pub certificate_file: Option<PathBuf>,
+    /// Its key, PEM; without it the key lies in `certificate_file` too.
+    pub key_file: Option<PathBuf>,
+    /// Workload: the file with the federated token, as `AZURE_FEDERATED_TOKEN_FILE` names it in a pod.
+    pub token_file: Option<PathBuf>,
     /// The client secret, by reference.
     #[serde(default)]
     #[schemars(with = "SecretRef", skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,361 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::http::Url;
+use azure_security_keyvault_secrets::models::{
+    SecretAttributes, SecretClientGetSecretOptions, SecretClientListSecretPropertiesVersionsOptions,
+    SecretClientUpdateSecretPropertiesOptions, UpdateSecretPropertiesParameters,
+};
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions, models};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::answer::{Asked, Failed, No};
+use super::credential::{self, Watched};
+use super::names;
+use super::settings::Settings;
+use super::transport::{Effect, VaultTransport, Wire};
+use super::version::{Tags, Version};
+use crate::port::{Fault, Secret};
+
+/// Every cloud has it, and so do the emulators; newer ones add nothing that is used here.
+const API_VERSION: &str = "7.4";
+/// The most that the vault gives at once.
+const PAGE_VERSIONS: i32 = 25;
+/// A password changed each day for 13 years. An answer that never ends is ended here.
+const VERSIONS_MAX: usize = 5000;
+/// How long a recovery may take while somebody waits for it. Seconds are usual.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
+const RECOVERY_POLL: Duration = Duration::from_secs(1);
+const DAY_S: i64 = 24 * 60 * 60;
+/// Key Vault's limit for the tags of one secret.
+const TAGS_MAX: usize = 15;
+
+/// A value to be set, with all that belongs to it in one request.
+pub(super) struct Value<'a> {
+    pub(super) password: &'a Secret,
+    pub(super) tags: Tags,
+    /// `None` = the one of the settings.
+    pub(super) content_type: Option<String>,
+    /// Whether it is to have an end.
+    pub(super) ends: bool,
+}
+
+/// The body of a set, written into one buffer that is wiped.
+#[derive(Serialize)]
+struct Set<'a> {
+    value: &'a str,
+    tags: &'a Tags,
+    #[serde(rename = "contentType")]
+    content_type: &'a str,
+    attributes: Attributes,
+}
+
+#[derive(Serialize)]
+struct Attributes {
+    enabled: bool,
+    nbf: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+}
+
+/// The calls to one vault. None is tried twice, and each has one meaning when it fails.
+pub(super) struct Secrets {
+    client: SecretClient,
+    pub(super) transport: Arc<VaultTransport>,
+    pub(super) credential: Arc<Watched>,
+    pub(super) settings: Settings,
+    pub(super) vault: Url,
+}
+
+impl Secrets {
+    pub(super) fn new(settings: Settings) -> Result<Self, Fault> {
+        let vault = names::vault(&settings.url, &settings.cloud)?;
+        let credential = credential::of(&settings, &vault)?;
+        let transport = Arc::new(VaultTransport::new(Wire::secure(&settings, &vault)?, vault.clone()));
+        let options = SecretClientOptions {
+            api_version: API_VERSION.to_owned(),
+            client_options: credential::options(transport.clone()),
+            // The token is for the domain that the vault's name ends in, and for no other.
+            verify_challenge_resource: Some(true),
+        };
+        let client = SecretClient::new(vault.as_str(), credential.clone(), Some(options))
+            .map_err(|e| Fault::broken("preparing the connection to the vault", e.to_string()))?;
+        Ok(Self { client, transport, credential, settings, vault })
+    }
+
+    /// The latest version, or the one named, with its value. `Ok(Err(…))` is the vault's own no.
+    pub(super) async fn ask(
+        &self,
+        secret: &str,
+        version: Option<&str>,
+        doing: &str,
+    ) -> Result<Result<(Version, Secret), No>, Fault> {
+        let asked = Asked { doing, secret, right: "get", effect: Effect::Read };
+        let options = SecretClientGetSecretOptions {
+            secret_version: version.map(str::to_owned),
+            ..SecretClientGetSecretOptions::default()
+        };
+        let answer = match self.client.get_secret(secret, Some(options)).await {
+            Ok(response) => response.into_model(),
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(found) => {
+                let value = found.value.map(Secret::from);
+                let version =
+                    Version::new(found.id.as_deref(), found.attributes.as_ref(), found.tags, found.content_type);
+                match (version, value) {
+                    (Some(version), Some(value)) => Ok(Ok((version, value))),
+                    _ => Err(Fault::later(doing, format!("the vault's answer about {secret} lacks its value"))),
+                }
+            }
+            Err(error) => match Failed::read(&error, &asked) {
+                Failed::No(no) => Ok(Err(no)),
+                Failed::Fault(fault) => Err(fault),
+            },
+        }
+    }
+
+    /// The latest version, or the one named, with its value; `None` = there is none.
+    pub(super) async fn get(
+        &self,
+        secret: &str,
+        version: Option<&str>,
+        doing: &str,
+    ) -> Result<Option<(Version, Secret)>, Fault> {
+        match self.ask(secret, version, doing).await? {
+            Ok(found) => Ok(Some(found)),
+            Err(no) if no.is_missing() => Ok(None),
+            Err(no) => Err(no.fault(&Asked { doing, secret, right: "get", effect: Effect::Read })),
+        }
+    }
+
+    /// All versions, without values. A secret that is not there has none.
+    pub(super) async fn versions(&self, secret: &str, doing: &str) -> Result<Vec<Version>, Fault> {
+        match self.ask_versions(secret, doing).await? {
+            Ok(found) => Ok(found),
+            Err(no) if no.is_missing() => Ok(Vec::new()),
+            Err(no) => Err(no.fault(&Asked { doing, secret, right: "list", effect: Effect::Read })),
+        }
+    }
+
+    /// All versions, without values. `Ok(Err(…))` is the vault's own no.
+    pub(super) async fn ask_versions(&self, secret: &str, doing: &str) -> Result<Result<Vec<Version>, No>, Fault> {
+        let asked = Asked { doing, secret, right: "list", effect: Effect::Read };
+        let options = SecretClientListSecretPropertiesVersionsOptions {
+            maxresults: Some(PAGE_VERSIONS),
+            ..SecretClientListSecretPropertiesVersionsOptions::default()
+        };
+        let unreadable = || Fault::later(doing, format!("the vault's list of the versions of {secret} can't be read"));
+        let mut pages = self
+            .client
+            .list_secret_properties_versions(secret, Some(options))
+            .map_err(|error| Failed::read(&error, &asked).fault(&asked))?
+            .into_pages();
+        let (mut found, mut pages_seen) = (Vec::new(), 0);
+        loop {
+            let page = match pages.try_next().await {
+                Ok(Some(page)) => page.into_model().map_err(|_| unreadable())?,
+                Ok(None) => return Ok(Ok(found)),
+                Err(error) => match Failed::read(&error, &asked) {
+                    Failed::No(no) => return Ok(Err(no)),
+                    Failed::Fault(fault) => return Err(fault),
+                },
+            };
+            for version in page.value {
+                found.push(Version::of_list(version).ok_or_else(unreadable)?);
+            }
+            pages_seen += 1;
+            if found.len() > VERSIONS_MAX || pages_seen > VERSIONS_MAX {
+                return Err(Fault::broken(doing, format!("{secret} has more than {VERSIONS_MAX} versions"))
+                    .hint("give the account a new vault_name, and its readers too"));
+            }
+        }
+    }
+
+    /// Sets a new version. `Ok(Err(…))` is the vault's own no: surely unchanged.
+    pub(super) async fn set(&self, secret: &str, value: &Value<'_>, doing: &str) -> Result<Result<Version, No>, Fault> {
+        if value.tags.len() > TAGS_MAX {
+            return Err(too_many_tags(secret, doing));
+        }
+        let asked = Asked { doing, secret, right: "set", effect: Effect::Write };
+        let now = Timestamp::now().as_second();
+        let days = self.settings.expires_after_days.filter(|_| value.ends);
+        let body = body(&Set {
+            value: value.password.expose(),
+            tags: &value.tags,
+            content_type: value.content_type.as_deref().unwrap_or(&self.settings.content_type),
+            attributes: Attributes { enabled: true, nbf: now, exp: days.map(|days| now + i64::from(days) * DAY_S) },
+        })
+        .map_err(|_| Fault::broken(doing, "the value can't be written as JSON"))?;
+        let content = Bytes::from_owner(body).into();
+        let error = match self.client.set_secret(secret, content, None).await {
+            Ok(response) => match response.into_model() {
+                Ok(found) => {
+                    wipe(found.value);
+                    let set =
+                        Version::new(found.id.as_deref(), found.attributes.as_ref(), found.tags, found.content_type);
+                    return set.map(Ok).ok_or_else(|| {
+                        Fault::unclear(doing, format!("the vault's answer about {secret} names no version"))
+                    });
+                }
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        match Failed::read(&error, &asked) {
+            // What may have happened all the same is no "no".
+            Failed::No(no) if no.status >= 500 => Err(no.fault(&asked)),
+            Failed::No(no) => Ok(Err(no)),
+            Failed::Fault(fault) => Err(fault),
+        }
+    }
+
+    /// Disables a version: nobody reads it any more. Again = the same.
+    pub(super) async fn disable(&self, secret: &str, version: &str, doing: &str) -> Result<(), Fault> {
+        let attributes = SecretAttributes { enabled: Some(false), ..SecretAttributes::default() };
+        let change = UpdateSecretPropertiesParameters { secret_attributes: Some(attributes), ..Default::default() };
+        self.update(secret, version, change, doing).await?.map_err(|no| no.fault(&update(secret, doing)))
+    }
+
+    /// Gives a version these tags, and no others.
+    pub(super) async fn tag(&self, secret: &str, version: &str, tags: Tags, doing: &str) -> Result<(), Fault> {
+        if tags.len() > TAGS_MAX {
+            return Err(too_many_tags(secret, doing));
+        }
+        let change = UpdateSecretPropertiesParameters { tags: Some(tags), ..Default::default() };
+        self.update(secret, version, change, doing).await?.map_err(|no| no.fault(&update(secret, doing)))
+    }
+
+    /// Changes a version's properties. `Ok(Err(…))` is the vault's own no: surely unchanged.
+    pub(super) async fn update(
+        &self,
+        secret: &str,
+        version: &str,
+        change: UpdateSecretPropertiesParameters,
+        doing: &str,
+    ) -> Result<Result<(), No>, Fault> {
+        let asked = update(secret, doing);
+        let options = SecretClientUpdateSecretPropertiesOptions {
+            secret_version: Some(version.to_owned()),
+            ..SecretClientUpdateSecretPropertiesOptions::default()
+        };
+        let content = change.try_into().map_err(|_| Fault::broken(doing, "the change can't be written as JSON"))?;
+        match self.client.update_secret_properties(secret, content, Some(options)).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error) => match Failed::read(&error, &asked) {
+                Failed::No(no) if no.status >= 500 => Err(no.fault(&asked)),
+                Failed::No(no) => Ok(Err(no)),
+                Failed::Fault(fault) => Err(fault),
+            },
+        }
+    }
+
+    /// Whether the secret lies among the deleted ones.
+    pub(super) async fn is_deleted(&self, secret: &str, doing: &str) -> Result<Result<bool, No>, Fault> {
+        let asked = Asked { doing, secret, right: "get", effect: Effect::Read };
+        match self.client.get_deleted_secret(secret, None).await {
+            Ok(response) => {
+                // It carries no value, but wiping nothing costs nothing.
+                wipe(response.into_model().ok().and_then(|found: models::DeletedSecret| found.value));
+                Ok(Ok(true))
+            }
+            Err(error) => match Failed::read(&error, &asked) {
+                Failed::No(no) if no.is_missing() => Ok(Ok(false)),
+                Failed::No(no) => Ok(Err(no)),
+                Failed::Fault(fault) => Err(fault),
+            },
+        }
+    }
+
+    /// Asks for a deleted secret to be brought back. `Ok(Err(…))` is the vault's own no.
+    pub(super) async fn ask_back(&self, secret: &str, doing: &str) -> Result<Result<(), No>, Fault> {
+        let asked = Asked { doing, secret, right: "recover", effect: Effect::Write };
+        match self.client.recover_deleted_secret(secret, None).await {
+            Ok(response) => {
+                wipe(response.into_model().ok().and_then(|found| found.value));
+                Ok(Ok(()))
+            }
+            Err(error) => match Failed::read(&error, &asked) {
+                Failed::No(no) if no.status >= 500 => Err(no.fault(&asked)),
+                Failed::No(no) => Ok(Err(no)),
+                Failed::Fault(fault) => Err(fault),
+            },
+        }
+    }
+
+    /// Brings a deleted secret back with all its versions, and waits until it is there. Whoever deleted it did not mean
+    /// its values to be lost, or would have purged it.
+    pub(super) async fn recover(&self, secret: &str, doing: &str) -> Result<(), Fault> {
+        let lookup = Asked { doing, secret, right: "list", effect: Effect::Read };
+        let asked = Asked { doing, secret, right: "recover", effect: Effect::Write };
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.is_deleted(secret, doing).await? {
+                Ok(true) => match self.ask_back(secret, doing).await? {
+                    // Not deleted any more, or under way: seen by the next look.
+                    Ok(()) => tracing::warn!(secret, "a deleted secret is being recovered"),
+                    Err(no) if no.status == 409 || no.is_missing() => {}
+                    Err(no) => return Err(no.fault(&asked)),
+                },
+                Ok(false) => {
+                    if !self.versions(secret, doing).await?.is_empty() {
+                        return Ok(());
+                    }
+                }
+                Err(no) => return Err(no.fault(&lookup)),
+            }
+            if waited >= RECOVERY_LIMIT {
+                let cause = format!("{secret} was deleted, and is not recovered after {} s", RECOVERY_LIMIT.as_secs());
+                return Err(Fault::later(doing, cause).hint("find out who deletes it; the vault goes on recovering it"));
+            }
+            tokio::time::sleep(RECOVERY_POLL).await;
+            waited += RECOVERY_POLL;
+        }
+    }
+
+    /// The vault's clock, or ours where it has not spoken yet.
+    pub(super) fn vault_now(&self) -> i64 {
+        match self.transport.clocks() {
+            Some((theirs, ours)) => theirs.as_second() + (Timestamp::now().as_second() - ours.as_second()),
+            None => Timestamp::now().as_second(),
+        }
+    }
+}
+
+fn update<'a>(secret: &'a str, doing: &'a str) -> Asked<'a> {
+    // Access policies have one permission for setting and changing; roles have two.
+    Asked { doing, secret, right: "set (update)", effect: Effect::Write }
+}
+
+fn too_many_tags(secret: &str, doing: &str) -> Fault {
+    Fault::refused(doing, format!("{secret} would have more than {TAGS_MAX} tags, and Key Vault takes no more"))
+        .hint("take tags of your own off: five are needed for the rotation")
+}
+
+fn wipe(value: Option<String>) {
+    drop(value.map(Zeroizing::new));
+}
+
+/// As JSON, in a buffer that never grows: a larger one would leave an unwiped copy behind.
+fn body(set: &Set<'_>) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, set)?;
+    let mut buffer = Zeroizing::new(Vec::with_capacity(count.0));
+    serde_json::to_writer(&mut *buffer, set)?;
+    Ok(buffer)
+}

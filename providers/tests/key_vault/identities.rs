@@ -1,0 +1,145 @@
+//! Each way to be somebody, as the stand-in sees it.
+
+use providers::azure_key_vault::{AzureKeyVault, Identity};
+use providers::port::{Meaning, Slot, Vault};
+
+use crate::bed::{BY_CERTIFICATE, BY_FEDERATION, BY_SECRET, Bed, TENANT, USER_ASSIGNED, secret};
+
+fn ids(bed: &Bed) -> Vec<(Identity, &'static str, &'static str, Vec<&'static str>)> {
+    let metadata = Some(format!("http://127.0.0.1:{}", bed.port("metadata")));
+    let tenant_id = TENANT.to_owned();
+    vec![
+        (bed.by_secret(), BY_SECRET, "client secret", vec!["secret"]),
+        (
+            Identity::ClientCertificate {
+                tenant_id: tenant_id.clone(),
+                client_id: BY_CERTIFICATE.to_owned(),
+                certificate_file: bed.file("client.pem"),
+                key_file: Some(bed.file("client.key")),
+            },
+            BY_CERTIFICATE,
+            "client certificate",
+            vec!["assertion"],
+        ),
+        (
+            Identity::Workload {
+                tenant_id,
+                client_id: BY_FEDERATION.to_owned(),
+                token_file: bed.file("federated.token"),
+            },
+            BY_FEDERATION,
+            "workload identity",
+            vec!["assertion"],
+        ),
+        (
+            Identity::Managed { client_id: None, metadata: metadata.clone() },
+            "system-assigned",
+            "managed identity",
+            vec!["metadata"],
+        ),
+        (
+            Identity::Managed { client_id: Some(USER_ASSIGNED.to_owned()), metadata },
+            USER_ASSIGNED,
+            "managed identity",
+            vec!["metadata"],
+        ),
+        (
+            Identity::AzureArc {
+                endpoint: Some(format!("http://127.0.0.1:{}", bed.port("arc"))),
+                tokens_folder: Some(bed.file("tokens")),
+            },
+            "arc-machine",
+            "Azure Arc",
+            vec!["arc", "arc"],
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_identity_works_as_itself() {
+    let bed = Bed::new();
+    for (identity, client, kind, asked) in ids(&bed) {
+        let before = bed.requests().len();
+        let vault = AzureKeyVault::new(bed.settings(identity)).unwrap();
+        assert!(vault.describe().contains(kind), "{}", vault.describe());
+        let name = format!("as-{client}");
+        vault.adopt(&name, &secret("x")).await.unwrap_or_else(|fault| panic!("{client}: {fault}"));
+        let seen = bed.requests().split_off(before);
+        let tokens: Vec<_> =
+            seen.iter().filter(|request| request.0 == "TOKEN").map(|request| request.1.as_str()).collect();
+        assert_eq!(tokens, asked, "{client}");
+        assert!(
+            seen.iter().any(|(method, _, status, who)| method == "PUT" && *status == 200 && who == client),
+            "{client}"
+        );
+        let own = vault.own_credential().await.unwrap();
+        assert_eq!((own.holder.as_str(), own.kind.contains(kind)), ("vault", true), "{own:?}");
+        match kind {
+            "client certificate" => {
+                let days = (own.expires_at.unwrap().as_second() - own.set_at.unwrap().as_second()) / 86400;
+                assert_eq!(days, 90, "{own:?}");
+            }
+            _ => assert!(own.expires_at.is_none() && !own.note.is_empty(), "{own:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signed_assertion_is_really_checked() {
+    let bed = Bed::new();
+    let with = |certificate: &str, key: &str| {
+        AzureKeyVault::new(bed.settings(Identity::ClientCertificate {
+            tenant_id: TENANT.to_owned(),
+            client_id: BY_CERTIFICATE.to_owned(),
+            certificate_file: bed.file(certificate),
+            key_file: Some(bed.file(key)),
+        }))
+        .unwrap()
+    };
+    let other = Bed::new();
+    std::fs::copy(other.file("client.key"), bed.file("other.key")).unwrap();
+    std::fs::copy(other.file("client.pem"), bed.file("other.pem")).unwrap();
+    for (certificate, key) in [("client.pem", "other.key"), ("other.pem", "other.key")] {
+        let fault = with(certificate, key).find("x", Slot::Current).await.unwrap_err();
+        assert!(fault.meaning == Meaning::Broken && fault.cause.contains("AADSTS700027"), "{fault}");
+        assert!(fault.hint.contains("upload"), "{fault}");
+    }
+    // The files themselves, each with its own words.
+    for (certificate, key, words) in [
+        ("absent.pem", "client.key", "absent.pem"),
+        ("client.key", "client.key", "no certificate"),
+        ("client.pem", "client.pem", "is not there"),
+        ("client.pem", "server.key", "is no RSA key"),
+    ] {
+        let fault = with(certificate, key).find("x", Slot::Current).await.unwrap_err();
+        assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
+        assert!(fault.cause.contains(words), "{words}: {fault}");
+    }
+    // Both in one file, as az makes them.
+    let both =
+        [bed.file("client.key"), bed.file("client.pem")].map(|file| std::fs::read_to_string(file).unwrap()).concat();
+    std::fs::write(bed.file("both.pem"), both).unwrap();
+    let vault = with("both.pem", "both.pem");
+    assert_eq!(vault.find("x", Slot::Current).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_identity_that_is_not_there_is_said() {
+    let bed = Bed::new();
+    let identity = Identity::Managed {
+        client_id: Some("nobody".to_owned()),
+        metadata: Some(format!("http://127.0.0.1:{}", bed.port("metadata"))),
+    };
+    let fault = AzureKeyVault::new(bed.settings(identity)).unwrap().find("x", Slot::Current).await.unwrap_err();
+    assert!(fault.meaning == Meaning::Broken && fault.cause.contains("Identity not found"), "{fault}");
+    let identity = Identity::AzureArc { endpoint: Some("http://127.0.0.1:9".to_owned()), tokens_folder: None };
+    let fault = AzureKeyVault::new(bed.settings(identity)).unwrap().find("x", Slot::Current).await.unwrap_err();
+    assert!(fault.meaning == Meaning::Later && fault.hint.contains("azcmagent"), "{fault}");
+    // The agent that listens names a file outside of its folder: it is not read.
+    let identity = Identity::AzureArc {
+        endpoint: Some(format!("http://127.0.0.1:{}", bed.port("arc"))),
+        tokens_folder: Some(bed.file("elsewhere")),
+    };
+    let fault = AzureKeyVault::new(bed.settings(identity)).unwrap().find("x", Slot::Current).await.unwrap_err();
+    assert!(fault.meaning == Meaning::Broken && fault.cause.contains("not one of its own"), "{fault}");
+}
