@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 /// More moments than these are not tried, but evenly spread ones.
-const CUTS_MAX: usize = 16;
+const CUTS_MAX: usize = 12;
 
 /// Polls `call` at most `polls` times: its answer, if it came by then.
 pub(super) async fn some_polls<T>(mut call: Pin<&mut impl Future<Output = T>>, polls: usize) -> Option<T> {
