@@ -200,10 +200,14 @@ async fn first(
             Ok(at(name, Slot::Pending, front))
         }
         Some(front) => {
-            for own in sight.enabled_of(&attempt.rotation) {
-                secrets.disable(&names.pending, &own.id, doing).await.map_err(after)?;
+            // Only what was written a moment ago is surely nobody's password yet. A candidate that was found there may have
+            // been confirmed and used: whoever owns it discards it.
+            if written.value.is_some() && sight.taker(&attempt.rotation).is_none() {
+                for own in sight.enabled_of(&attempt.rotation) {
+                    secrets.disable(&names.pending, &own.id, doing).await.map_err(after)?;
+                }
             }
-            Err(Fault::refused(doing, format!("{}, which was there first", whose(front))))
+            Err(Fault::refused(doing, format!("{}, which goes before ours", whose(front))))
         }
         None => Err(Fault::unclear(doing, "the candidate is written, but the vault does not list it yet")),
     }
