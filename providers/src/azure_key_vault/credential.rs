@@ -2,6 +2,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,9 +62,13 @@ impl Claims {
     }
 }
 
-/// The credential of the settings; remembers what its last token said.
+/// The credential of the settings; remembers what its last token said, and makes itself anew when the vault refused that
+/// token: the crate's credentials would go on giving the same one until five minutes before its end.
 pub(super) struct Watched {
-    inner: Arc<dyn TokenCredential>,
+    settings: Settings,
+    vault: Url,
+    inner: Mutex<Arc<dyn TokenCredential>>,
+    refused: AtomicBool,
     claims: Mutex<Option<Claims>>,
 }
 
@@ -74,6 +79,30 @@ impl fmt::Debug for Watched {
 }
 
 impl Watched {
+    /// The credential that the settings name. Nothing is sent yet.
+    pub(super) fn new(settings: &Settings, vault: &Url) -> Result<Self, Fault> {
+        Ok(Self {
+            inner: Mutex::new(of(settings, vault)?),
+            settings: settings.clone(),
+            vault: vault.clone(),
+            refused: AtomicBool::new(false),
+            claims: Mutex::new(None),
+        })
+    }
+
+    /// The vault did not accept the last token: the next one is to be another.
+    pub(super) fn token_refused(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    fn usable(&self) -> Result<Arc<dyn TokenCredential>, Fault> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.refused.swap(false, Ordering::Relaxed) {
+            *inner = of(&self.settings, &self.vault)?;
+        }
+        Ok(inner.clone())
+    }
+
     pub(super) fn claims(&self) -> Option<Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -86,7 +115,8 @@ impl TokenCredential for Watched {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        let token = self.inner.get_token(scopes, options).await?;
+        let inner = self.usable().map_err(Cut::error)?;
+        let token = inner.get_token(scopes, options).await?;
         *self.claims.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Claims::read(token.token.secret()).unwrap_or_default());
         Ok(token)
@@ -136,8 +166,7 @@ impl HttpClient for TokenTransport {
     }
 }
 
-/// The credential that the settings name. Nothing is sent yet.
-pub(super) fn of(settings: &Settings, vault: &Url) -> Result<Arc<Watched>, Fault> {
+fn of(settings: &Settings, vault: &Url) -> Result<Arc<dyn TokenCredential>, Fault> {
     let doing = format!("preparing the {}", settings.identity.kind());
     let broken = |e: azure_core::Error| {
         Fault::broken(&doing, plain(&e.to_string())).hint("see tenant_id and client_id in the settings")
@@ -148,7 +177,10 @@ pub(super) fn of(settings: &Settings, vault: &Url) -> Result<Arc<Watched>, Fault
                 user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
                 client_options: metadata_options(metadata.as_deref())?,
             };
-            ManagedIdentityCredential::new(Some(options)).map_err(broken)?
+            ManagedIdentityCredential::new(Some(options)).map_err(|e| {
+                Fault::broken(&doing, plain(&e.to_string()))
+                    .hint("on a machine with the Azure Arc agent, choose the Azure Arc identity in the settings")
+            })?
         }
         Identity::AzureArc { endpoint, tokens_folder } => {
             Arc::new(ArcCredential::new(Wire::local()?, endpoint.as_deref(), tokens_folder.as_deref())?)
@@ -185,7 +217,7 @@ pub(super) fn of(settings: &Settings, vault: &Url) -> Result<Arc<Watched>, Fault
             AzureCliCredential::new(Some(options)).map_err(broken)?
         }
     };
-    Ok(Arc::new(Watched { inner, claims: Mutex::new(None) }))
+    Ok(inner)
 }
 
 fn asserted<C: ClientAssertion + 'static>(

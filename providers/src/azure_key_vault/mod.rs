@@ -11,8 +11,8 @@
 //! nothing here. A version is *alive* while it is enabled, its rotation has no disabled version (that rotation is over, and
 //! a write of it that arrives late is dead) and neither became current nor was taken over by one that did. The candidate is
 //! the oldest that is alive and not taken over by a living one (`version.rs`, pure and tested). Whoever stages writes,
-//! waits until the second of its `created` is past by the vault's clock, looks again, and takes its own back if another
-//! was first.
+//! waits two seconds (`created` has whole ones), looks again, and takes its own back if another was first. Only what was
+//! written a moment ago is taken back: a candidate found there may be in use.
 //!
 //! What remains: if the service's clock goes back between two writes, or a list lags behind by more than the two seconds,
 //! two orchestrators can both find themselves first; the one whose candidate the list shows later finds out at `promote`,

@@ -10,9 +10,9 @@ use super::transport::Effect;
 use super::version::{PENDING, PENDING_ROTATION, PREVIOUS, ROTATION, SEQUENCE, Sight, TOOK_OVER, Tags, Version};
 use crate::port::{Attempt, Fault, Meaning, Secret, SecretRef, Slot};
 
-/// How old a candidate must be, by the vault's clock, before it can be told who was first: `created` has whole seconds, so
-/// another one of the same second may still be under way.
-const SETTLED_S: i64 = 2;
+/// How long after a candidate was seen to be there it can be told who was first: `created` has whole seconds, so another
+/// one of the same second may still be under way. By our own steady clock: no other has to be right for it.
+const SETTLED: Duration = Duration::from_secs(2);
 /// A look, a recovery, a second look; the third is for whoever deletes it meanwhile.
 const ROUNDS_MAX: usize = 3;
 /// Key Vault's limit for a tag's value.
@@ -183,8 +183,7 @@ async fn first(
         cause: format!("the candidate is written, but not confirmed: {}", fault.cause),
         ..fault
     };
-    let wait = (written.version.created + SETTLED_S - secrets.vault_now()).clamp(0, SETTLED_S);
-    tokio::time::sleep(Duration::from_secs(wait.unsigned_abs())).await;
+    tokio::time::sleep(SETTLED).await;
     let sight = look(secrets, names, doing).await.map_err(after)?;
     match sight.front() {
         Some(front) if front.rotation() == Some(&attempt.rotation) => {
@@ -201,10 +200,14 @@ async fn first(
             Ok(at(name, Slot::Pending, front))
         }
         Some(front) => {
-            for own in sight.enabled_of(&attempt.rotation) {
-                secrets.disable(&names.pending, &own.id, doing).await.map_err(after)?;
+            // Only what was written a moment ago is surely nobody's password yet. A candidate that was found there may have
+            // been confirmed and used: whoever owns it discards it.
+            if written.value.is_some() && sight.taker(&attempt.rotation).is_none() {
+                for own in sight.enabled_of(&attempt.rotation) {
+                    secrets.disable(&names.pending, &own.id, doing).await.map_err(after)?;
+                }
             }
-            Err(Fault::refused(doing, format!("{}, which was there first", whose(front))))
+            Err(Fault::refused(doing, format!("{}, which goes before ours", whose(front))))
         }
         None => Err(Fault::unclear(doing, "the candidate is written, but the vault does not list it yet")),
     }

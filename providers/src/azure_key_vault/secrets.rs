@@ -27,6 +27,8 @@ const API_VERSION: &str = "7.4";
 const PAGE_VERSIONS: i32 = 25;
 /// A password changed each day for 13 years. An answer that never ends is ended here.
 const VERSIONS_MAX: usize = 5000;
+/// Pages may be smaller than asked for, and empty ones are allowed too.
+const PAGES_MAX: usize = 1000;
 /// How long a recovery may take while somebody waits for it. Seconds are usual.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
 const RECOVERY_POLL: Duration = Duration::from_secs(1);
@@ -74,8 +76,9 @@ pub(super) struct Secrets {
 impl Secrets {
     pub(super) fn new(settings: Settings) -> Result<Self, Fault> {
         let vault = names::vault(&settings.url, &settings.cloud)?;
-        let credential = credential::of(&settings, &vault)?;
-        let transport = Arc::new(VaultTransport::new(Wire::secure(&settings, &vault)?, vault.clone()));
+        let credential = Arc::new(Watched::new(&settings, &vault)?);
+        let transport =
+            Arc::new(VaultTransport::new(Wire::secure(&settings, &vault)?, vault.clone(), credential.clone()));
         let options = SecretClientOptions {
             api_version: API_VERSION.to_owned(),
             client_options: credential::options(transport.clone()),
@@ -170,7 +173,7 @@ impl Secrets {
                 found.push(Version::of_list(version).ok_or_else(unreadable)?);
             }
             pages_seen += 1;
-            if found.len() > VERSIONS_MAX || pages_seen > VERSIONS_MAX {
+            if found.len() > VERSIONS_MAX || pages_seen > PAGES_MAX {
                 return Err(Fault::broken(doing, format!("{secret} has more than {VERSIONS_MAX} versions"))
                     .hint("give the account a new vault_name, and its readers too"));
             }
@@ -315,14 +318,6 @@ impl Secrets {
             }
             tokio::time::sleep(RECOVERY_POLL).await;
             waited += RECOVERY_POLL;
-        }
-    }
-
-    /// The vault's clock, or ours where it has not spoken yet.
-    pub(super) fn vault_now(&self) -> i64 {
-        match self.transport.clocks() {
-            Some((theirs, ours)) => theirs.as_second() + (Timestamp::now().as_second() - ours.as_second()),
-            None => Timestamp::now().as_second(),
         }
     }
 }

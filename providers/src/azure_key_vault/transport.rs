@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use reqwest::{Client, Response};
 use zeroize::Zeroizing;
 
 use super::Settings;
+use super::credential::Watched;
 use crate::port::{Fault, Meaning, step_scope};
 use crate::tls;
 use crate::tls_refusal::{certificate, innermost};
@@ -96,12 +97,11 @@ impl Wire {
     /// HTTP to a metadata service on this machine or its host. No TLS is set up: an https address does not work.
     pub(super) fn local() -> Result<Self, Fault> {
         // Without a backend of its own reqwest would ask for a process-wide one, and there is none.
-        let empty =
-            rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(|e| Fault::broken("setting up TLS", e.to_string()))?
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth();
+        let empty = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|e| Fault::broken("setting up TLS", e.to_string()))?
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
         Self::build(plain().tls_backend_preconfigured(empty), String::new())
     }
 
@@ -196,6 +196,7 @@ fn append(body: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
 pub(super) struct VaultTransport {
     wire: Wire,
     vault: Url,
+    credential: Arc<Watched>,
     /// The vault's clock and ours, at the last reply.
     clocks: Mutex<Option<(Timestamp, Timestamp)>>,
 }
@@ -207,8 +208,8 @@ impl fmt::Debug for VaultTransport {
 }
 
 impl VaultTransport {
-    pub(super) fn new(wire: Wire, vault: Url) -> Self {
-        Self { wire, vault, clocks: Mutex::new(None) }
+    pub(super) fn new(wire: Wire, vault: Url, credential: Arc<Watched>) -> Self {
+        Self { wire, vault, credential, clocks: Mutex::new(None) }
     }
 
     /// The vault's clock (whole seconds) and ours, when the last reply came.
@@ -226,8 +227,8 @@ impl HttpClient for VaultTransport {
             return Err(Cut::error(Fault::broken("", cause)));
         }
         // Without a token (the first call, which only asks for the challenge) nothing can change.
-        let changes = !matches!(request.method(), Method::Get | Method::Head)
-            && request.headers().get_optional_str(&AUTHORIZATION).is_some();
+        let authorized = request.headers().get_optional_str(&AUTHORIZATION).is_some();
+        let changes = authorized && !matches!(request.method(), Method::Get | Method::Head);
         let effect = if changes { Effect::Write } else { Effect::Read };
         let wanted = translate(&self.wire, request).map_err(Cut::error)?;
         let reply = self.wire.send(wanted, effect).await;
@@ -235,6 +236,9 @@ impl HttpClient for VaultTransport {
         let (method, path) = (request.method(), request.url().path());
         tracing::debug!(step = step_scope::current(), %method, path, status, "vault call");
         let reply = reply.map_err(Cut::error)?;
+        if authorized && reply.status == 401 {
+            self.credential.token_refused();
+        }
         if let Some(date) = reply.headers.get("date").and_then(|value| http_date(value.to_str().ok()?)) {
             *self.clocks.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Timestamp::now()));
         }

@@ -102,12 +102,16 @@ impl Sight {
     /// The rotations whose value became current at some time, and those that they had taken over: what is left of them in
     /// pending is nobody's.
     fn settled(&self) -> BTreeSet<&str> {
-        let mut settled: BTreeSet<&str> = self.current.iter().filter_map(Version::rotation).collect();
-        let mut open: Vec<&str> = settled.iter().copied().collect();
+        self.with_what_they_took(self.current.iter().filter_map(Version::rotation).collect())
+    }
+
+    /// These rotations, those that they took over, and those that those had taken over, whatever became of them since.
+    fn with_what_they_took<'a>(&'a self, mut rotations: BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+        let mut open: Vec<&str> = rotations.iter().copied().collect();
         while let Some(next) = open.pop() {
-            open.extend(self.taken_by(next).into_iter().filter(|taken| settled.insert(taken)));
+            open.extend(self.taken_by(next).into_iter().filter(|taken| rotations.insert(taken)));
         }
-        settled
+        rotations
     }
 
     /// The candidates: enabled, of a rotation that is neither over nor settled. A value that no rotation wrote counts
@@ -134,13 +138,16 @@ impl Sight {
 
     /// The candidate in force: the oldest that is alive and that no other living one took over.
     pub(super) fn front(&self) -> Option<&Version> {
-        let mut kept_aside = BTreeSet::new();
-        for version in self.alive() {
-            if let Some(rotation) = version.rotation() {
-                kept_aside.extend(self.taken_by(rotation));
-            }
-        }
-        self.alive().find(|version| version.rotation().is_none_or(|rotation| !kept_aside.contains(rotation)))
+        self.alive().find(|version| version.rotation().is_none_or(|rotation| self.taker(rotation).is_none()))
+    }
+
+    /// The living candidate that took this rotation's over, itself or by way of others.
+    pub(super) fn taker(&self, rotation: &str) -> Option<&Version> {
+        self.alive().find(|version| {
+            version.rotation().is_some_and(|other| {
+                other != rotation && self.with_what_they_took(BTreeSet::from([other])).contains(rotation)
+            })
+        })
     }
 
     /// The oldest living candidate of the rotation: its first write.
@@ -219,6 +226,9 @@ mod tests {
             // The taker is gone: what it took is in front again.
             (&["a@1 r1", "!b@2 r2 <a"], Some("a")),
             (&["a@1 r1", "b@2 r2 <a", "!c@3 r3 <b"], Some("b")),
+            // One in the middle was discarded: what it had taken stays aside as long as its own taker lives.
+            (&["a@1 r1", "!b@2 r2 <a", "c@3 r3 <b"], Some("c")),
+            (&["a@1 r1", "!b@2 r2 <a", "!c@3 r3 <b"], Some("a")),
             // Two takers: the oldest.
             (&["a@1 r1", "c@2 r2 <a", "b@2 r3 <a"], Some("b")),
         ] {

@@ -14,8 +14,8 @@ const REQUESTS_MAX: usize = 30;
 /// The candidate must be readable in one of the two places, by whoever looks now.
 async fn assert_readable(vault: &AzureKeyVault, name: &str, wanted: &str) {
     for slot in [Slot::Pending, Slot::Current] {
-        if let Some(found) = vault.find(name, slot).await.unwrap()
-            && vault.read(&found).await.unwrap() == secret(wanted)
+        if let Some(found) = vault.find(name, slot).await.expect("it can't be looked for")
+            && vault.read(&found).await.expect("it can't be read") == secret(wanted)
         {
             return;
         }

@@ -1,7 +1,9 @@
 //! Each way to be somebody, as the stand-in sees it.
 
-use providers::azure_key_vault::{AzureKeyVault, Identity};
+use providers::azure_key_vault::{AzureKeyVault, Cloud, Identity, Settings};
 use providers::port::{Meaning, Slot, Vault};
+
+use serde_json::json;
 
 use crate::bed::{BY_CERTIFICATE, BY_FEDERATION, BY_SECRET, Bed, TENANT, USER_ASSIGNED, secret};
 
@@ -142,4 +144,50 @@ async fn an_identity_that_is_not_there_is_said() {
     };
     let fault = AzureKeyVault::new(bed.settings(identity)).unwrap().find("x", Slot::Current).await.unwrap_err();
     assert!(fault.meaning == Meaning::Broken && fault.cause.contains("not one of its own"), "{fault}");
+}
+
+/// `az` is found by PATH, which a test can only set for another process: this test runs itself again in one.
+#[tokio::test]
+async fn a_person_at_a_terminal_works_with_azs_token() {
+    if let Ok(url) = std::env::var("KEY_VAULT_TEST_URL") {
+        let file = |name: &str| std::path::PathBuf::from(std::env::var("KEY_VAULT_TEST_FOLDER").unwrap()).join(name);
+        let settings = Settings {
+            url,
+            cloud: Cloud::default(),
+            identity: Identity::AzureCli { tenant_id: Some(TENANT.to_owned()) },
+            ca_file: Some(file("server.pem")),
+            address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
+            content_type: "x".to_owned(),
+            expires_after_days: None,
+        };
+        let vault = AzureKeyVault::new(settings).unwrap();
+        vault.adopt("by-az", &secret("x")).await.unwrap();
+        std::fs::remove_file(file("az")).unwrap();
+        std::fs::write(file("done"), "").unwrap();
+        return;
+    }
+    let bed = Bed::new();
+    let given = bed.control("POST", "/token", &json!({"client": BY_SECRET}));
+    let answer = json!({"accessToken": given["token"], "expires_on": given["end"], "tokenType": "Bearer"});
+    let az = format!("#!/bin/sh\necho \"$*\" >> '{}'\ncat <<'E'\n{answer}\nE\n", bed.file("asked").display());
+    std::fs::write(bed.file("az"), az).unwrap();
+    let done = std::process::Command::new("chmod").arg("+x").arg(bed.file("az")).status().unwrap();
+    assert!(done.success());
+    let folder = bed.file("");
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let done = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "identities::a_person_at_a_terminal_works_with_azs_token"])
+        .env("PATH", path)
+        .env("KEY_VAULT_TEST_URL", bed.settings(bed.by_secret()).url)
+        .env("KEY_VAULT_TEST_FOLDER", &folder)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    assert!(bed.file("done").exists(), "the other process did not run it");
+    let asked = std::fs::read_to_string(bed.file("asked")).unwrap();
+    assert_eq!(
+        asked.trim(),
+        format!("account get-access-token -o json --scope https://vault.azure.net/.default --tenant {TENANT}")
+    );
+    assert_eq!(bed.current("by-az")["value"], "x");
 }

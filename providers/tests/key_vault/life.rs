@@ -70,6 +70,10 @@ async fn another_rotations_candidate_is_safe_until_taken_over() {
     assert_eq!(bed.versions("taken-pending").len(), 1, "nothing was written");
 
     vault.stage("taken", &attempt("r2", &["r1"]), &secret("two")).await.unwrap();
+    // Whoever comes back to what was taken over is refused, and its candidate stays for the day the other is discarded.
+    let refused = vault.stage("taken", &attempt("r1", &[]), &secret("x")).await.unwrap_err();
+    assert!(refused.meaning == Meaning::Refused && refused.cause.contains("r2"), "{refused}");
+    assert!(bed.versions("taken-pending").iter().all(|version| version["enabled"] == true));
     let three = vault.stage("taken", &attempt("r3", &["r2", "r1"]), &secret("three")).await.unwrap();
     assert_eq!(vault.read(&three).await.unwrap(), secret("three"));
     assert_eq!(vault.promote("taken", &attempt("r1", &[])).await.unwrap_err().meaning, Meaning::Refused);
