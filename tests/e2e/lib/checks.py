@@ -16,7 +16,7 @@ TESTBED = ROOT / "tests" / "testbed"
 # The addresses that the test bed's templates give the domain controllers, which ask each other's DNS.
 DCS = {"dc1": "127.0.0.2", "dc2": "127.0.0.5"}
 NAMES = [*(f"{name}.contoso.test={address}" for name, address in DCS.items()), "vault.contoso.test=127.0.0.3",
-         "deaf.contoso.test=127.0.0.4"]
+         "deaf.contoso.test=127.0.0.4", "myvault.vault.azure.net=127.0.0.3"]
 # What `samba within` is told.
 NETWORK = [*(f"--dns={address}" for address in DCS.values()), *NAMES]
 INSIDE = "--inside"
@@ -55,12 +55,13 @@ class Checks:
         return 1 if self.failed or not self.passed else 0
 
 
-def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False):
+def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False, more=()):
     """Runs `body(checks, part, folder)` for each part inside networks of its own, two side by side, and exits.
 
     Everything in there, servers too, ends with it: a process tree and a tmpfs that nobody else sees. The parts named
     in `unprivileged` run as nobody, in a user namespace; a machine that forbids that skips them by name. Started by
-    somebody who is not root, all parts run like that, as him. `pair` = some part has two domain controllers.
+    somebody who is not root, all parts run like that, as him. `pair` = some part has two domain controllers;
+    `more` = commands that prepare what they need besides.
     """
     if sys.argv[1:2] == [INSIDE]:
         sys.exit(inside(body, sys.argv[2]))
@@ -79,7 +80,7 @@ def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     # Made before the parts start, so that they do not wait for each other.
-    prepare = [[TESTBED / "samba", "template", template("")], [TESTBED / "openbao", "install"]]
+    prepare = [[TESTBED / "samba", "template", template("")], [TESTBED / "openbao", "install"], *more]
     if pair:
         prepare.append([TESTBED / "samba", "template-pair", template("-pair")])
     for command in prepare:

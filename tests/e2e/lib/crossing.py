@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from checks import DCS
-from fixture import LDAPS, VAULT, VAULT_ADDRESS, VAULT_PORT, host, load
+from fixture import LDAPS, VAULT_ADDRESS, host, load
 
 wire = load("wire-proxy")
 DC_DOOR, VAULT_DOOR = 6360, 8201
@@ -65,9 +65,9 @@ class Crossing:
         self.doors = [
             *((wire.ldap, Watch(self.options, f"{at} " if len(world.dcs) > 1 else "", record), DCS[at], DC_DOOR, host(at), LDAPS,
                dc / "tls", "leaf", dc / "tls/ca.pem") for at, dc in world.dcs.items()),
-            (wire.http, Watch(self.options), VAULT_ADDRESS, VAULT_DOOR, VAULT, VAULT_PORT, world.vault.tls, "server",
-             world.vault.tls / "ca.pem"),
         ]
+        if behind := world.vault_behind():
+            self.doors.append((wire.http, Watch(self.options), VAULT_ADDRESS, VAULT_DOOR, *behind))
         ready = threading.Event()
         threading.Thread(target=lambda: asyncio.run(self.serve(ready)), daemon=True).start()
         if not ready.wait(START_LIMIT_S):

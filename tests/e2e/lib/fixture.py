@@ -61,6 +61,11 @@ class Done:
         return json.loads(self.out)
 
 
+def text_of(value):
+    """A value as TOML has it."""
+    return json.dumps(value if isinstance(value, (list, int)) else str(value), ensure_ascii=False)
+
+
 def host(name):
     return f"{name}.contoso.test"
 
@@ -80,7 +85,6 @@ class Fixture:
             refuse_the_one_before()
         self.lab = folder / "lab"
         self.journal = folder / "state" / "journal.db"
-        self.vault = openbao.Instance(folder / "vault")
         if pair:
             self.pair = folder / "dc"
             self.dcs = {name: self.pair / name for name in DCS}
@@ -90,13 +94,35 @@ class Fixture:
             samba.launch(self.dcs["dc1"], DC_ADDRESS)
         self.dc = self.dcs["dc1"]
         self.logon_at = list(self.dcs)[-1]
+        self.dn = json.loads((self.dc / "seed.json").read_text())["accounts"][SAM]
+        self.start_vault()
+        self.config = self.configure()
+
+    # --- which vault (vaults.py has others) ------------------------------------------------------------------
+
+    # The account's name in the vault.
+    secret_name = SECRET
+
+    def start_vault(self):
+        self.vault = openbao.Instance(self.folder / "vault")
         openbao.make_ca(self.vault.tls)
         openbao.make_leaf(self.vault.tls, "server", [VAULT_ADDRESS, VAULT])
         self.vault.start(VAULT_ADDRESS, VAULT_PORT, [SECRET])
-        self.dn = json.loads((self.dc / "seed.json").read_text())["accounts"][SAM]
         self.trust = ssl.create_default_context(cafile=str(self.vault.tls / "ca.pem"))
         self.root = self.vault.token("root")
-        self.config = self.configure()
+
+    def vault_section(self, value):
+        """The lines of [vault]; `value` = what `configure` was told in place of the usual."""
+        url = value.get("vault", f"https://{VAULT}:{VAULT_PORT}")
+        ca, token = value.get("vault_ca", self.vault.tls / "ca.pem"), value.get("token_file", self.vault.secrets / "rotator.token")
+        return f"""kind = "hashicorp"
+url = {text_of(url)}
+ca_file = {text_of(ca)}
+token = {{ file = {text_of(token)} }}"""
+
+    def vault_behind(self):
+        """What stands behind the door of the vault: its name, port, TLS folder, leaf and CA. None = it has no wire."""
+        return VAULT, VAULT_PORT, self.vault.tls, "server", self.vault.tls / "ca.pem"
 
     # --- the program ---------------------------------------------------------------------------------------
 
@@ -110,12 +136,9 @@ class Fixture:
             "journal": self.journal, "urls": [f"ldaps://{DC}"], "domain": None, "port": None,
             "directory_ca": self.dc / "tls/ca.pem", "converge_limit_s": None,
             "bind_name": "rotator@contoso.test", "bind_file": self.dc / "secrets/rotator", "bind_vault": None,
-            "vault": f"https://{VAULT}:{VAULT_PORT}", "vault_ca": self.vault.tls / "ca.pem",
-            "token_file": self.vault.secrets / "rotator.token", "lab": self.lab, "account": ACCOUNT,
-            "directory_name": SAM, "secret": SECRET,
+            "lab": self.lab, "account": ACCOUNT, "directory_name": SAM, "secret": self.secret_name,
         } | other
-        text = {key: json.dumps(content if isinstance(content, (list, int)) else str(content), ensure_ascii=False)
-                for key, content in value.items() if content is not None}
+        text = {key: text_of(content) for key, content in value.items() if content is not None}
         where = f"domain = {text['domain']}" if "domain" in text else f"urls = {text['urls']}"
         optional = "".join(f"{key} = {text[key]}\n" for key in ("port", "converge_limit_s") if key in text)
         own = f"vault = {text['bind_vault']}" if "bind_vault" in text else f"file = {text['bind_file']}"
@@ -128,10 +151,7 @@ file = {text["journal"]}
 bind_name = {text["bind_name"]}
 bind_password = {{ {own} }}
 [vault]
-kind = "hashicorp"
-url = {text["vault"]}
-ca_file = {text["vault_ca"]}
-token = {{ file = {text["token_file"]} }}
+{self.vault_section(value)}
 [[server]]
 name = "{SERVER}"
 kind = "lab"
