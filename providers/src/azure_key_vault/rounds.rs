@@ -55,7 +55,12 @@ pub(super) async fn find(secrets: &Secrets, name: &str, slot: Slot) -> Result<Op
         }
         Slot::Pending => {
             let sight = look(secrets, &names, &doing).await?;
-            Ok(sight.front().map(|version| at(name, slot, version)))
+            // Of a promotion that was cut before pending was emptied, so that whoever looks promotes once more.
+            let half_promoted = || {
+                let mut left = sight.leftovers().into_iter();
+                left.find(|version| version.rotation().is_some_and(|rotation| !sight.is_over(rotation)))
+            };
+            Ok(sight.front().or_else(half_promoted).map(|version| at(name, slot, version)))
         }
         Slot::Previous => {
             let Some((current, _)) = secrets.get(&names.current, None, &doing).await? else { return Ok(None) };

@@ -105,7 +105,7 @@ client_secret = {{ file = {text_of(value.get("token_file", self.client_secret))}
     def slots(self, name=NAME):
         """Judged by the adapter's documented marks, without its code."""
         current = self.versions(name)[-1:]
-        previous = current[0]["tags"].get("previous") if current else None
+        previous = (current[0].get("tags") or {}).get("previous") if current else None
         pending = self.versions(f"{name}-pending")
         over = {version["tags"].get("rotation") for version in pending if not version["enabled"]}
         alive = [version for version in pending if version["enabled"] and version["tags"].get("rotation") not in over]
