@@ -4,7 +4,7 @@
 //! If we die here: it is repeated. No candidate goes before the live state was looked at: whatever the journal
 //! says, metadata that is not the last we know of means that the candidate may be the live password.
 
-use providers::port::Fault;
+use providers::port::{Fault, Slot};
 
 use crate::engine::scene::{Acted, Scene};
 use crate::rotation::Seen;
@@ -17,6 +17,13 @@ pub(super) async fn apply(scene: &Scene<'_>) -> Result<Acted, Fault> {
     if !scene.same_set(&now, known) {
         return Ok(Acted::Foreign(Seen::Directory(now)));
     }
-    scene.ports.vault.discard(scene.vault_name(), &scene.attempt()).await?;
+    let vault = &scene.ports.vault;
+    vault.discard(scene.vault_name(), &scene.attempt()).await?;
+    // A candidate that was taken over may be the live password: readers of current are told of it again.
+    if let Some(back) = vault.find(scene.vault_name(), Slot::Pending).await?
+        && back.rotation.as_ref().is_some_and(|of| scene.plan.inventory.takes_over.contains(of))
+    {
+        vault.announce(&back).await?;
+    }
     Ok(Acted::Done(Seen::Nothing))
 }

@@ -200,6 +200,12 @@ fn a_repair_that_changed_nothing_says_so() {
     assert_eq!(repair.code, Some(3), "{}", repair.stdout);
     assert!(!repair.stdout.contains("all old"), "{}", repair.stdout);
     lab.expect("directory=p3 engine=p1 current=p1 pending=p2", "a repair that was refused");
+    // Readers of current are told of the candidate that came back: it may be the live password.
+    let vault = std::fs::read_to_string(lab.dir().join("vault.json")).expect("a vault");
+    let vault: serde_json::Value = serde_json::from_str(&vault).expect("JSON");
+    let account = &vault["accounts"]["MSOL_1a2b3c4d5e6f"];
+    assert!(account["pending"]["rotation"].is_string(), "a candidate lies there");
+    assert_eq!(account["announced"], account["pending"]["rotation"]);
 }
 
 /// The operator's order overrides what was there when it was given, not what a person sets afterwards.
