@@ -54,7 +54,7 @@ const SUBJECTS: &[Row] = &[
     #[cfg(feature = "sealed-file")]
     Row { name: "sealed", start: || Box::pin(async { sealed::start() }), lacks: RESTARTS, limit_s: 60 },
     #[cfg(feature = "azure-key-vault")]
-    Row { name: "key-vault", start: || Box::pin(key_vault::stand_in()), lacks: &[], limit_s: 120 },
+    Row { name: "key-vault", start: || Box::pin(key_vault::stand_in()), lacks: &[], limit_s: 240 },
 ];
 
 /// A vault that runs elsewhere and nobody here may end.

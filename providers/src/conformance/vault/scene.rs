@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tokio::sync::Semaphore;
+
 use super::subject::Subject;
 use crate::conformance::verdict::{done, ensure};
 use crate::conformance::{Able, Stop};
@@ -21,6 +23,8 @@ pub(super) struct Scene {
     pub(super) other: Arc<dyn Vault>,
     pub(super) subject: Arc<dyn Subject>,
     number: Arc<AtomicU32>,
+    /// For parts of checks that run at once (`together.rs`).
+    pub(super) room: Arc<Semaphore>,
 }
 
 /// An account with a current value that no rotation wrote.
@@ -67,7 +71,8 @@ pub(super) async fn value(vault: &dyn Vault, name: &str, slot: Slot) -> Able<Opt
 
 impl Scene {
     pub(super) fn new(vault: Arc<dyn Vault>, other: Arc<dyn Vault>, subject: Arc<dyn Subject>) -> Self {
-        Self { vault, other, subject, number: Arc::default() }
+        let room = Arc::new(Semaphore::new(subject.checks_at_once().max(1)));
+        Self { vault, other, subject, number: Arc::default(), room }
     }
 
     /// A secret that nobody has, another each time.

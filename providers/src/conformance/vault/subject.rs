@@ -51,7 +51,7 @@ pub trait Subject: Send + Sync {
         CALL_LIMIT
     }
 
-    /// How many checks may run at once: they share nothing but the vault. More than one is for an adapter whose calls
+    /// How many checks, and how many parts of long ones, may run at once: they share nothing but the vault. More than one is for an adapter whose calls
     /// wait on purpose.
     fn checks_at_once(&self) -> usize {
         1

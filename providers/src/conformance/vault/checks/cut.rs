@@ -2,15 +2,12 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::{Verdict, done, ensure};
 use crate::conformance::vault::polls::{counted, cut, moments};
 use crate::conformance::vault::scene::{Adopted, Scene, attempt, value};
+use crate::conformance::vault::together::together;
 use crate::conformance::{Able, Stop};
 use crate::port::{Fault, Meaning, Secret, Slot};
 
@@ -83,29 +80,6 @@ pub(super) async fn candidate_is_readable_while_it_is_promoted(scene: &Scene) ->
     Ok(())
 }
 
-/// Cuts a call at each of its moments, as many at once as the subject allows. Each is a task of its own: polls are
-/// counted, and one task would poll them all whenever one of them moves on. `one` gets the number and the polls.
-async fn at_each_moment<F>(scene: &Scene, polls: usize, one: impl Fn(Scene, usize, usize) -> F) -> Verdict
-where
-    F: Future<Output = Verdict> + Send + 'static,
-{
-    let room = Arc::new(Semaphore::new(scene.subject.checks_at_once().max(1)));
-    let mut running = JoinSet::new();
-    for (number, polls) in moments(polls).into_iter().enumerate() {
-        let permit = Arc::clone(&room).acquire_owned().await;
-        let moment = one(scene.clone(), number, polls);
-        running.spawn(async move {
-            let verdict = moment.await;
-            drop(permit);
-            verdict
-        });
-    }
-    while let Some(ended) = running.join_next().await {
-        ended.map_err(|error| Stop::Failed(format!("a moment did not end by itself: {error}")))??;
-    }
-    Ok(())
-}
-
 /// The moments to cut a promotion at: as many as an uncut one has.
 pub(super) async fn moments_of_a_promotion(scene: &Scene) -> Able<usize> {
     let (adopted, _) = ready(scene).await?;
@@ -118,7 +92,7 @@ pub(super) async fn moments_of_a_promotion(scene: &Scene) -> Able<usize> {
 /// A promotion that is cut anywhere loses nothing, and is carried on by the next call, whoever makes it.
 pub(super) async fn promote_cut_anywhere_is_carried_on(scene: &Scene) -> Verdict {
     let whole = moments_of_a_promotion(scene).await?;
-    at_each_moment(scene, whole, |scene, number, polls| async move {
+    together(scene, moments(whole).into_iter().enumerate(), |scene, (number, polls)| async move {
         let (adopted, secret) = ready(&scene).await?;
         let attempt = attempt("r1", &[]);
         let when = format!("a promotion is cut after {polls} polls");
@@ -136,7 +110,7 @@ pub(super) async fn stage_cut_anywhere_leaves_one_value(scene: &Scene) -> Verdic
     let mine = attempt("r1", &[]);
     let (answer, whole) = counted(scene.vault.stage(&scene.name().await?, &mine, &scene.secret())).await;
     done(answer, "staging")?;
-    at_each_moment(scene, whole, |scene, _, polls| async move {
+    together(scene, moments(whole), |scene, polls| async move {
         let (name, first, second) = (scene.name().await?, scene.secret(), scene.secret());
         let (mine, when) = (attempt("r1", &[]), format!("staging is cut after {polls} polls"));
         cut(scene.vault.stage(&name, &mine, &first), polls).await;
@@ -154,7 +128,7 @@ pub(super) async fn takeover_cut_anywhere_loses_nothing(scene: &Scene) -> Verdic
     scene.staged(&name, "r1", &[]).await?;
     let (answer, whole) = counted(scene.vault.stage(&name, &attempt("r2", &["r1"]), &scene.secret())).await;
     done(answer, "the takeover")?;
-    at_each_moment(scene, whole, |scene, _, polls| async move {
+    together(scene, moments(whole), |scene, polls| async move {
         let (name, second, takeover) = (scene.name().await?, scene.secret(), attempt("r2", &["r1"]));
         let (_, first) = scene.staged(&name, "r1", &[]).await?;
         let when = format!("a takeover is cut after {polls} polls");
@@ -176,7 +150,7 @@ pub(super) async fn discard_cut_anywhere_brings_back_once(scene: &Scene) -> Verd
     scene.staged(&name, "r2", &["r1"]).await?;
     let (answer, whole) = counted(scene.vault.discard(&name, &attempt("r2", &["r1"]))).await;
     done(answer, "discarding")?;
-    at_each_moment(scene, whole, |scene, _, polls| async move {
+    together(scene, moments(whole), |scene, polls| async move {
         let (name, mine) = (scene.name().await?, attempt("r2", &["r1"]));
         let (_, first) = scene.staged(&name, "r1", &[]).await?;
         scene.staged(&name, "r2", &["r1"]).await?;
@@ -194,7 +168,7 @@ pub(super) async fn announce_cut_anywhere_is_made_again(scene: &Scene) -> Verdic
     let (at, _) = scene.staged(&adopted.name, "r1", &[]).await?;
     let (answer, whole) = counted(scene.vault.announce(&at)).await;
     done(answer, "the announcement")?;
-    at_each_moment(scene, whole, |scene, _, polls| async move {
+    together(scene, moments(whole), |scene, polls| async move {
         let adopted = scene.adopted().await?;
         let (at, _) = scene.staged(&adopted.name, "r1", &[]).await?;
         let before = scene.places(&adopted.name).await?;
