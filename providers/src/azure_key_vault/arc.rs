@@ -160,6 +160,8 @@ impl TokenCredential for ArcCredential {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::port::Meaning;
 
