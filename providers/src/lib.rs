@@ -13,13 +13,13 @@ pub mod azure_key_vault;
 pub mod conformance;
 #[cfg(feature = "hashicorp-vault")]
 pub mod hashicorp_vault;
+#[cfg(any(feature = "azure-key-vault", feature = "hashicorp-vault"))]
+mod https;
 #[cfg(feature = "lab")]
 pub mod lab;
 #[cfg(feature = "sealed-file")]
 pub mod sealed_file;
 #[cfg(feature = "tls")]
 pub mod tls;
-#[cfg(feature = "azure-key-vault")]
-mod tls_refusal;
 #[cfg(any(feature = "lab", feature = "sealed-file"))]
 mod vault_book;

@@ -4,6 +4,7 @@
 //! program that embeds us keeps its own.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use zeroize::Zeroizing;
 
 use crate::port::Fault;
 
@@ -35,15 +37,19 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Fault>
     Ok(Arc::new(config))
 }
 
+/// A whole file that may hold a key, in a buffer that is wiped. One that is longer than it can need is an error.
+pub(crate) fn file(path: &Path, bytes_max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let length = fs::metadata(path)?.len();
+    if length > bytes_max {
+        return Err(io::Error::other(format!("it has {length} bytes, more than the {bytes_max} it can need")));
+    }
+    fs::read(path).map(Zeroizing::new)
+}
+
 fn roots_from_file(path: &Path) -> Result<RootCertStore, Fault> {
     let doing = || format!("reading the CA file {}", path.display());
     let hint = "name a file with the issuing CA's certificate in PEM form (-----BEGIN CERTIFICATE-----)";
-    let length = fs::metadata(path).map_err(|e| Fault::broken(doing(), e.to_string()).hint(hint))?.len();
-    if length > CA_FILE_BYTES_MAX {
-        let cause = format!("it has {length} bytes, more than the {CA_FILE_BYTES_MAX} that a CA file can need");
-        return Err(Fault::broken(doing(), cause).hint(hint));
-    }
-    let bytes = fs::read(path).map_err(|e| Fault::broken(doing(), e.to_string()).hint(hint))?;
+    let bytes = file(path, CA_FILE_BYTES_MAX).map_err(|e| Fault::broken(doing(), e.to_string()).hint(hint))?;
     let mut roots = RootCertStore::empty();
     for item in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = item.map_err(|e| Fault::broken(doing(), format!("it is not valid PEM: {e}")).hint(hint))?;

@@ -3,7 +3,8 @@ use azure_core::http::RawResponse;
 use azure_core::http::headers::RETRY_AFTER;
 use serde::Deserialize;
 
-use super::transport::{Cut, Effect, retry_after_s};
+use super::transport::{Cut, retry_after_s};
+use crate::https::Effect;
 use crate::port::{Fault, Meaning};
 
 /// The longest piece of the vault's own words that goes into a fault.

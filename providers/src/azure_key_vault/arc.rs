@@ -5,7 +5,6 @@
 //! azure_identity does not have this yet (it says "Azure Arc managed identity isn't supported").
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -16,8 +15,10 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::token_answer::refusal;
-use super::transport::{Cut, Effect, Reply, Wire};
+use super::transport::{Cut, Reply, Wire};
+use crate::https::Effect;
 use crate::port::Fault;
+use crate::tls;
 
 const ENDPOINT: &str = "http://localhost:40342/metadata/identity/oauth2/token";
 const API_VERSION: &str = "2019-11-01";
@@ -133,11 +134,8 @@ impl ArcCredential {
             Fault::broken("", format!("the Azure Arc agent's challenge {} can't be read: {cause}", named.display()))
                 .hint("put the account this program runs as into the group himds (Windows: Hybrid agent extension applications)")
         };
-        let length = fs::metadata(&named).map_err(|e| unreadable(e.to_string()))?.len();
-        if length > KEY_BYTES_MAX {
-            return Err(unreadable(format!("it has {length} bytes, more than {KEY_BYTES_MAX}")));
-        }
-        let text = Zeroizing::new(fs::read_to_string(&named).map_err(|e| unreadable(e.to_string()))?);
+        let bytes = tls::file(&named, KEY_BYTES_MAX).map_err(|e| unreadable(e.to_string()))?;
+        let text = str::from_utf8(&bytes).map_err(|_| unreadable("it holds no text".to_owned()))?;
         Ok(Zeroizing::new(text.trim().to_owned()))
     }
 }
@@ -162,6 +160,8 @@ impl TokenCredential for ArcCredential {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::port::Meaning;
 

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -19,6 +18,7 @@ use zeroize::Zeroizing;
 use super::certificate;
 use super::transport::Cut;
 use crate::port::Fault;
+use crate::tls;
 
 /// How long an assertion may be used: for one request, and a clock that is somewhat wrong.
 const ASSERTION_SECONDS: i64 = 600;
@@ -122,9 +122,7 @@ pub(super) fn read(file: &Path, what: &str) -> Result<Zeroizing<String>, Fault> 
         Fault::broken("", format!("{what} can't be read from {}: {cause}", file.display()))
             .hint("see that the file is there, and that the account this program runs as may read it")
     };
-    let length = fs::metadata(file).map_err(|e| fault(e.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(fault(format!("it has {length} bytes, more than {FILE_BYTES_MAX}")));
-    }
-    Ok(Zeroizing::new(fs::read_to_string(file).map_err(|e| fault(e.to_string()))?))
+    let bytes = tls::file(file, FILE_BYTES_MAX).map_err(|e| fault(e.to_string()))?;
+    let text = str::from_utf8(&bytes).map_err(|_| fault("it holds no text".to_owned()))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }

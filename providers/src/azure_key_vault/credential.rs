@@ -23,8 +23,9 @@ use super::answer::plain;
 use super::arc::ArcCredential;
 use super::assertion::{CertificateAssertion, FileAssertion};
 use super::token_answer::refusal;
-use super::transport::{Cut, Effect, Wire, given_back, translate};
+use super::transport::{Cut, Wire, given_back, translate};
 use super::{Cloud, Identity, Settings, names};
+use crate::https::Effect;
 use crate::port::Fault;
 
 /// The metadata service of an Azure machine.

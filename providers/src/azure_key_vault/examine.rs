@@ -9,7 +9,7 @@ use super::assertion::validity_of;
 use super::names;
 use super::secrets::Secrets;
 use super::settings::{Identity, Settings};
-use super::transport::Effect;
+use crate::https::Effect;
 use crate::port::{Fault, OwnCredential, Standing, VaultCheck};
 
 /// A clock this wrong makes Entra ID refuse signed assertions, and the end of a token a guess.

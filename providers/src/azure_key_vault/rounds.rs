@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::answer::{Asked, No};
 use super::names::{self, Names};
 use super::secrets::{Secrets, Value};
-use super::transport::Effect;
 use super::version::{PENDING, PENDING_ROTATION, PREVIOUS, ROTATION, SEQUENCE, Sight, TOOK_OVER, Tags, Version};
+use crate::https::Effect;
 use crate::port::{Attempt, Fault, Meaning, Secret, SecretRef, Slot};
 
 /// How long after a candidate was seen to be there it can be told who was first: `created` has whole seconds, so another

@@ -17,8 +17,9 @@ use super::answer::{Asked, Failed, No};
 use super::credential::{self, Watched};
 use super::names;
 use super::settings::Settings;
-use super::transport::{Effect, VaultTransport, Wire};
+use super::transport::{VaultTransport, Wire};
 use super::version::{Tags, Version};
+use crate::https::{self, Effect};
 use crate::port::{Fault, Secret};
 
 /// Every cloud has it, and so do the emulators; newer ones add nothing that is used here.
@@ -188,7 +189,7 @@ impl Secrets {
         let asked = Asked { doing, secret, right: "set", effect: Effect::Write };
         let now = Timestamp::now().as_second();
         let days = self.settings.expires_after_days.filter(|_| value.ends);
-        let body = body(&Set {
+        let body = https::json(&Set {
             value: value.password.expose(),
             tags: &value.tags,
             content_type: value.content_type.as_deref().unwrap_or(&self.settings.content_type),
@@ -334,23 +335,4 @@ fn too_many_tags(secret: &str, doing: &str) -> Fault {
 
 fn wipe(value: Option<String>) {
     drop(value.map(Zeroizing::new));
-}
-
-/// As JSON, in a buffer that never grows: a larger one would leave an unwiped copy behind.
-fn body(set: &Set<'_>) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    serde_json::to_writer(&mut count, set)?;
-    let mut buffer = Zeroizing::new(Vec::with_capacity(count.0));
-    serde_json::to_writer(&mut *buffer, set)?;
-    Ok(buffer)
 }

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::error::{Error, ErrorKind};
@@ -9,41 +8,14 @@ use azure_core::http::headers::{AUTHORIZATION, HeaderName, HeaderValue, Headers}
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Method, Request, Url};
 use bytes::Bytes;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::Client;
 use zeroize::Zeroizing;
 
 use super::Settings;
 use super::credential::Watched;
-use crate::port::{Fault, Meaning, step_scope};
+use crate::https::{self, Effect, Peer, innermost};
+use crate::port::{Fault, step_scope};
 use crate::tls;
-use crate::tls_refusal::{certificate, innermost};
-
-/// For the name, the connection and the TLS handshake. Shorter than [`CALL_LIMIT`]: only then is it certain that a call
-/// that failed to connect was never sent.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// For one whole request and its reply.
-const CALL_LIMIT: Duration = Duration::from_secs(15);
-/// A page of 25 versions with all their tags is below 200 kB.
-const REPLY_BYTES_MAX: usize = 1024 * 1024;
-
-/// Whether a call can change the vault: decides what a lost reply means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    Read,
-    Write,
-}
-
-impl Effect {
-    /// What it means that the reply was lost or is not to be understood.
-    pub(super) fn lost(self) -> Meaning {
-        match self {
-            Self::Read => Meaning::Later,
-            Self::Write => Meaning::Unclear,
-        }
-    }
-}
 
 /// A call that ended without an answer for the client above, carried through its error type. `doing` is empty: whoever
 /// made the call fills it in.
@@ -72,8 +44,7 @@ pub(super) struct Reply {
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
-/// HTTP as we want it: bounded in time and size, no redirect, no proxy, no idle connection (a write on one that is just
-/// being closed could not be told from a write that arrived).
+/// The client, and whose word a certificate is believed by.
 pub(super) struct Wire {
     client: Client,
     trust: String,
@@ -83,15 +54,11 @@ impl Wire {
     /// HTTPS to the vault and the authority.
     pub(super) fn secure(settings: &Settings, vault: &Url) -> Result<Self, Fault> {
         let tls = tls::client_config(settings.ca_file.as_deref())?;
-        let mut builder = plain().tls_backend_preconfigured((*tls).clone()).https_only(true);
+        let mut builder = https::builder((*tls).clone()).https_only(true);
         if let (Some(address), Some(host)) = (settings.address, vault.host_str()) {
             builder = builder.resolve(host, (address, 0).into());
         }
-        let trust = match &settings.ca_file {
-            Some(file) => format!("the CA in {}", file.display()),
-            None => "the CAs of this machine".to_owned(),
-        };
-        Self::build(builder, trust)
+        Ok(Self { client: https::build(builder)?, trust: https::trusted(settings.ca_file.as_deref()) })
     }
 
     /// HTTP to a metadata service on this machine or its host. No TLS is set up: an https address does not work.
@@ -102,13 +69,7 @@ impl Wire {
             .map_err(|e| Fault::broken("setting up TLS", e.to_string()))?
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        Self::build(plain().tls_backend_preconfigured(empty), String::new())
-    }
-
-    fn build(builder: reqwest::ClientBuilder, trust: String) -> Result<Self, Fault> {
-        let client =
-            builder.build().map_err(|e| Fault::broken("preparing the connection to the vault", innermost(&e)))?;
-        Ok(Self { client, trust })
+        Ok(Self { client: https::build(https::builder(empty))?, trust: String::new() })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -118,75 +79,16 @@ impl Wire {
     /// Sends, and reads the whole reply. A fault has no `doing`.
     pub(super) async fn send(&self, request: reqwest::RequestBuilder, effect: Effect) -> Result<Reply, Fault> {
         let request = request.build().map_err(|e| Fault::broken("", innermost(&e)))?;
-        let at = format!(
-            "{}:{}",
-            request.url().host_str().unwrap_or_default(),
-            request.url().port_or_known_default().unwrap_or_default()
-        );
-        let mut response = self.client.execute(request).await.map_err(|e| self.cut(&e, &at, effect))?;
-        let body = self.body(&mut response, &at, effect).await?;
+        let peer = Peer {
+            host: request.url().host_str().unwrap_or_default().to_owned(),
+            port: request.url().port_or_known_default().unwrap_or_default(),
+            trust: self.trust.clone(),
+            certificate: None,
+        };
+        let mut response = self.client.execute(request).await.map_err(|e| peer.cut(&e, effect, ""))?;
+        let body = https::body(&mut response, &peer, effect, "").await?;
         Ok(Reply { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
     }
-
-    async fn body(&self, response: &mut Response, at: &str, effect: Effect) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let mut body = Zeroizing::new(Vec::new());
-        while let Some(part) = response.chunk().await.map_err(|e| self.cut(&e, at, effect))? {
-            if body.len() + part.len() > REPLY_BYTES_MAX {
-                let cause = format!("the reply is longer than {REPLY_BYTES_MAX} bytes");
-                return Err(Fault::new(effect.lost(), "", cause));
-            }
-            append(&mut body, &part);
-        }
-        Ok(body)
-    }
-
-    /// What it means that no whole reply came.
-    fn cut(&self, error: &reqwest::Error, at: &str, effect: Effect) -> Fault {
-        let host = at.rsplit_once(':').map_or(at, |(host, _)| host);
-        if let Some(fault) = certificate(error, host, &self.trust, "") {
-            return fault;
-        }
-        if error.is_builder() {
-            return Fault::broken("", innermost(error));
-        }
-        if error.is_connect() {
-            let cause = if error.is_timeout() {
-                format!("no connection to {at} within {} s", CONNECT_LIMIT.as_secs())
-            } else {
-                format!("no connection to {at}: {}", innermost(error))
-            };
-            return Fault::later("", cause).hint(
-                "see that this machine reaches it: name resolution, firewall, private endpoint (no proxy is used)",
-            );
-        }
-        let cause = if error.is_timeout() {
-            format!("no reply from {at} within {} s", CALL_LIMIT.as_secs())
-        } else {
-            format!("the connection to {at} broke before the reply was complete: {}", innermost(error))
-        };
-        Fault::new(effect.lost(), "", cause)
-    }
-}
-
-fn plain() -> reqwest::ClientBuilder {
-    Client::builder()
-        .no_proxy()
-        .redirect(Policy::none())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-        .connect_timeout(CONNECT_LIMIT)
-        .timeout(CALL_LIMIT)
-        .user_agent(concat!("entra-rotator/", env!("CARGO_PKG_VERSION")))
-}
-
-/// Appends without leaving an unwiped copy behind when the buffer must grow.
-fn append(body: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
-    if body.capacity() - body.len() < part.len() {
-        let mut larger = Zeroizing::new(Vec::with_capacity((body.len() + part.len()).next_power_of_two()));
-        larger.extend_from_slice(body);
-        *body = larger;
-    }
-    body.extend_from_slice(part);
 }
 
 /// What azure_core sends the vault's requests with.
@@ -239,7 +141,7 @@ impl HttpClient for VaultTransport {
         if authorized && reply.status == 401 {
             self.credential.token_refused();
         }
-        if let Some(date) = reply.headers.get("date").and_then(|value| http_date(value.to_str().ok()?)) {
+        if let Some(date) = reply.headers.get("date").and_then(|value| https::date(value.to_str().ok()?)) {
             *self.clocks.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Timestamp::now()));
         }
         Ok(given_back(reply))
@@ -284,35 +186,7 @@ pub(super) fn given_back(reply: Reply) -> AsyncRawResponse {
     AsyncRawResponse::from_bytes(reply.status.into(), Headers::from(headers), Bytes::from_owner(reply.body))
 }
 
-/// `Sat, 21 Nov 2026 21:14:42 GMT`.
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// How long the other side asks us to wait: seconds, or a date.
+/// How long the other side asks us to wait: seconds, or a date, which is held against our own clock.
 pub(super) fn retry_after_s(text: Option<&str>) -> Option<u32> {
-    let text = text?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(seconds);
-    }
-    let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
-    u32::try_from(wait.max(0)).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_seconds_or_a_date() {
-        assert_eq!(retry_after_s(Some(" 17 ")), Some(17));
-        assert_eq!(retry_after_s(Some("Sat, 21 Nov 2009 21:14:42 GMT")), Some(0));
-        assert_eq!(retry_after_s(Some("soon")), None);
-        assert_eq!(retry_after_s(Some("-1")), None);
-        assert_eq!(retry_after_s(None), None);
-        let later = Timestamp::now() + jiff::SignedDuration::from_secs(60);
-        let wait = retry_after_s(Some(&rfc2822::to_string(&later.to_zoned(jiff::tz::TimeZone::UTC)).unwrap())).unwrap();
-        assert!((55..=60).contains(&wait), "{wait}");
-        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:10 GMT").unwrap().as_second(), 10);
-    }
+    https::wait_s(text?, Some(Timestamp::now()))
 }

@@ -10,7 +10,8 @@ use super::login::{Login, SecretId};
 use super::paths;
 use super::reply;
 use super::wiped::{self, Incoming};
-use super::wire::{Effect, Payload, Reply, Request, Wire};
+use super::wire::{Payload, Reply, Request, Wire};
+use crate::https::Effect;
 use crate::port::{Fault, Meaning, Secret};
 
 /// What a login grants.

@@ -1,5 +1,4 @@
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -10,10 +9,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use zeroize::Zeroizing;
 
 use super::ClientCertificate;
 use crate::port::Fault;
+use crate::tls;
 
 /// A chain and a key are a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -77,19 +76,11 @@ fn stamps(files: &ClientCertificate) -> [Option<Stamp>; 2] {
     [stamp(&files.certificate_file), stamp(&files.key_file)]
 }
 
-fn bounded(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let length = fs::metadata(path)?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("it has {length} bytes, more than the {FILE_BYTES_MAX} it can need")));
-    }
-    fs::read(path).map(Zeroizing::new)
-}
-
 fn read(files: &ClientCertificate, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Fault> {
     let (file, key_file) = (&files.certificate_file, &files.key_file);
     let doing = format!("reading the client certificate {}", file.display());
     let hint = "name files in PEM form: the certificate (and those of its issuers), and its key, not encrypted";
-    let text = bounded(file).map_err(|e| Fault::broken(&doing, e.to_string()).hint(hint))?;
+    let text = tls::file(file, FILE_BYTES_MAX).map_err(|e| Fault::broken(&doing, e.to_string()).hint(hint))?;
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
         .map_err(|e| Fault::broken(&doing, format!("it is not valid PEM: {e}")).hint(hint))?;
@@ -97,7 +88,7 @@ fn read(files: &ClientCertificate, provider: &CryptoProvider) -> Result<Arc<Cert
         return Err(Fault::broken(&doing, "there is no certificate in it").hint(hint));
     }
     let key_doing = format!("reading the client certificate's key {}", key_file.display());
-    let text = bounded(key_file).map_err(|e| Fault::broken(&key_doing, e.to_string()).hint(hint))?;
+    let text = tls::file(key_file, FILE_BYTES_MAX).map_err(|e| Fault::broken(&key_doing, e.to_string()).hint(hint))?;
     // The parser's own words could quote what it read.
     let key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| Fault::broken(&key_doing, "there is no private key in it that is not encrypted").hint(hint))?;

@@ -8,7 +8,8 @@ use super::own_token;
 use super::paths;
 use super::reply::{self, Asked, Seen, Written};
 use super::session::Session;
-use super::wire::{Effect, Payload};
+use super::wire::Payload;
+use crate::https::Effect;
 use crate::port::{Fault, OwnCredential, Slot};
 
 /// How far back pending's versions are destroyed together with the last: more than the ten that a mount

@@ -21,7 +21,6 @@
 mod announcement;
 mod authentication;
 mod client_certificate;
-mod cut;
 mod document;
 mod entries;
 mod examination;

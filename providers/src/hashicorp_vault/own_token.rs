@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::life::Life;
 use super::login::Login;
 use super::reply::{self, Asked};
-use super::wire::{Effect, Reply};
+use super::wire::Reply;
+use crate::https::Effect;
 use crate::port::{Fault, OwnCredential};
 
 /// The API path. A token of the `default` policy may read it.

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::announcement::Mark;
 use super::document::Document;
-use super::wire::{Effect, Reply};
+use super::wire::Reply;
+use crate::https::Effect;
 use crate::port::{Fault, Meaning};
 
 /// The longest piece of the vault's own words that goes into a fault.

@@ -27,7 +27,15 @@ pub(super) async fn stage(
     for _ in 0..ROUNDS_MAX {
         let seen = entries.look(name, Slot::Pending, &purpose).await?;
         let kept = match seen.document {
-            None => Vec::new(),
+            None => {
+                // A call that arrives after its promotion: its value lies in current. Asked after pending, so that a
+                // promotion in between is seen there or moves pending's version.
+                let current = entries.look(name, Slot::Current, &purpose).await?;
+                if let Some(done) = current.document.filter(|document| document.belongs_to(&attempt.rotation)) {
+                    return Ok(done.at(name, Slot::Current, current.version));
+                }
+                Vec::new()
+            }
             Some(own) if own.belongs_to(&attempt.rotation) => return Ok(own.at(name, Slot::Pending, seen.version)),
             Some(other) => make_way(entries, name, attempt, other, &purpose).await?,
         };

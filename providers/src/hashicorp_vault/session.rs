@@ -18,8 +18,9 @@ use super::client_certificate::{Stamp, stamp};
 use super::life::{Due, Life};
 use super::login::Login;
 use super::own_token::{self, Looked};
-use super::wire::{Effect, Payload, Reply, Request, Wire};
+use super::wire::{Payload, Reply, Request, Wire};
 use super::{Settings, paths, reply, wiped};
+use crate::https::Effect;
 use crate::port::{Fault, Secret, step_scope};
 
 /// For a login that another caller makes: longer than all of its requests together.

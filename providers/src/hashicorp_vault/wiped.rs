@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
+use crate::https;
 use crate::port::{Fault, Secret};
 
 /// A token, a secret id or a service account's JWT is a few kilobytes at most.
@@ -18,25 +19,7 @@ const FILE_LIMIT: Duration = Duration::from_secs(5);
 
 /// `value` as JSON in a buffer that is wiped when the last reader lets go.
 pub(super) fn body<T: Serialize>(value: &T) -> Result<Bytes, serde_json::Error> {
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, value)?;
-    // Measured first: a buffer that grows leaves its earlier, shorter copies unwiped.
-    let mut body = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *body, value)?;
-    Ok(Bytes::from_owner(body))
-}
-
-struct Length(usize);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    https::json(value).map(Bytes::from_owner)
 }
 
 /// A text on its way in: straight into the type that is wiped.

@@ -1,47 +1,17 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode, Url};
 use rustls::client::Resumption;
 use zeroize::Zeroizing;
 
 use super::client_certificate::Shown;
-use super::cut::{self, Peer};
 use super::{Settings, paths};
-use crate::port::{Fault, Meaning, Secret, step_scope};
+use crate::https::{self, Effect, Peer};
+use crate::port::{Fault, Secret, step_scope};
 use crate::tls;
-
-/// For the name, the connection and the TLS handshake. Shorter than [`CALL_LIMIT`]: only then is it certain
-/// that a call that failed to connect was never sent.
-pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// For one whole request and its reply.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(15);
-/// An entry's data is below one kilobyte; Vault's own limit for a request is 32 MiB.
-const REPLY_BYTES_MAX: usize = 1024 * 1024;
-/// Nobody waits longer than a day because a server said so.
-const RETRY_AFTER_MAX_S: i64 = 24 * 3600;
-
-/// Whether a call can change the vault: decides what a lost reply means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    Read,
-    Write,
-}
-
-impl Effect {
-    /// What it means that the reply was lost or is not to be understood.
-    pub(super) fn lost(self) -> Meaning {
-        match self {
-            Self::Read => Meaning::Later,
-            Self::Write => Meaning::Unclear,
-        }
-    }
-}
 
 /// What a request carries, and so its method.
 #[derive(Clone, Debug)]
@@ -89,7 +59,6 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(settings: &Settings) -> Result<Self, Fault> {
-        let doing = "preparing the connection to the vault";
         let base = paths::base(&settings.url)?;
         let mut tls = (*tls::client_config(settings.ca_file.as_deref())?).clone();
         if let Some(files) = &settings.client_certificate {
@@ -97,27 +66,11 @@ impl Wire {
             // A resumed session would go on with the certificate that it began with.
             tls.resumption = Resumption::disabled();
         }
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .https_only(true)
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(CALL_LIMIT)
-            .user_agent(concat!("entra-rotator/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Fault::broken(doing, cut::innermost(&e)))?;
-        let trust = match &settings.ca_file {
-            Some(file) => format!("the CA in {}", file.display()),
-            None => "the CAs of this machine".to_owned(),
-        };
+        let client = https::build(https::builder(tls).https_only(true))?;
         let peer = Peer {
             host: base.host_str().unwrap_or_default().to_owned(),
             port: base.port_or_known_default().unwrap_or_default(),
-            trust,
+            trust: https::trusted(settings.ca_file.as_deref()),
             certificate: settings.client_certificate.as_ref().map(|files| files.certificate_file.clone()),
         };
         Ok(Self { client, base, peer })
@@ -158,21 +111,13 @@ impl Wire {
     }
 
     async fn reply(&self, request: reqwest::RequestBuilder, effect: Effect, doing: &str) -> Result<Reply, Fault> {
-        let cut = |e: reqwest::Error| self.peer.cut(&e, effect, doing);
-        let mut response = request.send().await.map_err(cut)?;
+        let mut response = request.send().await.map_err(|e| self.peer.cut(&e, effect, doing))?;
         let redirect_host = text(response.headers(), &LOCATION)
             .and_then(|text| self.base.join(text).ok())
             .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
-        let date = text(response.headers(), &DATE).and_then(time);
-        let retry_after_s = text(response.headers(), &RETRY_AFTER).and_then(|text| wait(text, date));
-        let mut body = Zeroizing::new(Vec::new());
-        while let Some(part) = response.chunk().await.map_err(cut)? {
-            if body.len() + part.len() > REPLY_BYTES_MAX {
-                let cause = format!("the reply is longer than {REPLY_BYTES_MAX} bytes");
-                return Err(Fault::new(effect.lost(), doing, cause));
-            }
-            append(&mut body, &part);
-        }
+        let date = text(response.headers(), &DATE).and_then(https::date);
+        let retry_after_s = text(response.headers(), &RETRY_AFTER).and_then(|text| https::wait_s(text, date));
+        let body = https::body(&mut response, &self.peer, effect, doing).await?;
         Ok(Reply { status: response.status(), body, redirect_host, retry_after_s, date, token_known: None })
     }
 }
@@ -188,44 +133,4 @@ fn header(token: &Secret, doing: &str) -> Result<HeaderValue, Fault> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn time(text: &str) -> Option<Timestamp> {
-    DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// `Retry-After` as seconds: a number, or a time on the other side's clock.
-fn wait(text: &str, date: Option<Timestamp>) -> Option<u32> {
-    let seconds = match text.trim().parse::<u32>() {
-        Ok(seconds) => i64::from(seconds),
-        Err(_) => time(text)?.as_second() - date?.as_second(),
-    };
-    u32::try_from(seconds.clamp(0, RETRY_AFTER_MAX_S)).ok()
-}
-
-/// Appends without leaving an unwiped copy behind when the buffer must grow.
-fn append(body: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
-    if body.capacity() - body.len() < part.len() {
-        let mut larger = Zeroizing::new(Vec::with_capacity((body.len() + part.len()).next_power_of_two()));
-        larger.extend_from_slice(body);
-        *body = larger;
-    }
-    body.extend_from_slice(part);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_read_in_both_forms_and_bounded() {
-        let now = time("Sat, 21 Nov 2026 21:17:21 GMT");
-        assert!(now.is_some());
-        assert_eq!(wait("7", None), Some(7));
-        assert_eq!(wait("Sat, 21 Nov 2026 21:18:21 GMT", now), Some(60));
-        assert_eq!(wait("Sat, 21 Nov 2026 21:16:21 GMT", now), Some(0));
-        assert_eq!(wait("4000000000", None), Some(24 * 3600));
-        assert_eq!(wait("Sat, 21 Nov 2026 21:18:21 GMT", None), None);
-        assert_eq!(wait("soon", now), None);
-    }
 }

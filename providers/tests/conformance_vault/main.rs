@@ -2,13 +2,22 @@
 //! name.
 //!
 //! A subject is a file here and a row in [`SUBJECTS`]. Arguments choose: the names of subjects, and names of checks or
-//! parts of them. With `ENTRA_ROTATOR_CONFORMANCE_URL` set, the vault there is the only subject (`openbao.rs`).
+//! parts of them. With `ENTRA_ROTATOR_CONFORMANCE_URL` or `ENTRA_ROTATOR_CONFORMANCE_KEY_VAULT_URL` set, the vaults there
+//! are the only subjects (`openbao.rs`, `key_vault.rs`; docs/vault-conformance.md).
 
+#[cfg(feature = "azure-key-vault")]
+mod key_vault;
+#[cfg(feature = "azure-key-vault")]
+#[path = "../key_vault/bed.rs"]
+#[expect(dead_code, reason = "the adapter's own tests need more of the stand-in")]
+mod key_vault_bed;
 mod lab;
 #[cfg(feature = "hashicorp-vault")]
 mod openbao;
 #[cfg(feature = "hashicorp-vault")]
 mod openbao_server;
+#[cfg(feature = "sealed-file")]
+mod sealed;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,7 +39,7 @@ struct Row {
     start: fn() -> Pin<Box<dyn Future<Output = Started>>>,
     /// Checks that it can't show, all of which another one does.
     lacks: &'static [&'static str],
-    /// How long the whole suite may take on it, on a machine that has other things to do: about ten times what it needs.
+    /// How long the whole suite may take on it, on a machine that has other things to do.
     limit_s: u64,
 }
 
@@ -42,6 +51,10 @@ const SUBJECTS: &[Row] = &[
     Row { name: "openbao-dev", start: || Box::pin(openbao::dev()), lacks: RESTARTS, limit_s: 240 },
     #[cfg(feature = "hashicorp-vault")]
     Row { name: "openbao-raft", start: || Box::pin(openbao::raft()), lacks: &[], limit_s: 240 },
+    #[cfg(feature = "sealed-file")]
+    Row { name: "sealed", start: || Box::pin(async { sealed::start() }), lacks: RESTARTS, limit_s: 60 },
+    #[cfg(feature = "azure-key-vault")]
+    Row { name: "key-vault", start: || Box::pin(key_vault::stand_in()), lacks: &[], limit_s: 240 },
 ];
 
 /// A vault that runs elsewhere and nobody here may end.
@@ -49,12 +62,37 @@ const SUBJECTS: &[Row] = &[
 const EXTERNAL: Row =
     Row { name: "openbao-external", start: || Box::pin(openbao::external()), lacks: RESTARTS, limit_s: 600 };
 
+/// Without a reader's token nobody sees what readers see.
+#[cfg(feature = "azure-key-vault")]
+const KEY_VAULT_EXTERNAL: Row = Row {
+    name: "key-vault-external",
+    start: || Box::pin(key_vault::external()),
+    lacks: &[
+        RESTARTS[0],
+        RESTARTS[1],
+        "readers_see_current_and_nothing_else",
+        "announce_names_the_candidate",
+        "announce_again_is_the_same",
+        "announce_stays_when_another_does_nothing",
+        "announce_of_what_is_not_pending_is_refused",
+        "announce_ends_with_the_promotion",
+        "announce_ends_with_the_discard",
+        "announce_cut_anywhere_is_made_again",
+    ],
+    limit_s: 600,
+};
+
 fn rows() -> Vec<&'static Row> {
+    let mut elsewhere: Vec<&Row> = Vec::new();
     #[cfg(feature = "hashicorp-vault")]
     if openbao::is_external() {
-        return vec![&EXTERNAL];
+        elsewhere.push(&EXTERNAL);
     }
-    SUBJECTS.iter().collect()
+    #[cfg(feature = "azure-key-vault")]
+    if key_vault::is_external() {
+        elsewhere.push(&KEY_VAULT_EXTERNAL);
+    }
+    if elsewhere.is_empty() { SUBJECTS.iter().collect() } else { elsewhere }
 }
 
 /// What passed and what did not.

@@ -9,6 +9,7 @@ mod polls;
 mod run;
 mod scene;
 mod subject;
+mod together;
 mod watch;
 
 pub use run::{clause, names, run, run_some};

@@ -1,9 +1,14 @@
-//! Runs the checks one after the other, each in a task of its own and in bounded time.
+//! Runs the checks, each in a task of its own and in bounded time: one after the other, or several at once where the
+//! subject says so.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checks::{ALL, Check, NO_SECRET};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::checks::{ALL, ALONE, Check, NO_SECRET};
 use super::scene::{MARK, Scene};
 use super::subject::Subject;
 use super::watch::Watched;
@@ -46,7 +51,10 @@ pub async fn run_some(subject: Arc<dyn Subject>, wanted: impl Fn(&str) -> bool) 
     let (vault, other) = (watched(subject.vault()), watched(subject.other()));
     let scene = Arc::new(Scene::new(vault, other, Arc::clone(&subject)));
     let mut report = Report::default();
-    for check in ALL.iter().filter(|check| wanted(check.name)) {
+    let (alone, together): (Vec<_>, Vec<_>) =
+        ALL.iter().filter(|check| wanted(check.name)).partition(|check| ALONE.contains(&check.name));
+    report.lines = at_once(together, &scene).await;
+    for check in alone {
         let mut outcome = one(check, &scene).await;
         if check.name == NO_SECRET && outcome == Outcome::Passed {
             for text in subject.shown() {
@@ -75,6 +83,28 @@ fn logged(ear: &Able<&'static Ear>, before: usize, subject: &dyn Subject) -> Abl
         None => Ok(()),
         Some(deaf) => Err(Stop::Failed(format!("nothing was heard of {deaf}, only of {crates:?}"))),
     }
+}
+
+/// As many of these checks at once as the subject allows, begun in their order.
+async fn at_once(checks: Vec<&'static Check>, scene: &Arc<Scene>) -> Vec<(&'static str, Outcome)> {
+    let room = Arc::new(Semaphore::new(scene.subject.checks_at_once().max(1)));
+    let mut running = JoinSet::new();
+    for check in &checks {
+        // It is never closed, so there is always a permit to come.
+        let permit = Arc::clone(&room).acquire_owned().await;
+        let (check, scene) = (*check, Arc::clone(scene));
+        running.spawn(async move {
+            let outcome = one(check, &scene).await;
+            drop(permit);
+            (check.name, outcome)
+        });
+    }
+    let mut ended = BTreeMap::new();
+    while let Some(outcome) = running.join_next().await {
+        ended.extend(outcome);
+    }
+    let lost = || Outcome::Failed("it did not end by itself".to_owned());
+    checks.iter().map(|check| (check.name, ended.remove(check.name).unwrap_or_else(lost))).collect()
 }
 
 async fn one(check: &'static Check, scene: &Arc<Scene>) -> Outcome {

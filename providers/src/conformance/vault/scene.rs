@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tokio::sync::Semaphore;
+
 use super::subject::Subject;
 use crate::conformance::verdict::{done, ensure};
 use crate::conformance::{Able, Stop};
@@ -14,12 +16,15 @@ pub(super) const MARK: &str = "qK7vXw2JzR9d";
 
 const SLOTS: [Slot; 3] = [Slot::Current, Slot::Pending, Slot::Previous];
 
-/// Two handles on one vault, and the eyes that see past them.
+/// Two handles on one vault, and the eyes that see past them. Clones are the same scene.
+#[derive(Clone)]
 pub(super) struct Scene {
     pub(super) vault: Arc<dyn Vault>,
     pub(super) other: Arc<dyn Vault>,
     pub(super) subject: Arc<dyn Subject>,
-    number: AtomicU32,
+    number: Arc<AtomicU32>,
+    /// For parts of checks that run at once (`together.rs`).
+    pub(super) room: Arc<Semaphore>,
 }
 
 /// An account with a current value that no rotation wrote.
@@ -66,7 +71,8 @@ pub(super) async fn value(vault: &dyn Vault, name: &str, slot: Slot) -> Able<Opt
 
 impl Scene {
     pub(super) fn new(vault: Arc<dyn Vault>, other: Arc<dyn Vault>, subject: Arc<dyn Subject>) -> Self {
-        Self { vault, other, subject, number: AtomicU32::new(0) }
+        let room = Arc::new(Semaphore::new(subject.checks_at_once().max(1)));
+        Self { vault, other, subject, number: Arc::default(), room }
     }
 
     /// A secret that nobody has, another each time.

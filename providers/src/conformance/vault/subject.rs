@@ -51,6 +51,12 @@ pub trait Subject: Send + Sync {
         CALL_LIMIT
     }
 
+    /// How many checks, and how many parts of long ones, may run at once: they share nothing but the vault. More than one is for an adapter whose calls
+    /// wait on purpose.
+    fn checks_at_once(&self) -> usize {
+        1
+    }
+
     /// The secrets that the adapter works with itself.
     fn own_secrets(&self) -> Vec<Secret> {
         Vec::new()

@@ -4,7 +4,8 @@ use super::{RETENTION, of_fault};
 use crate::hashicorp_vault::entries::Entries;
 use crate::hashicorp_vault::paths;
 use crate::hashicorp_vault::reply::{self, Asked};
-use crate::hashicorp_vault::wire::{Effect, Payload};
+use crate::hashicorp_vault::wire::Payload;
+use crate::https::Effect;
 use crate::port::{Fault, Slot, Standing, VaultCheck};
 
 /// Fewer, and a slip by hand on top of a rotation pushes the last good value out of the history.

@@ -8,8 +8,9 @@ use crate::hashicorp_vault::entries::Entries;
 use crate::hashicorp_vault::login::Login;
 use crate::hashicorp_vault::reply::{self, Asked};
 use crate::hashicorp_vault::session::Space;
-use crate::hashicorp_vault::wire::{Effect, Payload};
+use crate::hashicorp_vault::wire::Payload;
 use crate::hashicorp_vault::{own_token, paths};
+use crate::https::Effect;
 use crate::port::{Fault, Slot, Standing, VaultCheck};
 
 /// The vault is asked about so many paths at once; its answer names each twice.

@@ -46,15 +46,20 @@ pub(super) async fn find_of_an_empty_place_is_none(scene: &Scene) -> Verdict {
     Ok(())
 }
 
-/// Every value of a place has a version word of its own.
+/// Every value of a place has a version word of its own. A rotation whose candidate was discarded may be over for the
+/// vault: the port does not promise that it stages again.
 pub(super) async fn versions_tell_values_apart(scene: &Scene) -> Verdict {
     let adopted = scene.adopted().await?;
     let (mut current, mut pending) = (vec![adopted.at.version], Vec::new());
     for rotation in ["r1", "r2"] {
-        for _ in 0..2 {
-            pending.push(scene.staged(&adopted.name, rotation, &[]).await?.0.version);
-            scene.discarded(&adopted.name, rotation).await?;
+        let ends = format!("{rotation} that ends");
+        pending.push(scene.staged(&adopted.name, &ends, &[]).await?.0.version);
+        scene.discarded(&adopted.name, &ends).await?;
+        match scene.vault.stage(&adopted.name, &attempt(&ends, &[]), &scene.secret()).await {
+            Ok(at) => pending.push(at.version),
+            answer => drop(fault(answer, Meaning::Refused, "staging again what was discarded")?),
         }
+        scene.discarded(&adopted.name, &ends).await?;
         pending.push(scene.staged(&adopted.name, rotation, &[]).await?.0.version);
         current.push(scene.promoted(&adopted.name, rotation).await?.version);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Verdict, done, ensure};
 use crate::conformance::vault::polls::{counted, cut, moments};
 use crate::conformance::vault::scene::{Adopted, Scene, attempt, value};
+use crate::conformance::vault::together::together;
 use crate::conformance::{Able, Stop};
 use crate::port::{Fault, Meaning, Secret, Slot};
 
@@ -90,45 +91,45 @@ pub(super) async fn moments_of_a_promotion(scene: &Scene) -> Able<usize> {
 
 /// A promotion that is cut anywhere loses nothing, and is carried on by the next call, whoever makes it.
 pub(super) async fn promote_cut_anywhere_is_carried_on(scene: &Scene) -> Verdict {
-    for (number, polls) in moments(moments_of_a_promotion(scene).await?).into_iter().enumerate() {
-        let (adopted, secret) = ready(scene).await?;
+    let whole = moments_of_a_promotion(scene).await?;
+    together(scene, moments(whole).into_iter().enumerate(), |scene, (number, polls)| async move {
+        let (adopted, secret) = ready(&scene).await?;
         let attempt = attempt("r1", &[]);
         let when = format!("a promotion is cut after {polls} polls");
         cut(scene.vault.promote(&adopted.name, &attempt), polls).await;
-        nothing_is_lost(scene, &adopted, &secret, &when).await?;
+        nothing_is_lost(&scene, &adopted, &secret, &when).await?;
         let next = if number % 2 == 0 { &scene.vault } else { &scene.other };
         again(|| next.promote(&adopted.name, &attempt), &format!("{when}, and promoting again")).await?;
-        is_promoted(scene, &adopted, &secret, &format!("{when}, and made again")).await?;
-    }
-    Ok(())
+        is_promoted(&scene, &adopted, &secret, &format!("{when}, and made again")).await
+    })
+    .await
 }
 
 /// Staging that is cut anywhere leaves one value: the first, or, when nothing was written, the second.
 pub(super) async fn stage_cut_anywhere_leaves_one_value(scene: &Scene) -> Verdict {
-    let attempt = attempt("r1", &[]);
-    let (answer, polls) = counted(scene.vault.stage(&scene.name().await?, &attempt, &scene.secret())).await;
+    let mine = attempt("r1", &[]);
+    let (answer, whole) = counted(scene.vault.stage(&scene.name().await?, &mine, &scene.secret())).await;
     done(answer, "staging")?;
-    for polls in moments(polls) {
+    together(scene, moments(whole), |scene, polls| async move {
         let (name, first, second) = (scene.name().await?, scene.secret(), scene.secret());
-        let when = format!("staging is cut after {polls} polls");
-        cut(scene.vault.stage(&name, &attempt, &first), polls).await;
-        let at = again(|| scene.other.stage(&name, &attempt, &second), &format!("{when}, and again")).await?;
+        let (mine, when) = (attempt("r1", &[]), format!("staging is cut after {polls} polls"));
+        cut(scene.vault.stage(&name, &mine, &first), polls).await;
+        let at = again(|| scene.other.stage(&name, &mine, &second), &format!("{when}, and again")).await?;
         let held = done(scene.other.read(&at).await, "reading what was staged")?;
         ensure!(held == first || held == second, "{when}: pending holds neither value");
-        scene.holds(&name, Slot::Pending, Some("r1"), &held, &when).await?;
-    }
-    Ok(())
+        scene.holds(&name, Slot::Pending, Some("r1"), &held, &when).await.map(|_| ())
+    })
+    .await
 }
 
 /// A takeover that is cut anywhere loses no candidate.
 pub(super) async fn takeover_cut_anywhere_loses_nothing(scene: &Scene) -> Verdict {
-    let takeover = attempt("r2", &["r1"]);
     let name = scene.name().await?;
     scene.staged(&name, "r1", &[]).await?;
-    let (answer, polls) = counted(scene.vault.stage(&name, &takeover, &scene.secret())).await;
+    let (answer, whole) = counted(scene.vault.stage(&name, &attempt("r2", &["r1"]), &scene.secret())).await;
     done(answer, "the takeover")?;
-    for polls in moments(polls) {
-        let (name, second) = (scene.name().await?, scene.secret());
+    together(scene, moments(whole), |scene, polls| async move {
+        let (name, second, takeover) = (scene.name().await?, scene.secret(), attempt("r2", &["r1"]));
         let (_, first) = scene.staged(&name, "r1", &[]).await?;
         let when = format!("a takeover is cut after {polls} polls");
         cut(scene.vault.stage(&name, &takeover, &second), polls).await;
@@ -137,42 +138,37 @@ pub(super) async fn takeover_cut_anywhere_loses_nothing(scene: &Scene) -> Verdic
         scene.discarded(&name, "r2").await?;
         scene.holds(&name, Slot::Pending, Some("r1"), &first, &format!("{when}, made again and discarded")).await?;
         scene.discarded(&name, "r1").await?;
-        scene.empty(&name, Slot::Pending, &format!("{when}, and all is discarded")).await?;
-    }
-    Ok(())
+        scene.empty(&name, Slot::Pending, &format!("{when}, and all is discarded")).await
+    })
+    .await
 }
 
 /// Discarding that is cut anywhere brings back what was taken over, once, and never discards that too.
 pub(super) async fn discard_cut_anywhere_brings_back_once(scene: &Scene) -> Verdict {
-    let mine = attempt("r2", &["r1"]);
-    let mut all = None;
-    let mut at = 0;
-    while all.as_ref().is_none_or(|all: &Vec<usize>| at < all.len()) {
-        let name = scene.name().await?;
+    let name = scene.name().await?;
+    scene.staged(&name, "r1", &[]).await?;
+    scene.staged(&name, "r2", &["r1"]).await?;
+    let (answer, whole) = counted(scene.vault.discard(&name, &attempt("r2", &["r1"]))).await;
+    done(answer, "discarding")?;
+    together(scene, moments(whole), |scene, polls| async move {
+        let (name, mine) = (scene.name().await?, attempt("r2", &["r1"]));
         let (_, first) = scene.staged(&name, "r1", &[]).await?;
         scene.staged(&name, "r2", &["r1"]).await?;
-        let Some(moments_of_it) = &all else {
-            let (answer, polls) = counted(scene.vault.discard(&name, &mine)).await;
-            done(answer, "discarding")?;
-            all = Some(moments(polls));
-            continue;
-        };
-        let when = format!("discarding is cut after {} polls", moments_of_it[at]);
-        cut(scene.vault.discard(&name, &mine), moments_of_it[at]).await;
+        let when = format!("discarding is cut after {polls} polls");
+        cut(scene.vault.discard(&name, &mine), polls).await;
         again(|| scene.other.discard(&name, &mine), &format!("{when}, and again")).await?;
-        scene.holds(&name, Slot::Pending, Some("r1"), &first, &when).await?;
-        at += 1;
-    }
-    Ok(())
+        scene.holds(&name, Slot::Pending, Some("r1"), &first, &when).await.map(|_| ())
+    })
+    .await
 }
 
 /// An announcement that is cut anywhere moves no value, and is made by the next call.
 pub(super) async fn announce_cut_anywhere_is_made_again(scene: &Scene) -> Verdict {
     let adopted = scene.adopted().await?;
     let (at, _) = scene.staged(&adopted.name, "r1", &[]).await?;
-    let (answer, polls) = counted(scene.vault.announce(&at)).await;
+    let (answer, whole) = counted(scene.vault.announce(&at)).await;
     done(answer, "the announcement")?;
-    for polls in moments(polls) {
+    together(scene, moments(whole), |scene, polls| async move {
         let adopted = scene.adopted().await?;
         let (at, _) = scene.staged(&adopted.name, "r1", &[]).await?;
         let before = scene.places(&adopted.name).await?;
@@ -181,9 +177,9 @@ pub(super) async fn announce_cut_anywhere_is_made_again(scene: &Scene) -> Verdic
         scene.unchanged(&adopted.name, &before, &when).await?;
         again(|| scene.other.announce(&at), &format!("{when}, and announcing again")).await?;
         scene.unchanged(&adopted.name, &before, &when).await?;
-        scene.told(&adopted.name, Some("r1"), &when).await?;
-    }
-    Ok(())
+        scene.told(&adopted.name, Some("r1"), &when).await
+    })
+    .await
 }
 
 /// The answer of a call after one that was cut. What was cut may still be on its way, so this one may have to be made a

@@ -1,11 +1,15 @@
 //! Whatever a password or a name is made of.
 
 use super::{Verdict, done, ensure};
-use crate::conformance::vault::scene::{MARK, Scene, attempt};
+use crate::conformance::vault::scene::{Adopted, MARK, Scene, attempt};
+use crate::conformance::vault::together::together;
 use crate::port::{Meaning, Secret, Slot};
 
 /// The longest password that a local user or a connector account may have, in characters.
 const CHARS_MAX: usize = 126;
+
+/// Values that one account goes through where several do so at once.
+const VALUES_OF_AN_ACCOUNT: usize = 6;
 
 /// Passwords that some encoding on their way could change.
 fn odd_values() -> Vec<Secret> {
@@ -31,9 +35,17 @@ fn odd_values() -> Vec<Secret> {
 
 /// A password comes back as it was, through every place.
 pub(super) async fn every_value_comes_back_as_it_was(scene: &Scene) -> Verdict {
-    let mut before = scene.adopted().await?;
-    let name = before.name.clone();
-    for (number, secret) in odd_values().into_iter().enumerate() {
+    let values: Vec<(usize, Secret)> = odd_values().into_iter().enumerate().collect();
+    // In one account after the other; in several at once where a call waits on purpose.
+    let in_one = if scene.subject.checks_at_once() > 1 { VALUES_OF_AN_ACCOUNT } else { values.len() };
+    let accounts: Vec<Vec<(usize, Secret)>> = values.chunks(in_one).map(<[_]>::to_vec).collect();
+    together(scene, accounts, |scene, values| async move { values_come_back(&scene, values).await }).await
+}
+
+async fn values_come_back(scene: &Scene, values: Vec<(usize, Secret)>) -> Verdict {
+    let Adopted { name, secret: mut before, .. } = scene.adopted().await?;
+    let mut rotation_before = None;
+    for (number, secret) in values {
         let (rotation, what) = (format!("r{number}"), format!("value {number} of the list"));
         let at = scene.vault.stage(&name, &attempt(&rotation, &[]), &secret).await;
         let at = done(at, &format!("staging {what}"))?;
@@ -42,13 +54,12 @@ pub(super) async fn every_value_comes_back_as_it_was(scene: &Scene) -> Verdict {
         let at = done(scene.vault.promote(&name, &attempt(&rotation, &[])).await, &format!("promoting {what}"))?;
         let held = done(scene.other.read(&at).await, &format!("reading {what}"))?;
         ensure!(held == secret, "{what} is promoted and comes back as another");
-        before.secret = secret;
+        (before, rotation_before) = (secret, Some(rotation));
     }
     scene.staged(&name, "last", &[]).await?;
     let last = scene.places(&name).await?;
     scene.promoted(&name, "last").await?;
-    let rotation = format!("r{}", odd_values().len() - 1);
-    scene.holds(&name, Slot::Previous, Some(&rotation), &before.secret, "promoted").await?;
+    scene.holds(&name, Slot::Previous, rotation_before.as_deref(), &before, "promoted").await?;
     ensure!(last != scene.places(&name).await?, "a promotion changed nothing");
     Ok(())
 }

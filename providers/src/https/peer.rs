@@ -1,25 +1,27 @@
-//! What it means that no whole reply came.
+//! What it means that no whole reply came, or that a certificate is not accepted.
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::wire::{CALL_LIMIT, CONNECT_LIMIT, Effect};
+use super::Effect;
+use super::client::{CALL_LIMIT, CONNECT_LIMIT};
 use crate::port::{Fault, Meaning};
 
 /// The other side of the wire, for the words of a fault.
-pub(super) struct Peer {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Peer {
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// Whose word its certificate is believed by.
-    pub(super) trust: String,
+    pub(crate) trust: String,
     /// The client certificate that it is shown.
-    pub(super) certificate: Option<PathBuf>,
+    pub(crate) certificate: Option<PathBuf>,
 }
 
 impl Peer {
-    pub(super) fn cut(&self, error: &reqwest::Error, effect: Effect, doing: &str) -> Fault {
+    /// What this error of the client means. Where nothing was sent it is `Later` or `Broken`, whatever the effect.
+    pub(crate) fn cut(&self, error: &reqwest::Error, effect: Effect, doing: &str) -> Fault {
         let host = &self.host;
         match find_tls(error) {
             Some(rustls::Error::InvalidCertificate(reason)) => return self.certificate(reason, doing),
@@ -36,11 +38,13 @@ impl Peer {
         let at = format!("{host}:{}", self.port);
         if error.is_connect() {
             let cause = if error.is_timeout() {
-                format!("no TLS connection to {at} within {} s", CONNECT_LIMIT.as_secs())
+                format!("no connection to {at} within {} s", CONNECT_LIMIT.as_secs())
             } else {
                 format!("no connection to {at}: {}", innermost(error))
             };
-            return Fault::later(doing, cause).hint("is the vault running, and reachable from this machine?");
+            return Fault::later(doing, cause).hint(
+                "is it running, and does this machine reach it: name resolution, firewall, private endpoint (no proxy is used)?",
+            );
         }
         let cause = if error.is_timeout() {
             format!("no reply from {at} within {} s", CALL_LIMIT.as_secs())
@@ -65,26 +69,28 @@ impl Peer {
             // A bad signature is what a CA of the same name with another key looks like: one made anew.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                 format!("the certificate of {host} was not issued by {}", self.trust),
-                "name the CA that issued the vault's certificate as ca_file; if it should be trusted already, \
-                 something stands between this machine and the vault",
+                "name the CA that issued it as ca_file; if it should be trusted already, something stands between this \
+                 machine and the server (a proxy that inspects TLS, for one)",
             ),
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
-                format!("the certificate of the vault is not valid for the name {host}"),
+                format!("the certificate is not valid for the name {host}"),
                 "use a name in the url that stands in the certificate, or have one issued with this name",
             ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                (format!("the certificate of {host} has expired"), "have the vault's certificate renewed")
+                (format!("the certificate of {host} has expired"), "have the server's certificate renewed")
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 (format!("the certificate of {host} is not valid yet"), "check this machine's clock")
             }
-            other => (format!("the certificate of {host} is not accepted: {other}"), "look at the vault's certificate"),
+            other => {
+                (format!("the certificate of {host} is not accepted: {other}"), "look at the server's certificate")
+            }
         };
         let meaning = if dated { Meaning::Later } else { Meaning::Broken };
         Fault::new(meaning, doing, cause).hint(hint)
     }
 
-    /// The vault asks for a client certificate and is not content with ours. It reads no request before it is.
+    /// The other side asks for a client certificate and is not content with ours. It reads no request before it is.
     fn refused_certificate(&self, alert: AlertDescription, doing: &str) -> Option<Fault> {
         let about_certificates = matches!(
             alert,
@@ -102,7 +108,7 @@ impl Peer {
             Some(file) => {
                 let cause = format!("{host} does not accept the client certificate {}: {alert:?}", file.display());
                 Fault::broken(doing, cause)
-                    .hint("use a certificate that is in date and issued by the CA that the vault's listener names")
+                    .hint("use a certificate that is in date and issued by the CA that the listener names")
             }
             None => Fault::broken(doing, format!("{host} asks for a client certificate ({alert:?})"))
                 .hint("name the files of a client certificate and its key"),
@@ -127,7 +133,7 @@ fn find_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
 }
 
 /// The text of the innermost cause. The outer ones repeat the address and say less.
-pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
