@@ -27,6 +27,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// A page of 25 versions with all their tags is below 200 kB.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
+/// Where the metadata service of an Azure machine answers, and of no other machine.
+const METADATA_HOST: &str = "169.254.169.254";
 
 /// Whether a call can change the vault: decides what a lost reply means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,9 +157,7 @@ impl Wire {
             } else {
                 format!("no connection to {at}: {}", innermost(error))
             };
-            return Fault::later("", cause).hint(
-                "see that this machine reaches it: name resolution, firewall, private endpoint (no proxy is used)",
-            );
+            return Fault::later("", cause).hint(unreachable(host));
         }
         let cause = if error.is_timeout() {
             format!("no reply from {at} within {} s", CALL_LIMIT.as_secs())
@@ -166,6 +166,15 @@ impl Wire {
         };
         Fault::new(effect.lost(), "", cause)
     }
+}
+
+/// What a person looks at when nobody answers there.
+fn unreachable(host: &str) -> &'static str {
+    if host == METADATA_HOST {
+        return "is this a machine in Azure? Only there is a managed identity; a server on premises takes the identity \
+                `arc`, or `certificate`";
+    }
+    "see that this machine reaches it: name resolution, firewall, private endpoint (no proxy is used)"
 }
 
 fn plain() -> reqwest::ClientBuilder {
@@ -302,6 +311,12 @@ pub(super) fn retry_after_s(text: Option<&str>) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_without_a_metadata_service_is_told_as_what_it_is() {
+        assert!(unreachable("169.254.169.254").contains("`arc`"));
+        assert!(unreachable("v.vault.azure.net").contains("private endpoint"));
+    }
 
     #[test]
     fn a_wait_is_seconds_or_a_date() {
