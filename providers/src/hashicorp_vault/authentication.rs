@@ -108,7 +108,7 @@ impl Door<'_> {
                     mount,
                     body,
                     "make a new secret id for the role: this one, or the role id, is wrong, used up or expired; a wrapping \
-                     token is one only with `wrapped = true`",
+                     token works with `wrapped = true` alone",
                 )
             }
             Login::Kubernetes { mount, role, jwt_file } => {
