@@ -39,7 +39,11 @@ fn typed_key() -> Result<Secret, Exit> {
     match rpassword::prompt_password("The key of the sealed file, AGE-SECRET-KEY-1… (it is not shown): ") {
         Ok(key) => Ok(Secret::from(key)),
         Err(cause) => {
-            say(&format!("the key of the sealed file was not read: {cause}\n  next step: run it at a terminal"));
+            say(&format!(
+                "the key of the sealed file was not read, as it is to be typed (`key = {{ prompt = true }}`) and there is no terminal \
+                 to type it at: {cause}\n  next step: run it at a terminal, or name where the key lies: key = {{ file = … }} or \
+                 {{ credential = … }}"
+            ));
             Err(Exit::Usage)
         }
     }

@@ -153,7 +153,15 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             "`recipients` must name two or more: the rotator's own, and one whose key is kept elsewhere for a bad day"
                 .to_owned()
         }
-        ValidationErrorKind::Format { .. } if key == "address" => "`address` must be an IP address".to_owned(),
+        ValidationErrorKind::Constant { .. } if key == "prompt" => {
+            "`prompt` can only be true; where nobody types the key, name `file`, `env` or `credential`".to_owned()
+        }
+        ValidationErrorKind::Type { .. } if path == "/vault/login" => {
+            "`login` must be a table: [vault.login] with a `method`".to_owned()
+        }
+        ValidationErrorKind::Type { .. } if path == "/vault/identity" => {
+            "`identity` must be a table: [vault.identity] with a `kind`".to_owned()
+        }
         ValidationErrorKind::Pattern { .. } if key == "recipients" => {
             "`recipients` must be public keys: `age1…`, as `age-keygen` shows them".to_owned()
         }
@@ -184,9 +192,6 @@ fn words_of(path: &str, key: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
-/// Longest name of an account in Azure Key Vault: 127 characters, of which `-pending` needs eight.
-const AZURE_NAME_MAX: usize = 119;
 
 /// What the schema can't say: names that are used twice, servers that do not exist.
 fn cross_references(value: &Value) -> Vec<(String, String)> {
@@ -229,17 +234,7 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             }
         }
     }
-    let names_of_azure = value.pointer("/vault/kind").is_some_and(|kind| kind == "azure");
-    for (index, account) in list("account").iter().enumerate() {
-        let name = text(account, "vault_name").unwrap_or_default();
-        let fits = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
-        if names_of_azure && !(fits && name.len() <= AZURE_NAME_MAX) {
-            faults.push((
-                format!("/account/{index}/vault_name"),
-                format!("Azure Key Vault allows letters, digits and `-` in a name, at most {AZURE_NAME_MAX}"),
-            ));
-        }
-    }
+    faults.extend(super::vault::faults(value));
     let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
     for (index, account) in list("account").iter().enumerate() {
         let mut fault = |key: &str, what: String| faults.push((format!("/account/{index}{key}"), what));
@@ -517,6 +512,10 @@ servers = [{ server = "SYNC1" }]
             format!("{sealed}{}", two.replace(", \"age1bb\"", "")),
             format!("{}{two}\nurl = \"https://v\"", sealed.replace("{ prompt = true }", "\"hunter2\"")),
             format!("{sealed}{}", two.replace("age1aa", "AGE-SECRET-KEY-1HUNTER2")),
+            format!("{}{two}", sealed.replace("true", "false").replace("/v.age", "v.age")),
+            format!("{sealed}{}", two.replace("age1bb", "age1aa")),
+            format!("{hashicorp}login = \"approle\""),
+            format!("{azure}identity = \"managed\"\naddress = \"v.internal\""),
         ];
         let told: Vec<String> = bad.iter().map(|lines| faults(&with_vault(lines)).join("\n")).collect();
         insta::assert_snapshot!(told.join("\n--\n"), @r"
@@ -546,7 +545,9 @@ servers = [{ server = "SYNC1" }]
         12: `recipients` must be public keys: `age1…`, as `age-keygen` shows them
         ");
         let path = with_vault(&format!("{azure}identity = {{ kind = \"cli\" }}")).replace("entra-msol", "entra/msol");
-        insta::assert_snapshot!(faults(&path).join("\n"), @r"20: Azure Key Vault allows letters, digits and `-` in a name, at most 119");
+        insta::assert_snapshot!(faults(&path).join("\n"), @"20: in Azure Key Vault a `vault_name` is letters, digits and `-`, at most 119 of them: `entra-msol`, say");
+        let pending = path.replace("entra/msol", "entra-msol-pending");
+        insta::assert_snapshot!(faults(&pending).join("\n"), @"20: `vault_name` must not end in -pending: so the places of candidates are named");
         assert!(!told.concat().to_lowercase().contains("hunter2"), "a value was shown");
     }
 }

@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{KeyRef, SecretRef};
 
@@ -255,4 +257,42 @@ pub enum AzureCloud {
     UsGovernment,
     /// `vault.azure.cn`.
     China,
+}
+
+/// Longest name of an account in Azure Key Vault: 127 characters, of which `-pending` needs eight.
+const AZURE_NAME_MAX: usize = 119;
+
+/// What the schema can't say of the vault, with the place of each.
+pub(super) fn faults(value: &Value) -> Vec<(String, String)> {
+    let text = |at: &str| value.pointer(at).and_then(Value::as_str);
+    let mut faults = Vec::new();
+    let mut fault = |at: &str, what: String| faults.push((at.to_owned(), what));
+    if text("/vault/address").is_some_and(|address| address.parse::<IpAddr>().is_err()) {
+        fault("/vault/address", "`address` must be an IP address".to_owned());
+    }
+    if text("/vault/kind") == Some("sealed-file") {
+        if text("/vault/file").is_some_and(|file| !Path::new(file).is_absolute()) {
+            fault("/vault/file", "`file` must be the whole path, from the root down".to_owned());
+        }
+        let recipients = value.pointer("/vault/recipients").and_then(Value::as_array);
+        let distinct = |all: &Vec<Value>| all.iter().filter_map(Value::as_str).collect::<BTreeSet<_>>().len();
+        if recipients.is_some_and(|all| all.len() > 1 && distinct(all) < 2) {
+            fault("/vault/recipients", "`recipients` names one key twice: it takes two different ones".to_owned());
+        }
+    }
+    let accounts = value.get("account").and_then(Value::as_array).filter(|_| text("/vault/kind") == Some("azure"));
+    for (index, account) in accounts.into_iter().flatten().enumerate() {
+        let name = account.get("vault_name").and_then(Value::as_str).unwrap_or_default();
+        let at = format!("/account/{index}/vault_name");
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+        if !name.chars().all(plain) || name.len() > AZURE_NAME_MAX {
+            let limit = format!(
+                "in Azure Key Vault a `vault_name` is letters, digits and `-`, at most {AZURE_NAME_MAX} of them"
+            );
+            fault(&at, format!("{limit}: `entra-msol`, say"));
+        } else if name.ends_with("-pending") {
+            fault(&at, "`vault_name` must not end in -pending: so the places of candidates are named".to_owned());
+        }
+    }
+    faults
 }

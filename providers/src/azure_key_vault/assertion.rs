@@ -35,7 +35,13 @@ pub(super) struct FileAssertion {
 impl ClientAssertion for FileAssertion {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
         let text = read(&self.file, "the federated token").map_err(Cut::error)?;
-        Ok(text.trim().to_owned())
+        match text.trim() {
+            "" => Err(Cut::error(
+                Fault::broken("", format!("the federated token in {} is empty", self.file.display()))
+                    .hint("see that what writes that file runs: in Kubernetes the workload identity webhook, which the pod's label asks for"),
+            )),
+            token => Ok(token.to_owned()),
+        }
     }
 }
 
@@ -125,4 +131,20 @@ pub(super) fn read(file: &Path, what: &str) -> Result<Zeroizing<String>, Fault> 
     let bytes = tls::file(file, FILE_BYTES_MAX).map_err(|e| fault(e.to_string()))?;
     let text = str::from_utf8(&bytes).map_err(|_| fault("it holds no text".to_owned()))?;
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_empty_federated_token_is_not_sent() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let assertion = FileAssertion { file: file.path().to_owned() };
+        fs::write(file.path(), " \n").unwrap();
+        let told = assertion.secret(None).await.unwrap_err().to_string();
+        assert!(told.contains("is empty"), "{told}");
+        fs::write(file.path(), "a.b.c\n").unwrap();
+        assert_eq!(assertion.secret(None).await.unwrap(), "a.b.c");
+    }
 }

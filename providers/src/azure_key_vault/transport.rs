@@ -17,6 +17,11 @@ use crate::https::{self, Effect, Peer, innermost};
 use crate::port::{Fault, step_scope};
 use crate::tls;
 
+/// Where the metadata service of an Azure machine answers, and of no other machine.
+const METADATA_HOST: &str = "169.254.169.254";
+const NO_METADATA: &str = "is this a machine in Azure? Only there is a managed identity; a server on premises takes the \
+                           identity `arc`, or `certificate`";
+
 /// A call that ended without an answer for the client above, carried through its error type. `doing` is empty: whoever
 /// made the call fills it in.
 #[derive(Debug)]
@@ -85,7 +90,10 @@ impl Wire {
             trust: self.trust.clone(),
             certificate: None,
         };
-        let mut response = self.client.execute(request).await.map_err(|e| peer.cut(&e, effect, ""))?;
+        let mut response = self.client.execute(request).await.map_err(|e| match peer.cut(&e, effect, "") {
+            fault if e.is_connect() && peer.host == METADATA_HOST => fault.hint(NO_METADATA),
+            fault => fault,
+        })?;
         let body = https::body(&mut response, &peer, effect, "").await?;
         Ok(Reply { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
     }

@@ -108,7 +108,8 @@ impl Door<'_> {
                 (
                     mount,
                     body,
-                    "make a new secret id for the role: this one, or the role id, is wrong, used up or expired",
+                    "make a new secret id for the role: this one, or the role id, is wrong, used up or expired; a wrapping \
+                     token works with `wrapped = true` alone",
                 )
             }
             Login::Kubernetes { mount, role, jwt_file } => {
@@ -215,7 +216,7 @@ fn used(doing: &str, unwrapped: &Unwrapped) -> Fault {
             "our own earlier unwrapping got no reply, so it may have been that; deliver a new wrapping token"
         }
         _ => {
-            "a wrapping token serves one start of this program; if this is the first start with it and it is not too \
+            "with `wrapped = true` a wrapping token is needed, not the secret id itself; it serves one start of this program; if this is the first start with it and it is not too \
              old, somebody else has the secret id: treat it as stolen, destroy it, then deliver a new wrapping token"
         }
     };
@@ -226,7 +227,12 @@ fn used(doing: &str, unwrapped: &Unwrapped) -> Fault {
 fn granted(reply: &Reply, doing: &str, mount: &str, hint: &str) -> Result<Grant, Fault> {
     match reply.status.as_u16() {
         200 => {}
-        400 | 401 | 403 => return Err(Fault::refused(doing, reply::said(reply)).hint(hint)),
+        400 | 401 => return Err(Fault::refused(doing, reply::said(reply)).hint(hint)),
+        // A path where nothing is mounted gets this answer too.
+        403 => {
+            return Err(Fault::refused(doing, reply::said(reply))
+                .hint(format!("is the auth method mounted at \"auth/{mount}\" (in this namespace)? If so: {hint}")));
+        }
         404 => {
             return Err(Fault::refused(doing, reply::said(reply))
                 .hint(format!("is there an auth method at \"auth/{mount}\" (in this namespace)?")));
@@ -251,4 +257,22 @@ fn granted(reply: &Reply, doing: &str, mount: &str, hint: &str) -> Result<Grant,
 pub(super) fn renewed(reply: &Reply) -> Option<(u64, bool)> {
     let envelope: Envelope = serde_json::from_slice(&reply.body).ok().filter(|_| reply.status.is_success())?;
     envelope.auth.map(|auth| (auth.lease_duration, auth.renewable))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_login_says_what_else_the_same_answer_may_mean() {
+        let hint = |status: u16| {
+            let reply = Reply { status: StatusCode::from_u16(status).unwrap(), ..Reply::default() };
+            granted(&reply, "logging in", "other", "make a new one").err().unwrap().hint
+        };
+        assert_eq!(hint(400), "make a new one");
+        let forbidden = hint(403);
+        assert!(forbidden.contains("\"auth/other\"") && forbidden.ends_with("make a new one"), "{forbidden}");
+    }
 }

@@ -35,7 +35,7 @@ impl<'de> Deserialize<'de> for Incoming {
 /// else writes it, and may be about to.
 pub(super) async fn file(path: &Path, what: &str) -> Result<Secret, Fault> {
     let doing = format!("reading {what} from {}", path.display());
-    let hint = "does the program run that writes this file, and may this program read it?";
+    let hint = "put it there anew; where another program writes this file: does that run, and may this one read what it wrote?";
     let owned: PathBuf = path.to_owned();
     let read = tokio::task::spawn_blocking(move || read(&owned));
     match tokio::time::timeout(FILE_LIMIT, read).await {

@@ -44,7 +44,8 @@ impl Keys {
             let recipient = text.trim().parse::<Recipient>().map_err(|why| {
                 (
                     format!("recipient {} of {} is no X25519 recipient: {why}", at + 1, recipients.len()),
-                    "name the public key, age1…, that age-keygen prints",
+                    "name the public key that `age-keygen` prints without further options: age1 and 58 characters; \
+                     post-quantum (age1pq1…), plugin and SSH keys don't serve here",
                 )
             })?;
             if !distinct.contains(&recipient) {
@@ -63,7 +64,8 @@ impl Keys {
         if !distinct.contains(&ours) {
             return Err((
                 format!("our own key, whose recipient is {ours}, is not among the recipients"),
-                "add it: else we could write what we can't read",
+                "the wrong key may be named: name the one whose recipient is there; if the key is a new one, add its recipient \
+                 beside the old ones first (docs/sealed-file.md, Other recipients)",
             ));
         }
         Ok(Self { recipients: distinct, identity, ours: ours.to_string() })

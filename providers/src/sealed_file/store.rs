@@ -232,15 +232,16 @@ impl Store {
     fn never_was(&self, doing: &str) -> Result<(), Fault> {
         for left in [&self.backup, &self.fresh, &self.fresh_backup] {
             if std::fs::symlink_metadata(left).is_ok() {
+                let (what, back) = if *left == self.backup {
+                    let backup = left.display();
+                    ("", format!("bring it back (cp -p '{backup}' '{}' if that is the newest)", self.file.display()))
+                } else {
+                    (", or the first change was killed", "bring it back from a copy".to_owned())
+                };
                 let (file, left) = (self.file.display(), left.display());
-                return Err(Fault::broken(
-                    doing,
-                    format!("{file} is missing, and {left} is there: it was removed or moved"),
-                )
-                .hint(format!(
-                    "bring it back (cp -p '{}' '{file}' if that is the newest), or, if no password was ever kept in \
-                         it, move what is left away (mv '{left}' '{left}.old')",
-                    self.backup.display()
+                let cause = format!("{file} is missing, and {left} is there: it was removed or moved{what}");
+                return Err(Fault::broken(doing, cause).hint(format!(
+                    "{back}, or, if no password was ever kept in it, move what is left away (mv '{left}' '{left}.old')"
                 )));
             }
         }

@@ -97,11 +97,14 @@ fn judged(line: &Line, has: Option<&Vec<String>>) -> VaultCheck {
     if missing.is_empty() {
         return VaultCheck::new(RIGHT, Standing::Good, quoted(line.needs)).about(&line.path);
     }
-    VaultCheck::new(RIGHT, Standing::Bad, format!("{} is missing", quoted(&missing))).about(&line.path).todo(format!(
-        "make the policy say: path \"{}\" {{ capabilities = [{}] }}",
-        line.path,
-        quoted(line.needs)
-    ))
+    let policy = format!("make the policy say: path \"{}\" {{ capabilities = [{}] }}", line.path, quoted(line.needs));
+    // So it looks where the policy is right and the settings name another place.
+    let todo = if missing.len() == line.needs.len() {
+        format!("see that `mount`, `namespace` and the account's vault_name are right; if so, {policy}")
+    } else {
+        policy
+    };
+    VaultCheck::new(RIGHT, Standing::Bad, format!("{} is missing", quoted(&missing))).about(&line.path).todo(todo)
 }
 
 #[cfg(test)]
@@ -120,7 +123,10 @@ mod tests {
         let bad = of(&["read"]);
         assert_eq!((bad.standing, bad.seen.as_str()), (Standing::Bad, "\"patch\" is missing"));
         assert!(bad.todo.contains(r#"path "secret/metadata/svc" { capabilities = ["read", "patch"] }"#), "{bad:?}");
-        assert_eq!(of(&["deny"]).seen, "\"read\", \"patch\" is missing");
+        assert!(!bad.todo.contains("`mount`"), "{bad:?}");
+        let none = of(&["deny"]);
+        assert_eq!(none.seen, "\"read\", \"patch\" is missing");
+        assert!(none.todo.starts_with("see that `mount`") && none.todo.contains("capabilities ="), "{none:?}");
         assert_eq!(judged(&line, None).standing, Standing::Unseen);
     }
 }

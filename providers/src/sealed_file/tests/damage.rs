@@ -91,6 +91,8 @@ async fn a_missing_file_is_no_beginning_where_something_of_it_is_left() {
         fs::remove_file(home.file()).unwrap();
         let fault = refuses_all(&home.vault(), &home, "is missing").await;
         assert!(fault.cause.contains(ending) && fault.hint.contains("mv"), "{fault}");
+        // Only what is there is offered.
+        assert_eq!(fault.hint.contains("cp -p"), ending == ".bak", "{fault}");
     }
 }
 

@@ -26,6 +26,7 @@ fn our_own_key_is_among_the_recipients() {
     let place = Place::new();
     let fault = refused(Settings { identity: text(&Identity::generate()), ..place.settings() });
     assert!(fault.cause.contains("is not among the recipients"), "{fault}");
+    assert!(fault.hint.starts_with("the wrong key may be named"), "{fault}");
 }
 
 #[test]
