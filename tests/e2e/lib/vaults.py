@@ -23,25 +23,110 @@ CALL_LIMIT_S = 20
 class OpenBaoWorld(Fixture):
     """OpenBao, with what a consumer sees of it."""
 
+    # Its own folder: what lies in there is no leak.
+    keeper = "vault"
+
     def reader(self):
         vault = reader.HashicorpVault(self.vault.url(), "secret", self.root, str(self.vault.tls / "ca.pem"))
         return vault, self.secret_name
+
+    # What a search for secrets must know: those that the administrator put down (the first is the one that a
+    # configuration's `token_file` replaces), one that is as good in form and refused, and what the vault issued.
+
+    def given(self):
+        return {"the vault's token": self.vault.token("rotator")}
+
+    def wrong_secret(self):
+        return "s.WrongTokenWrongToken4711"
+
+    def issued(self):
+        return {}
+
+
+class AppRoleWorld(OpenBaoWorld):
+    """OpenBao, where the rotator logs on by AppRole. The audit log has every value as it is, for the search alone."""
+
+    mount, role = "machines", "entra-rotator"
+    # So short that a slow rotation renews its token on the way.
+    token_ttl_s, token_max_ttl_s = 6, 60
+
+    def start_vault(self):
+        self.audit = self.folder / "vault" / "audit.log"
+        config = self.folder / "vault" / "config" / "server.hcl"
+        config.parent.mkdir(parents=True)
+        config.write_text(f'''audit "file" "raw" {{
+  options {{
+    file_path = "{self.audit}"
+    log_raw = "true"
+  }}
+}}
+''')
+        super().start_vault()
+        role = f"auth/{self.mount}/role/{self.role}"
+        self.vault.must("POST", f"sys/auth/{self.mount}", {"type": "approle"}, self.root)
+        self.vault.must("POST", role, {"token_policies": ["rotator"], "token_no_default_policy": True,
+                                       "token_ttl": self.token_ttl_s, "token_max_ttl": self.token_max_ttl_s}, self.root)
+        self.role_id = self.vault.must("GET", f"{role}/role-id", None, self.root)["data"]["role_id"]
+        made = self.vault.must("POST", f"{role}/secret-id", {}, self.root)
+        self.secret_id = self.folder / "secret-id"
+        samba.write_private(self.secret_id, made["data"]["secret_id"])
+
+    def wrapping_token(self):
+        """For a secret id of its own: the client's way, because it takes a header."""
+        done = self.bao("write", "-f", "-wrap-ttl=5m", "-field=wrapping_token", f"auth/{self.mount}/role/{self.role}/secret-id")
+        if done.returncode != 0:
+            raise RuntimeError(f"no secret id was wrapped: {done.stderr.decode()}")
+        return done.stdout.decode().strip()
+
+    def vault_section(self, value):
+        head, _, _ = super().vault_section(value).rpartition("\n")
+        return f"""{head}
+[vault.login]
+method = "approle"
+mount = {text_of(self.mount)}
+role_id = {text_of(self.role_id)}
+secret_id = {{ file = {text_of(value.get("token_file", self.secret_id))} }}
+wrapped = {"true" if value.get("wrapped") else "false"}"""
+
+    def given(self):
+        return {"the secret id": self.secret_id.read_text()}
+
+    def wrong_secret(self):
+        return "01234567-89ab-4cde-8f01-23456789abcd"
+
+    def answers(self):
+        """What the vault answered, values and all."""
+        entries = map(json.loads, self.audit.read_text().splitlines())
+        return [entry for entry in entries if entry["type"] == "response"]
+
+    def issued(self):
+        """Every token and every secret id that it gave to anybody."""
+        found = {}
+        for at, entry in enumerate(self.answers()):
+            reply = entry.get("response") or {}
+            for what, secret in (("token", (reply.get("auth") or {}).get("client_token")),
+                                 ("secret id", (reply.get("data") or {}).get("secret_id")),
+                                 ("wrapping token", (reply.get("wrap_info") or {}).get("token"))):
+                if secret and secret not in found.values():
+                    found[f"{what} of answer {at}"] = secret
+        return found
 
 
 class KeyVaultWorld(Fixture):
     """Azure Key Vault's stand-in. The rotator has the rights that deploy/azure gives it, and a client secret."""
 
+    keeper = "key-vault"
     secret_name = NAME
     host, tenant, client = "myvault.vault.azure.net", "11111111-2222-3333-4444-555555555555", "rotator"
     port, control_port = 8300, 8301
 
     def start_vault(self):
-        folder = self.folder / "key-vault"
+        folder = self.folder / self.keeper
         (folder / "tokens").mkdir(parents=True)
         self.tls = folder / "tls"
         openbao.make_ca(self.tls)
         openbao.make_leaf(self.tls, "server", [VAULT_ADDRESS, self.host])
-        self.client_secret = folder / "client-secret"
+        self.client_secret = self.folder / "client-secret"
         samba.write_private(self.client_secret, new_password())
         self.stand_in = folder
         (folder / "config.json").write_text(json.dumps({
@@ -129,10 +214,20 @@ client_secret = {{ file = {text_of(value.get("token_file", self.client_secret))}
         token = self.control("POST", "/token", {"client": "reader"})["token"]
         return reader.AzureKeyVault(f"https://{self.host}:{self.port}", token, str(self.tls / "ca.pem")), self.secret_name
 
+    def given(self):
+        return {"the client secret": self.client_secret.read_text()}
+
+    def wrong_secret(self):
+        return "wrOng~Client.Secret-4711_0815"
+
+    def issued(self):
+        return {f"token {at}": token for at, token in enumerate(self.control("GET", "/tokens"))}
+
 
 class SealedWorld(Fixture):
     """A sealed file: no server and no wire."""
 
+    keeper = None
     secret_name = NAME
 
     def start_vault(self):
@@ -187,6 +282,27 @@ key = {{ file = {text_of(value.get("token_file", self.key))} }}"""
 
     def reader(self):
         return reader.SealedFile(str(self.file), str(self.identity)), self.secret_name
+
+    def given(self):
+        """The key, as its file has it and as a program has it; without the words that every such key begins with."""
+        written = str(self.identity)
+        data = written.removeprefix("AGE-SECRET-KEY-1")
+        return {"the key": data, "the key in small letters": data.lower(), "the key's bytes": bech32_bytes(data)}
+
+    def wrong_secret(self):
+        return str(self.pyrage.x25519.Identity.generate())
+
+    def issued(self):
+        return {}
+
+
+def bech32_bytes(data):
+    """The 32 bytes in the data part of a bech32 text."""
+    number = 0
+    for letter in data.lower()[:-6]:
+        number = number << 5 | "qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(letter)
+    spare = (len(data) - 6) * 5 % 8
+    return (number >> spare).to_bytes(32, "big")
 
 
 WORLDS = {"OpenBao": OpenBaoWorld, "Key Vault": KeyVaultWorld, "sealed file": SealedWorld}
