@@ -135,6 +135,8 @@ pub(super) fn read(file: &Path, what: &str) -> Result<Zeroizing<String>, Fault> 
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]
