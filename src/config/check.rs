@@ -543,6 +543,16 @@ servers = [{ server = "SYNC1" }]
         13: `url` has no place beside this `kind` or `method`
         --
         12: `recipients` must be public keys: `age1…`, as `age-keygen` shows them
+        --
+        10: `file` must be the whole path, from the root down
+        11: `prompt` can only be true; where nobody types the key, name `file`, `env` or `credential`
+        --
+        12: `recipients` names one key twice: it takes two different ones
+        --
+        11: `login` must be a table: [vault.login] with a `method`
+        --
+        11: `identity` must be a table: [vault.identity] with a `kind`
+        12: `address` must be an IP address
         ");
         let path = with_vault(&format!("{azure}identity = {{ kind = \"cli\" }}")).replace("entra-msol", "entra/msol");
         insta::assert_snapshot!(faults(&path).join("\n"), @"20: in Azure Key Vault a `vault_name` is letters, digits and `-`, at most 119 of them: `entra-msol`, say");
