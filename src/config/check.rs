@@ -163,7 +163,7 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             "`identity` must be a table: [vault.identity] with a `kind`".to_owned()
         }
         ValidationErrorKind::Pattern { .. } if key == "recipients" => {
-            "`recipients` must be public keys: `age1…`, as `age-keygen` shows them".to_owned()
+            "`recipients` must be public keys as `age-keygen` shows them: `age1` and 58 letters and digits".to_owned()
         }
         ValidationErrorKind::Pattern { .. } if key.starts_with("vault") => {
             format!("`{key}` must be a path in the vault: no white space, and no / at its ends")
@@ -490,7 +490,8 @@ servers = [{ server = "SYNC1" }]
         let hashicorp = "kind = \"hashicorp\"\nurl = \"https://v\"\n";
         let azure = "kind = \"azure\"\nurl = \"https://v.vault.azure.net\"\n";
         let sealed = "kind = \"sealed-file\"\nfile = \"/v.age\"\nkey = { prompt = true }\n";
-        let two = "recipients = [\"age1aa\", \"age1bb\"]";
+        let [a, q] = ["a", "q"].map(|letter| format!("age1{}", letter.repeat(58)));
+        let two = format!("recipients = [\"{a}\", \"{q}\"]");
         for good in [
             format!("{hashicorp}token = {{ file = \"/t\" }}\nnamespace = \"a\""),
             format!("{hashicorp}login = {{ method = \"approle\", role_id = \"r\", secret_id = {{ env = \"S\" }} }}"),
@@ -509,11 +510,12 @@ servers = [{ server = "SYNC1" }]
             format!("{hashicorp}login = {{ method = \"approle\", role = \"r\" }}\nclient_cert_file = \"/c\""),
             format!("{azure}mount = \"secret\"\nidentity = {{ kind = \"cli\" }}"),
             format!("{azure}identity = {{ kind = \"certificate\", client_secret = {{ env = \"S\" }} }}"),
-            format!("{sealed}{}", two.replace(", \"age1bb\"", "")),
+            format!("{sealed}{}", two.replace(&format!(", \"{q}\""), "")),
             format!("{}{two}\nurl = \"https://v\"", sealed.replace("{ prompt = true }", "\"hunter2\"")),
-            format!("{sealed}{}", two.replace("age1aa", "AGE-SECRET-KEY-1HUNTER2")),
+            format!("{sealed}{}", two.replace(&a, "AGE-SECRET-KEY-1HUNTER2")),
+            format!("{sealed}{}", two.replace(&q, &q[..61])),
             format!("{}{two}", sealed.replace("true", "false").replace("/v.age", "v.age")),
-            format!("{sealed}{}", two.replace("age1bb", "age1aa")),
+            format!("{sealed}{}", two.replace(&q, &a)),
             format!("{hashicorp}login = \"approle\""),
             format!("{azure}identity = \"managed\"\naddress = \"v.internal\""),
         ];
@@ -542,7 +544,9 @@ servers = [{ server = "SYNC1" }]
         11: `key` must be a reference: { file = … }, { env = … }, { credential = … } or { prompt = true }; secrets never stand here
         13: `url` has no place beside this `kind` or `method`
         --
-        12: `recipients` must be public keys: `age1…`, as `age-keygen` shows them
+        12: `recipients` must be public keys as `age-keygen` shows them: `age1` and 58 letters and digits
+        --
+        12: `recipients` must be public keys as `age-keygen` shows them: `age1` and 58 letters and digits
         --
         10: `file` must be the whole path, from the root down
         11: `prompt` can only be true; where nobody types the key, name `file`, `env` or `credential`

@@ -110,7 +110,7 @@ pub struct VaultConfig {
     pub file: Option<PathBuf>,
     /// Sealed file: whom it is sealed for, `age1…`: the rotator's own key, and one that is kept elsewhere.
     #[serde(default)]
-    #[schemars(with = "Vec<String>", length(min = 2), inner(regex(pattern = "^age1[a-z0-9]+$")))]
+    #[schemars(with = "Vec<String>", length(min = 2), inner(regex(pattern = "^age1[ac-hj-np-z02-9]{58}$")))]
     pub recipients: Vec<String>,
     /// Sealed file: the key that opens it, by reference.
     #[serde(default)]

@@ -4,15 +4,15 @@ use super::keys::stanzas;
 use super::store::{Hold, Loaded, Store};
 use crate::port::{Fault, Meaning, Slot, Standing, VaultCheck};
 
-/// A check that could not be made.
-pub(super) fn unseen(name: &str, fault: &Fault) -> VaultCheck {
-    VaultCheck::new(name, Standing::Unseen, &fault.cause).todo(&fault.hint)
+/// The file could not be looked at.
+pub(super) fn unreached(fault: &Fault) -> VaultCheck {
+    VaultCheck::new("reachable", Standing::Unseen, &fault.cause).todo(&fault.hint)
 }
 
 /// A check that failed, or that could not be made now: a lock that somebody holds says nothing about the file.
 fn failed(name: &str, fault: &Fault) -> VaultCheck {
     match fault.meaning {
-        Meaning::Later => unseen(name, fault),
+        Meaning::Later => unreached(fault),
         _ => VaultCheck::new(name, Standing::Bad, &fault.cause).todo(&fault.hint),
     }
 }
@@ -25,6 +25,7 @@ pub(super) fn examine(store: &Store, doing: &str, names: &[String]) -> Vec<Vault
         Ok((store.backup(doing), loaded))
     }) {
         Ok((backup, loaded)) => seen(store, backup, loaded, names),
+        Err(fault) if fault.meaning == Meaning::Later => return vec![unreached(&fault)],
         Err(fault) => vec![failed("file", &fault)],
     };
     checks.push(match store.lock(Hold::Writing, doing).and_then(|_lock| store.probe(doing)) {
@@ -46,8 +47,8 @@ fn seen(
     let recipients = store.keys().recipients();
     let kept = VaultCheck::new("recovery", Standing::Good, format!("{} recipients in the settings", recipients.len()));
     let Some(loaded) = loaded else {
-        let none =
-            VaultCheck::new("file", Standing::Doubtful, "there is none yet").todo("adopt an account: that makes it");
+        let none = VaultCheck::new("file", Standing::Doubtful, "there is none yet")
+            .todo("if there never was one, adopt an account: that makes it; else bring it back from a copy first");
         return vec![none, kept];
     };
     let (size, generation) = (loaded.sealed.len(), loaded.content.generation);

@@ -206,7 +206,7 @@ impl Look<'_> {
         checks.refuse(
             "vault-current",
             "",
-            format!("{name} refuses the password that the vault holds as current: somebody set another one"),
+            format!("{name} refuses the password that the vault holds as current: somebody set another one, or the vault was restored from an older copy"),
             "store the password in use in the vault",
         );
         Ok(false)

@@ -74,7 +74,7 @@ impl Look<'_> {
         checks.refuse(
             "vault-current",
             "",
-            "the directory refuses the password that the vault holds as current: somebody set another one",
+            "the directory refuses the password that the vault holds as current: somebody set another one, or the vault was restored from an older copy",
             "store the password in use (`adopt`), or `rotate --repair` sets a fresh one everywhere",
         );
         Ok(OldPassword::Unknown)
