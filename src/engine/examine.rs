@@ -3,8 +3,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use providers::port::{
-    AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, Standing, VaultCheck,
-    step_scope,
+    AccountFacts, ConnectorFacts, ConnectorKind, Fault, Fingerprint, ProofFacts, ServerFacts, VaultCheck, step_scope,
 };
 
 use super::connectors::{binds_as, dc_of_domain};
@@ -89,7 +88,7 @@ async fn look_at_vault(ports: &Ports, wishes: &[Wish]) -> Vec<VaultCheck> {
     let names: Vec<String> = wishes.iter().map(|wish| wish.vault_name.clone()).collect();
     let doing = format!("looking at {}", ports.vault.describe());
     let asked = limited(doing, async { Ok(ports.vault.examine(&names).await) }).await;
-    asked.unwrap_or_else(|fault| vec![VaultCheck::new("reachable", Standing::Unseen, fault.cause).todo(fault.hint)])
+    asked.unwrap_or_else(|fault| vec![VaultCheck::unreached(&fault)])
 }
 
 async fn look_at_server(

@@ -60,7 +60,7 @@ pub(super) async fn examine(secrets: &Secrets, names: &[String]) -> Vec<VaultChe
     match secrets.ask(&probe, None, DOING).await {
         Ok(_) => checks.push(VaultCheck::new("reachable", Standing::Good, "the vault answers")),
         Err(fault) => {
-            checks.push(VaultCheck::new("reachable", Standing::Bad, fault.cause).todo(fault.hint));
+            checks.push(VaultCheck::unreached(&fault));
             checks.push(credential(&secrets.settings));
             return checks;
         }

@@ -105,7 +105,7 @@ impl Vault for LabVault {
         let reached = self.lab.request(request, |_| Ok(())).await;
         vec![match reached {
             Ok(()) => VaultCheck::new("reachable", Standing::Good, "the model vault answers"),
-            Err(fault) => VaultCheck::new("reachable", Standing::Unseen, fault.cause).todo(fault.hint),
+            Err(fault) => VaultCheck::unreached(&fault),
         }]
     }
 }

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use super::{Fault, Meaning};
+
 /// How something about the vault stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +36,15 @@ impl VaultCheck {
     /// A check, about the vault as a whole, that asks for nothing to be done.
     pub fn new(name: &str, standing: Standing, seen: impl Into<String>) -> Self {
         Self { name: name.to_owned(), about: String::new(), standing, seen: seen.into(), todo: String::new() }
+    }
+
+    /// `reachable` for a vault that did not answer as one: unseen when another try may bring an answer, else bad.
+    pub fn unreached(fault: &Fault) -> Self {
+        let standing = match fault.meaning {
+            Meaning::Later | Meaning::Unclear => Standing::Unseen,
+            Meaning::Refused | Meaning::Broken => Standing::Bad,
+        };
+        Self::new("reachable", standing, format!("{}: {}", fault.doing, fault.cause)).todo(&fault.hint)
     }
 
     /// The same about something.

@@ -4,15 +4,10 @@ use super::keys::stanzas;
 use super::store::{Hold, Loaded, Store};
 use crate::port::{Fault, Meaning, Slot, Standing, VaultCheck};
 
-/// The file could not be looked at.
-pub(super) fn unreached(fault: &Fault) -> VaultCheck {
-    VaultCheck::new("reachable", Standing::Unseen, &fault.cause).todo(&fault.hint)
-}
-
 /// A check that failed, or that could not be made now: a lock that somebody holds says nothing about the file.
 fn failed(name: &str, fault: &Fault) -> VaultCheck {
     match fault.meaning {
-        Meaning::Later => unreached(fault),
+        Meaning::Later => VaultCheck::unreached(fault),
         _ => VaultCheck::new(name, Standing::Bad, &fault.cause).todo(&fault.hint),
     }
 }
@@ -25,7 +20,7 @@ pub(super) fn examine(store: &Store, doing: &str, names: &[String]) -> Vec<Vault
         Ok((store.backup(doing), loaded))
     }) {
         Ok((backup, loaded)) => seen(store, backup, loaded, names),
-        Err(fault) if fault.meaning == Meaning::Later => return vec![unreached(&fault)],
+        Err(fault) if fault.meaning == Meaning::Later => return vec![VaultCheck::unreached(&fault)],
         Err(fault) => vec![failed("file", &fault)],
     };
     checks.push(match store.lock(Hold::Writing, doing).and_then(|_lock| store.probe(doing)) {

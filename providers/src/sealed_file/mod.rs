@@ -177,6 +177,6 @@ impl Vault for SealedFile {
         let doing = format!("examining the sealed file {}", self.store.path().display());
         let seen =
             self.away(doing, Meaning::Later, move |store, doing| Ok(examine::examine(store, doing, &names))).await;
-        seen.unwrap_or_else(|fault| vec![examine::unreached(&fault)])
+        seen.unwrap_or_else(|fault| vec![VaultCheck::unreached(&fault)])
     }
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{CLOCK, REACHABLE, of_fault};
+use super::{CLOCK, REACHABLE};
 use crate::hashicorp_vault::entries::Entries;
 use crate::hashicorp_vault::reply;
 use crate::hashicorp_vault::wire::Reply;
@@ -29,7 +29,7 @@ pub(super) async fn checks(entries: &Entries, checks: &mut Vec<VaultCheck>) -> b
             serves
         }
         Err(fault) => {
-            checks.push(of_fault(REACHABLE, Standing::Bad, &fault));
+            checks.push(VaultCheck::unreached(&fault));
             checks.push(VaultCheck::new(CLOCK, Standing::Unseen, "the vault can't be reached"));
             false
         }
