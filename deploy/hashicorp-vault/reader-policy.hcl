@@ -6,12 +6,8 @@ path "MOUNT/data/ACCOUNT" {
   capabilities = ["read"]
 }
 
-# pending: the candidate, to be tried only when the directory refuses current's and current's marks name it.
+# pending: the candidate, and those that a repair took over; to be tried only when the directory refuses current's and
+# current's marks name one of them.
 path "MOUNT/data/ACCOUNT-pending" {
-  capabilities = ["read"]
-}
-
-# current's metadata: the marks alone, for programs that watch them without reading the password.
-path "MOUNT/metadata/ACCOUNT" {
   capabilities = ["read"]
 }

@@ -9,8 +9,10 @@ Python 3.9 or later and its standard library; `SealedFile` needs pyrage. docs/co
 import http.client
 import json
 import os
+import queue
 import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -18,6 +20,8 @@ import urllib.request
 from typing import Callable, NamedTuple, Optional
 
 ROUNDS_MAX = 5
+REFUSALS_MAX = 5
+REPEATS_MAX = 3
 PAUSE_S = 3.0
 CALL_LIMIT_S = 15.0
 REPLY_BYTES_MAX = 1 << 20
@@ -43,13 +47,16 @@ class NoneAccepted(Exception):
 # ---- the decision
 
 
-def password(vault, name, accepted: Callable[[str], bool], rounds=ROUNDS_MAX, pause_s=PAUSE_S, sleep=time.sleep):
+def password(
+    vault, name, accepted: Callable[[str], bool], rounds=ROUNDS_MAX, refusals=REFUSALS_MAX, pause_s=PAUSE_S, sleep=time.sleep
+):
     """The password of the account `name` that `accepted` says yes to.
 
     `accepted` tries a password where it will be used: True when it was taken, False when it was surely refused as wrong.
-    For everything else (nobody answered, the account is locked) it raises, and so does this.
+    For everything else (nobody answered, the account is locked) it raises, and so does this. It says no `refusals` times
+    at most: to a candidate once, to current REPEATS_MAX times as long as the vault shows the same.
     """
-    refused = 0
+    refused, seen, repeats = [], None, 0  # in memory alone, and until this returns
     for count in range(rounds):
         if count:
             sleep(pause_s)
@@ -57,24 +64,38 @@ def password(vault, name, accepted: Callable[[str], bool], rounds=ROUNDS_MAX, pa
         current = vault.current(name)
         if current.password is None:
             continue
+        # Again after it was refused, as a rotation that is turned back makes it right again; but not for ever.
+        seen, repeats = current, repeats + 1 if current == seen else 1
+        if repeats > REPEATS_MAX:
+            continue
         if accepted(current.password):
             return current.password
-        refused += 1
-        if current.rotation is None:
-            continue
-        # Only now, and only as long as that same rotation holds it: then the directory has been given it.
-        candidate = vault.candidate(name, current.rotation, current.place)
-        if candidate is not None:
-            if accepted(candidate):
-                return candidate
-            refused += 1
+        refused.append(current.password)
+        candidates = [] if current.rotation is None else vault.candidates(name, current.rotation, current.place)
+        # Only now that current was refused, and the oldest first, as the directory was given them. One that it has left
+        # behind does not come back, unless as current.
+        for candidate in candidates:
+            if len(refused) < refusals and candidate not in refused:
+                if accepted(candidate):
+                    return candidate
+                refused.append(candidate)
+        if len(refused) >= refusals:
+            break
     raise NoneAccepted(
-        f"{name}: none was accepted in {rounds} rounds, {refused} tries were refused; "
+        f"{name}: none was accepted in {count + 1} rounds, {len(refused)} tries were refused; "
         "ask whoever runs the rotator: entra-rotator status, entra-rotator doctor"
     )
 
 
-# ---- the vaults: `current(name)`, and `candidate(name, rotation, place)`, None when it is no longer that rotation's
+# ---- the vaults: `current(name)`, and `candidates(name, rotation, place)`: those that this rotation took over, oldest
+# first, and its own as the last; none when nothing is held of that rotation any more
+
+
+def up_to(rotation, candidates):
+    """Of all that are held, oldest first, each (rotation, password): those up to this rotation's, which later ones may
+    have taken over."""
+    owners = [owner for owner, _ in candidates]
+    return [text for _, text in candidates[: owners.index(rotation) + 1]] if rotation in owners else []
 
 
 class HashicorpVault:
@@ -93,11 +114,13 @@ class HashicorpVault:
         mark = metadata.get("custom_metadata") or {}
         return Current(data.get("password"), mark.get("pending-rotation"), mark.get("pending-path"))
 
-    def candidate(self, name, rotation, place):
+    def candidates(self, name, rotation, place):
         if place != f"{name}-pending":
             raise Trouble(f"{name}: its metadata names a candidate elsewhere than at {name}-pending")
         data, _ = self.read(place)
-        return data.get("password") if data.get("rotation") == rotation else None
+        # A repair that takes candidates over keeps them beside its own.
+        held = [*data.get("kept", []), data]
+        return up_to(rotation, [(one["rotation"], one["password"]) for one in held if "rotation" in one])
 
     def read(self, path):
         status, reply = self.ask(self.base + urllib.parse.quote(path), self.headers)
@@ -120,13 +143,17 @@ class AzureKeyVault:
         value, tags = self.read(name)
         return Current(value, tags.get("pending-rotation"), tags.get("pending"))
 
-    def candidate(self, name, rotation, place):
+    def candidates(self, name, rotation, place):
         secret, _, version = (place or "").partition("/")
         if secret != f"{name}-pending" or not version.isalnum():
             raise Trouble(f"{name}: its tag names a candidate elsewhere than in {name}-pending")
         # This version and no other: the latest one may be another rotation's, and one that is over is disabled.
         value, tags = self.read(place)
-        return value if tags.get("rotation") == rotation else None
+        if tags.get("rotation") != rotation:
+            return []
+        # Its own tag names what it took over, the latest first; those stay enabled until one of them all is proven.
+        older = [one for one in reversed(tags.get("took-over", "").split()) if one.isalnum()]
+        return [text for text, _ in (self.read(f"{secret}/{one}") for one in older) if text is not None] + [value]
 
     def read(self, path):
         status, reply = self.ask(f"{self.base}{urllib.parse.quote(path)}?api-version={AZURE_API}", self.headers)
@@ -163,9 +190,11 @@ class SealedFile:
         account = self.account(name)
         return Current((account.get("current") or {}).get("secret"), account.get("announced"), None)
 
-    def candidate(self, name, rotation, _place):
-        pending = self.account(name).get("pending") or {}
-        return pending.get("secret") if pending.get("rotation") == rotation else None
+    def candidates(self, name, rotation, _place):
+        account = self.account(name)
+        # A repair that takes candidates over keeps them beside its own.
+        held = [*account.get("kept", []), account.get("pending")]
+        return up_to(rotation, [(one["rotation"], one["secret"]) for one in held if one])
 
 
 # ---- HTTPS
@@ -178,8 +207,8 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def https(cafile):
-    """A function (address, headers) -> (status, JSON): HTTPS alone, no proxy, no redirect, with a bound on all of it."""
+def https(cafile, limit_s=CALL_LIMIT_S):
+    """A function (address, headers) -> (status, JSON): HTTPS alone, no proxy, no redirect, and all of it within `limit_s`."""
     trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=cafile))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect(), trust)
 
@@ -189,7 +218,7 @@ def https(cafile):
         request = urllib.request.Request(address, headers=headers)
         try:
             try:
-                with opener.open(request, timeout=CALL_LIMIT_S) as reply:
+                with opener.open(request, timeout=limit_s) as reply:
                     return reply.status, json.loads(reply.read(REPLY_BYTES_MAX))
             except urllib.error.HTTPError as reply:
                 text = reply.read(REPLY_BYTES_MAX)
@@ -197,7 +226,29 @@ def https(cafile):
         except (OSError, http.client.HTTPException, ValueError) as cause:
             raise Trouble(f"the vault at {urllib.parse.urlsplit(address).netloc} can't be read: {cause}") from None
 
-    return ask
+    return lambda address, headers: within(limit_s, ask, address, headers)
+
+
+def within(limit_s, ask, address, headers):
+    """`ask`, at most so long. The timeout of a socket is for each of its operations alone, so that a vault which sends
+    byte by byte is left to a thread that ends with the program."""
+    ended = queue.SimpleQueue()
+
+    def asking():
+        try:
+            ended.put((ask(address, headers), None))
+        except BaseException as trouble:  # Whatever it is, it is raised where somebody waits.
+            ended.put((None, trouble))
+
+    threading.Thread(target=asking, daemon=True).start()
+    try:
+        reply, trouble = ended.get(timeout=limit_s)
+    except queue.Empty:
+        where = urllib.parse.urlsplit(address).netloc
+        raise Trouble(f"the vault at {where} has not answered within {limit_s:g} s") from None
+    if trouble:
+        raise trouble
+    return reply
 
 
 # ---- an example of `accepted`

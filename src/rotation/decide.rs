@@ -147,3 +147,75 @@ fn hold(plan: &Plan, progress: &Progress, why: Why, now: Timestamp) -> Decision 
     }
     Decision::Close(Outcome::Held(why))
 }
+
+#[cfg(test)]
+mod tests {
+    use providers::port::{Fault, Fingerprint, QuiesceMode};
+
+    use super::*;
+    use crate::rotation::{EngineMethod, Event, Inventory, Limits, Method, OldPassword, Seen, Side, plan};
+
+    fn of_one_account() -> Plan {
+        plan(Inventory {
+            account: "own".into(),
+            procedure: Procedure::Own,
+            vault_name: "own".into(),
+            dn: "CN=own".into(),
+            fingerprint: Fingerprint { dc: "dc1".into(), key_version: 1, password_last_set: 1, dc_time: 1 },
+            old: OldPassword::Known,
+            method: Method::Change,
+            engine_method: EngineMethod::default(),
+            servers: Vec::new(),
+            quiesce: QuiesceMode::Disable,
+            scheduler_owed: None,
+            owed_by_repaired: None,
+            repair: false,
+            repairs: Vec::new(),
+            takes_over: Vec::new(),
+            entra_administrator: None,
+            length: 32,
+            forbidden_names: Vec::new(),
+            credentials: Vec::new(),
+            limits: Limits::default(),
+        })
+        .unwrap()
+    }
+
+    /// What a lost reply said of the next try holds after the look that it needs, and until that try.
+    #[test]
+    fn a_wait_that_was_asked_for_outlives_the_look() {
+        let (plan, at) = (of_one_account(), Timestamp::UNIX_EPOCH);
+        let later = |seconds| at + SignedDuration::from_secs(seconds);
+        let fault = |retry: Option<u32>| Fault::unclear("staging", "503").retry_after_s(retry);
+        let (step, blank) = (Step::Stage, Seen::Nothing);
+        let intent = Event::Intent { step: step.clone(), before: blank.clone() };
+        let failed = |retry| Event::Failed { step: step.clone(), fault: fault(retry) };
+        let look_failed = |retry| Event::LookFailed { step: step.clone(), fault: fault(retry) };
+        let looked = |side| Event::Looked { step: step.clone(), side, seen: blank.clone() };
+
+        for side in [Side::Old, Side::Blind] {
+            let mut progress = Progress::new(&plan, at);
+            for event in [&intent, &failed(Some(60))] {
+                progress.apply(&plan, at, event);
+            }
+            assert_eq!(decide(&plan, &progress, at), Decision::Look(step.clone()));
+            progress.apply(&plan, later(1), &look_failed(Some(5)));
+            progress.apply(&plan, later(2), &looked(side));
+            assert_eq!(decide(&plan, &progress, later(3)), Decision::Wait(later(62)), "{side:?}");
+            assert_eq!(decide(&plan, &progress, later(62)), Decision::Do(step.clone()));
+            // The next try has an answer of its own.
+            progress.apply(&plan, later(62), &intent);
+            progress.apply(&plan, later(62), &failed(None));
+            progress.apply(&plan, later(62), &looked(side));
+            assert_eq!(decide(&plan, &progress, later(63)), Decision::Do(step.clone()), "{side:?}");
+        }
+        // The larger of both; and nothing of it is left for the next step.
+        let mut progress = Progress::new(&plan, at);
+        for event in [&intent, &failed(Some(5)), &look_failed(Some(60)), &looked(Side::Old)] {
+            progress.apply(&plan, at, event);
+        }
+        assert_eq!(progress.asked_s, 60);
+        progress.apply(&plan, at, &looked(Side::New));
+        assert_eq!(progress.asked_s, 0);
+    }
+}

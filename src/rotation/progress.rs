@@ -88,7 +88,7 @@ pub struct Progress {
     pub superseded: bool,
     /// When the last event happened; waits count from here.
     pub last_at: Timestamp,
-    /// How long the other side of the last call asked us to wait, in seconds; 0 = it did not.
+    /// How long the other side asked us to wait before the next try, in seconds; 0 = it did not.
     pub asked_s: u32,
     /// Whether the late proof was good; `None` = it was not made.
     pub late_proof: Option<bool>,
@@ -130,7 +130,11 @@ impl Progress {
     pub fn apply(&mut self, plan: &Plan, at: Timestamp, event: &Event) {
         self.last_at = at;
         self.asked_s = match event {
-            Event::Failed { fault, .. } | Event::LookFailed { fault, .. } => fault.retry_after_s.unwrap_or_default(),
+            Event::Failed { fault, .. } | Event::LookFailed { fault, .. } => {
+                self.asked_s.max(fault.retry_after_s.unwrap_or_default())
+            }
+            // The look answers what became of the last try; the next one is still to come, and waits.
+            Event::Looked { side: Side::Old | Side::Blind, .. } => self.asked_s,
             _ => 0,
         };
         match event {

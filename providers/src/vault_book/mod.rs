@@ -169,7 +169,9 @@ impl VaultBook {
         let Some(places) = self.accounts.get_mut(name) else { return };
         if places.carries(Slot::Pending, &attempt.rotation) {
             places.pending = places.kept.pop();
-            places.announced = None;
+            // What comes back may be the live password, so the mark goes over to it in the same write.
+            let back = places.pending.as_ref().and_then(|back| back.rotation.clone());
+            places.announced = back.filter(|_| places.current.is_some());
             self.changes.push(name.to_owned());
         }
     }
@@ -203,6 +205,36 @@ fn vanished(doing: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// At no moment are readers left without the name of a candidate that may be live.
+    #[test]
+    fn the_mark_stays_on_a_candidate_that_was_taken_over_and_comes_back() {
+        let attempt = |rotation: &str, takes_over: &[&str]| Attempt {
+            rotation: rotation.to_owned(),
+            takes_over: takes_over.iter().map(|&of| of.to_owned()).collect(),
+        };
+        for announced in [false, true] {
+            let mut book = VaultBook::default();
+            book.adopt("sync", &Secret::new("old")).unwrap();
+            let held = book.stage("sync", &attempt("r1", &[]), &Secret::new("held")).unwrap();
+            book.announce(&held).unwrap();
+            let repair = book.stage("sync", &attempt("r2", &["r1"]), &Secret::new("repair")).unwrap();
+            assert_eq!(book.accounts["sync"].announced.as_deref(), Some("r1"));
+            if announced {
+                book.announce(&repair).unwrap();
+            }
+            book.discard("sync", &attempt("r2", &["r1"]));
+            assert_eq!(book.accounts["sync"].announced.as_deref(), Some("r1"), "announced before: {announced}");
+            book.discard("sync", &attempt("r1", &[]));
+            assert_eq!(book.accounts["sync"].announced, None);
+        }
+        // Without a current value there is nothing to mark.
+        let mut book = VaultBook::default();
+        book.stage("sync", &attempt("r1", &[]), &Secret::new("held")).unwrap();
+        book.stage("sync", &attempt("r2", &["r1"]), &Secret::new("repair")).unwrap();
+        book.discard("sync", &attempt("r2", &["r1"]));
+        assert_eq!(book.accounts["sync"].announced, None);
+    }
 
     /// Books that are kept somewhere are read for years: what was written once stays readable, and is written the same.
     #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use providers::port::{Secret, Slot, Vault};
+use providers::port::{Attempt, Secret, Slot, Vault};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -33,9 +33,9 @@ async fn another_client_finds_the_content_as_documented() {
     let read = |name: &str| -> Value {
         serde_json::from_slice(&pyrage(&["read", &path, name], &home.key("ours")).unwrap()).unwrap()
     };
-    assert_eq!(read("sync"), json!({"current": "o\"ld\\ä", "named": null, "candidate": null}));
+    assert_eq!(read("sync"), json!({"current": "o\"ld\\ä", "named": null, "candidates": []}));
     vault.announce(&at).await.unwrap();
-    assert_eq!(read("sync"), json!({"current": "o\"ld\\ä", "named": "r1", "candidate": "new"}));
+    assert_eq!(read("sync"), json!({"current": "o\"ld\\ä", "named": "r1", "candidates": ["new"]}));
     let expected = json!({
         "format": 1, "generation": 3, "sealed_for": home.recipients(), "accounts": {"sync": {
             "current": {"secret": "o\"ld\\ä", "rotation": null, "version": 1},
@@ -47,8 +47,16 @@ async fn another_client_finds_the_content_as_documented() {
         assert_eq!(serde_json::from_slice::<Value>(&plain).unwrap(), expected);
         assert_eq!(plain.len() % (1 << 16), 0, "the length tells nothing of a password's");
     }
+    // A repair that takes it over: both are found, the older one first.
+    let repair = Attempt { takes_over: vec!["r1".to_owned()], ..attempt("r2") };
+    let newer = vault.stage("sync", &repair, &Secret::new("newer")).await.unwrap();
+    assert_eq!(read("sync"), json!({"current": "o\"ld\\ä", "named": "r1", "candidates": ["new"]}));
+    vault.announce(&newer).await.unwrap();
+    assert_eq!(read("sync"), json!({"current": "o\"ld\\ä", "named": "r2", "candidates": ["new", "newer"]}));
+    vault.discard("sync", &repair).await.unwrap();
+    assert_eq!(read("sync"), json!({"current": "o\"ld\\ä", "named": "r1", "candidates": ["new"]}));
     vault.promote("sync", &attempt("r1")).await.unwrap();
-    assert_eq!(read("sync"), json!({"current": "new", "named": null, "candidate": null}));
+    assert_eq!(read("sync"), json!({"current": "new", "named": null, "candidates": []}));
     let other = TempDir::new().unwrap();
     let said = pyrage(&["open", &path], &Home::make(other.path()).key("ours")).unwrap_err();
     assert!(said.contains("No matching keys"), "{said}");

@@ -194,6 +194,8 @@ client_secret = {{ file = {text_of(value.get("token_file", self.client_secret))}
         pending = self.versions(f"{name}-pending")
         over = {version["tags"].get("rotation") for version in pending if not version["enabled"]}
         alive = [version for version in pending if version["enabled"] and version["tags"].get("rotation") not in over]
+        taken = {one for version in alive for one in version["tags"].get("took-over", "").split()}
+        alive = [version for version in alive if version["id"] not in taken]
         return {
             "current": current[0]["value"] if current else None,
             "pending": alive[0]["value"] if alive else None,
