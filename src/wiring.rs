@@ -265,7 +265,7 @@ fn vault(config: &VaultConfig, typed_key: Option<Secret>) -> Result<Arc<dyn Vaul
                 ca_file: config.ca_file.clone(),
                 mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
                 namespace: config.namespace.clone(),
-                login_namespace: None,
+                login_namespace: config.login.as_ref().and_then(|login| login.namespace.clone()),
                 client_certificate: config.client_cert_file.clone().zip(config.client_key_file.clone()).map(
                     |(certificate_file, key_file)| hashicorp_vault::ClientCertificate { certificate_file, key_file },
                 ),
