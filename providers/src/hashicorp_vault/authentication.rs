@@ -235,7 +235,7 @@ fn used(doing: &str, unwrapped: &Unwrapped) -> Fault {
         }
         _ => {
             "a wrapping token serves one process: did a command of this program that was run by hand, or an earlier start of \
-             the service, use it up (`doctor` does not), or is it too old? Then deliver a new one. If not, somebody else has \
+             the service, use it up, or is it too old? Then deliver a new one. If not, somebody else has \
              the secret id: treat it as stolen, destroy it, then deliver a new wrapping token. (With `wrapped = true` the \
              secret id itself does not do.)"
         }
