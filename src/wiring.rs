@@ -259,19 +259,7 @@ fn wishes(config: &Config) -> Vec<Wish> {
 /// The vault.
 fn vault(config: &VaultConfig, typed_key: Option<Secret>) -> Result<Arc<dyn Vault>, Fault> {
     match config.kind {
-        VaultKind::Hashicorp => {
-            Ok(Arc::new(HashicorpVault::new(hashicorp_vault::Settings {
-                url: needed(config.url.as_ref(), "url")?,
-                ca_file: config.ca_file.clone(),
-                mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
-                namespace: config.namespace.clone(),
-                login_namespace: None,
-                client_certificate: config.client_cert_file.clone().zip(config.client_key_file.clone()).map(
-                    |(certificate_file, key_file)| hashicorp_vault::ClientCertificate { certificate_file, key_file },
-                ),
-                login: hashicorp_login(config)?,
-            })?))
-        }
+        VaultKind::Hashicorp => Ok(Arc::new(HashicorpVault::new(hashicorp(config)?)?)),
         VaultKind::SealedFile => Ok(Arc::new(SealedFile::open(sealed_file::Settings {
             path: needed(config.file.as_ref(), "file")?,
             recipients: config.recipients.clone(),
@@ -298,6 +286,21 @@ fn vault(config: &VaultConfig, typed_key: Option<Secret>) -> Result<Arc<dyn Vaul
             expires_after_days: config.expires_after_days,
         })?)),
     }
+}
+
+/// How to reach HashiCorp Vault, and as whom.
+fn hashicorp(config: &VaultConfig) -> Result<hashicorp_vault::Settings, Fault> {
+    let files = config.client_cert_file.clone().zip(config.client_key_file.clone());
+    Ok(hashicorp_vault::Settings {
+        url: needed(config.url.as_ref(), "url")?,
+        ca_file: config.ca_file.clone(),
+        mount: config.mount.clone().unwrap_or_else(|| "secret".to_owned()),
+        namespace: config.namespace.clone(),
+        login_namespace: config.login.as_ref().and_then(|login| login.namespace.clone()),
+        client_certificate: files
+            .map(|(certificate_file, key_file)| hashicorp_vault::ClientCertificate { certificate_file, key_file }),
+        login: hashicorp_login(config)?,
+    })
 }
 
 /// How a token for HashiCorp Vault is got.
@@ -500,5 +503,25 @@ impl Journal for LabJournal {
 
     fn release_ballast(&self) -> bool {
         self.journal.release_ballast()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_may_name_its_own_namespace() {
+        let of = |namespace: &str| {
+            let login = format!("login = {{ method = \"cert\"{namespace} }}");
+            let text = format!("kind = \"hashicorp\"\nurl = \"https://v\"\nnamespace = \"team\"\n{login}");
+            let settings = hashicorp(&toml::from_str(&text).unwrap()).unwrap();
+            (settings.namespace, settings.login_namespace)
+        };
+        let team = Some("team".to_owned());
+        assert_eq!(of(""), (team.clone(), None));
+        // The topmost one.
+        assert_eq!(of(", namespace = \"\""), (team.clone(), Some(String::new())));
+        assert_eq!(of(", namespace = \"above\""), (team, Some("above".to_owned())));
     }
 }

@@ -54,7 +54,10 @@ async fn a_rotation_from_adopt_to_the_second_promotion() {
     let staged = vault.stage("life", &attempt("r1", &[]), &secret("second \"\\ ü")).await.unwrap();
     assert_eq!(vault.find("life", Slot::Pending).await.unwrap(), Some(staged.clone()));
     assert_eq!(vault.read(&staged).await.unwrap(), secret("second \"\\ ü"));
-    assert_eq!(bed.get("life-pending").unwrap(), json!({"password": "second \"\\ ü", "rotation": "r1"}));
+    assert_eq!(
+        bed.get("life-pending").unwrap(),
+        json!({"password": "second \"\\ ü", "rotation": "r1", "since-version": 1})
+    );
     assert_eq!(bed.password("life").as_deref(), Some("first"));
 
     let promoted = vault.promote("life", &attempt("r1", &[])).await.unwrap();
@@ -129,6 +132,11 @@ async fn another_rotations_candidate_is_safe_until_taken_over() {
     let bed = Bed::shared();
     let vault = bed.vault(&["taken"]);
     vault.adopt("taken", &secret("live")).await.unwrap();
+    // All in one row, which is destroyed together.
+    let row = |mut document: serde_json::Value| {
+        document["since-version"] = json!(1);
+        document
+    };
     vault.stage("taken", &attempt("r1", &[]), &secret("one")).await.unwrap();
 
     let refused = vault.stage("taken", &attempt("r2", &["r0"]), &secret("two")).await.unwrap_err();
@@ -136,19 +144,19 @@ async fn another_rotations_candidate_is_safe_until_taken_over() {
     assert!(refused.cause.contains("r1") && !refused.hint.is_empty(), "{refused}");
     assert_eq!(vault.promote("taken", &attempt("r2", &[])).await.unwrap_err().meaning, Meaning::Refused);
     vault.discard("taken", &attempt("r2", &[])).await.unwrap();
-    assert_eq!(bed.get("taken-pending").unwrap(), json!({"password": "one", "rotation": "r1"}));
+    assert_eq!(bed.get("taken-pending").unwrap(), row(json!({"password": "one", "rotation": "r1"})));
 
     vault.stage("taken", &attempt("r2", &["r1"]), &secret("two")).await.unwrap();
     vault.stage("taken", &attempt("r3", &["r1", "r2"]), &secret("three")).await.unwrap();
     let kept = json!([{"rotation": "r1", "password": "one"}, {"rotation": "r2", "password": "two"}]);
-    assert_eq!(bed.get("taken-pending").unwrap(), json!({"password": "three", "rotation": "r3", "kept": kept}));
+    assert_eq!(bed.get("taken-pending").unwrap(), row(json!({"password": "three", "rotation": "r3", "kept": kept})));
 
     vault.discard("taken", &attempt("r3", &[])).await.unwrap();
     let kept = json!([{"rotation": "r1", "password": "one"}]);
-    assert_eq!(bed.get("taken-pending").unwrap(), json!({"password": "two", "rotation": "r2", "kept": kept}));
+    assert_eq!(bed.get("taken-pending").unwrap(), row(json!({"password": "two", "rotation": "r2", "kept": kept})));
     vault.discard("taken", &attempt("r3", &[])).await.unwrap();
     vault.discard("taken", &attempt("r2", &[])).await.unwrap();
-    assert_eq!(bed.get("taken-pending").unwrap(), json!({"password": "one", "rotation": "r1"}));
+    assert_eq!(bed.get("taken-pending").unwrap(), row(json!({"password": "one", "rotation": "r1"})));
 
     vault.stage("taken", &attempt("r4", &["r1"]), &secret("four")).await.unwrap();
     vault.promote("taken", &attempt("r4", &[])).await.unwrap();
@@ -167,6 +175,56 @@ async fn a_pending_value_of_unknown_origin_is_left_alone() {
     assert_eq!(fault.meaning, Meaning::Refused);
     vault.discard("unknown", &attempt("r1", &[])).await.unwrap();
     assert_eq!(bed.password("unknown-pending").as_deref(), Some("whose?"));
+}
+
+#[tokio::test]
+async fn a_candidate_that_a_person_deleted_can_be_brought_back() {
+    let bed = Bed::shared();
+    let vault = bed.vault(&["hidden"]);
+    vault.adopt("hidden", &secret("old")).await.unwrap();
+    let held = vault.stage("hidden", &attempt("r1", &[]), &secret("live")).await.unwrap();
+    vault.announce(&held).await.unwrap();
+    bed.bao(&["kv", "delete", "-mount=secret", "hidden-pending"]);
+    assert_eq!(vault.find("hidden", Slot::Pending).await.unwrap(), None);
+    let refused = [
+        vault.stage("hidden", &attempt("r2", &["r1"]), &secret("new")).await.unwrap_err(),
+        vault.stage("hidden", &attempt("r1", &[]), &secret("live")).await.unwrap_err(),
+        vault.promote("hidden", &attempt("r1", &[])).await.unwrap_err(),
+    ];
+    for fault in refused {
+        assert_eq!(fault.meaning, Meaning::Refused, "{fault}");
+        assert!(fault.cause.contains("secret/hidden-pending"), "{fault}");
+        assert!(fault.hint.contains("kv undelete -mount=secret -versions=1 hidden-pending"), "{fault}");
+        assert!(fault.hint.contains("kv destroy"), "{fault}");
+    }
+    // The turned-back attempt takes nothing with it.
+    vault.discard("hidden", &attempt("r2", &["r1"])).await.unwrap();
+    assert_eq!(bed.versions("hidden-pending"), [(1, false)]);
+    bed.bao(&["kv", "undelete", "-mount=secret", "-versions=1", "hidden-pending"]);
+    assert_eq!(vault.read(&held).await.unwrap(), secret("live"));
+    // Deleted again, and destroyed on purpose: that makes way.
+    bed.bao(&["kv", "delete", "-mount=secret", "hidden-pending"]);
+    bed.bao(&["kv", "destroy", "-mount=secret", "-versions=1", "hidden-pending"]);
+    vault.stage("hidden", &attempt("r3", &[]), &secret("new")).await.unwrap();
+}
+
+#[tokio::test]
+async fn emptying_pending_destroys_no_version_of_another_row() {
+    let bed = Bed::shared();
+    let vault = bed.vault(&["rows"]);
+    vault.adopt("rows", &secret("old")).await.unwrap();
+    vault.stage("rows", &attempt("r1", &[]), &secret("live")).await.unwrap();
+    // A person's slip on top of it, and its removal: the candidate lies beneath, where nobody looks.
+    bed.put("rows-pending", &json!({"password": "slip"}));
+    bed.bao(&["kv", "destroy", "-mount=secret", "-versions=2", "rows-pending"]);
+    vault.stage("rows", &attempt("r2", &[]), &secret("two")).await.unwrap();
+    vault.discard("rows", &attempt("r2", &[])).await.unwrap();
+    vault.stage("rows", &attempt("r3", &[]), &secret("three")).await.unwrap();
+    vault.stage("rows", &attempt("r4", &["r3"]), &secret("four")).await.unwrap();
+    vault.promote("rows", &attempt("r4", &[])).await.unwrap();
+    assert_eq!(bed.versions("rows-pending"), [(1, false), (2, true), (3, true), (4, true), (5, true)]);
+    let found = bed.json(&["kv", "get", "-mount=secret", "-version=1", "-format=json", "rows-pending"]);
+    assert_eq!(found["data"]["data"]["password"], "live");
 }
 
 #[tokio::test]

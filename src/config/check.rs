@@ -496,6 +496,9 @@ servers = [{ server = "SYNC1" }]
             format!("{hashicorp}token = {{ file = \"/t\" }}\nnamespace = \"a\""),
             format!("{hashicorp}login = {{ method = \"approle\", role_id = \"r\", secret_id = {{ env = \"S\" }} }}"),
             format!("{hashicorp}login = {{ method = \"kubernetes\", role = \"r\" }}"),
+            format!(
+                "{hashicorp}namespace = \"a\"\nlogin = {{ method = \"kubernetes\", role = \"r\", namespace = \"\" }}"
+            ),
             format!("{hashicorp}login = {{ method = \"cert\" }}\nclient_cert_file = \"/c\"\nclient_key_file = \"/k\""),
             format!("{azure}identity = {{ kind = \"managed\" }}\nexpires_after_days = 90"),
             format!("{azure}identity = {{ kind = \"cli\" }}\ncloud = \"china\""),

@@ -154,6 +154,8 @@ pub struct LoginConfig {
     pub method: LoginMethod,
     /// Where the method is mounted; without it the method's own name.
     pub mount: Option<String>,
+    /// The namespace of the method; without it that of the vault, empty = the topmost one.
+    pub namespace: Option<String>,
     /// AppRole: the role id.
     pub role_id: Option<String>,
     /// AppRole: the secret id, by reference.

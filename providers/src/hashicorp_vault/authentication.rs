@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::login::{Login, SecretId};
@@ -86,6 +87,10 @@ struct WrapLookup {
 #[derive(Deserialize)]
 struct WrapFacts {
     creation_path: String,
+    #[serde(default)]
+    creation_time: Option<Timestamp>,
+    #[serde(default)]
+    creation_ttl: u32,
 }
 
 #[derive(Deserialize)]
@@ -164,10 +169,15 @@ impl Door<'_> {
         }
     }
 
-    async fn unwrap(&self, mount: &str, token: &Secret, unwrapped: &mut Unwrapped) -> Result<Secret, Fault> {
-        let doing = "unwrapping the secret id";
+    /// Whether the wrapping token holds a secret id of `mount`, and until when, where that is told. It stays good.
+    pub(super) async fn look_at_wrapped(
+        &self,
+        mount: &str,
+        token: &Secret,
+        unwrapped: &Unwrapped,
+        doing: &str,
+    ) -> Result<Option<Timestamp>, Fault> {
         let encoded = |e: serde_json::Error| Fault::broken(doing, format!("can't be encoded: {:?}", e.classify()));
-        // Where it was wrapped is asked first: a token that a stranger wrapped is not to be trusted with anything.
         let body = wiped::body(&TokenBody { token: token.expose() }).map_err(encoded)?;
         let reply = self.post("sys/wrapping/lookup", body, None, doing).await?;
         if matches!(reply.status.as_u16(), 400 | 403 | 404) {
@@ -185,6 +195,14 @@ impl Door<'_> {
             return Err(Fault::refused(doing, cause)
                 .hint("it was not unwrapped; somebody may have exchanged it: ask whoever delivered it"));
         }
+        let life = SignedDuration::from_secs(i64::from(data.creation_ttl));
+        Ok(data.creation_time.filter(|_| !life.is_zero()).and_then(|made| made.checked_add(life).ok()))
+    }
+
+    async fn unwrap(&self, mount: &str, token: &Secret, unwrapped: &mut Unwrapped) -> Result<Secret, Fault> {
+        let doing = "unwrapping the secret id";
+        // Where it was wrapped is asked first: a token that a stranger wrapped is not to be trusted with anything.
+        self.look_at_wrapped(mount, token, unwrapped, doing).await?;
         *unwrapped = Unwrapped::ReplyLost;
         let reply = self.post("sys/wrapping/unwrap", Bytes::new(), Some(token), doing).await?;
         if matches!(reply.status.as_u16(), 400 | 403 | 404) {
@@ -216,8 +234,10 @@ fn used(doing: &str, unwrapped: &Unwrapped) -> Fault {
             "our own earlier unwrapping got no reply, so it may have been that; deliver a new wrapping token"
         }
         _ => {
-            "with `wrapped = true` a wrapping token is needed, not the secret id itself; it serves one start of this program; if this is the first start with it and it is not too \
-             old, somebody else has the secret id: treat it as stolen, destroy it, then deliver a new wrapping token"
+            "a wrapping token serves one process: did a command of this program that was run by hand, or an earlier start of \
+             the service, use it up, or is it too old? Then deliver a new one. If not, somebody else has \
+             the secret id: treat it as stolen, destroy it, then deliver a new wrapping token. (With `wrapped = true` the \
+             secret id itself does not do.)"
         }
     };
     Fault::refused(doing, cause).hint(hint)

@@ -10,6 +10,8 @@ use serde_json::Value;
 use super::wiped::{self, Incoming};
 use crate::port::{Secret, SecretRef, Slot};
 
+const SINCE_VERSION: &str = "since-version";
+
 /// A candidate that a later one took over. It may be the live password: it stays until one is proven.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Kept {
@@ -18,7 +20,7 @@ pub(super) struct Kept {
 }
 
 /// What one entry holds.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub(super) struct Document {
     /// `None` when a person made the entry without the key `password`.
     pub(super) password: Option<Secret>,
@@ -26,13 +28,28 @@ pub(super) struct Document {
     pub(super) rotation: Option<String>,
     /// Taken-over candidates, the latest last.
     pub(super) kept: Vec<Kept>,
+    /// In pending: the version that this row of candidates began with, of which each took over the one before.
+    pub(super) since_version: Option<u64>,
     /// Keys that are not ours, as they were.
     pub(super) others: BTreeMap<String, Value>,
 }
 
 impl Document {
-    pub(super) fn candidate(password: Secret, rotation: &str, kept: Vec<Kept>) -> Self {
-        Self { password: Some(password), rotation: Some(rotation.to_owned()), kept, others: BTreeMap::new() }
+    pub(super) fn candidate(password: Secret, rotation: &str, kept: Vec<Kept>, since_version: u64) -> Self {
+        let (password, rotation) = (Some(password), Some(rotation.to_owned()));
+        Self { password, rotation, kept, since_version: Some(since_version), others: BTreeMap::new() }
+    }
+
+    /// Nothing is in it. So a call leaves pending that was cut while it moved the version of an empty one.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The version that the row of candidates began with whose last one this is, at `version`. Where it does not say:
+    /// each that it took over was a version of its own, right below.
+    pub(super) fn began(&self, version: u64) -> u64 {
+        let at_least = version.saturating_sub(self.kept.len() as u64);
+        self.since_version.unwrap_or(at_least).min(version).max(1)
     }
 
     pub(super) fn belongs_to(&self, rotation: &str) -> bool {
@@ -50,6 +67,19 @@ impl Document {
     /// The body of a KV version 2 write that succeeds only while the entry is at version `cas`.
     pub(super) fn body(&self, cas: u64) -> Result<Bytes, serde_json::Error> {
         wiped::body(&Write { cas, document: self })
+    }
+}
+
+/// Without values: those of others' keys may be secrets, too.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("password", &self.password)
+            .field("rotation", &self.rotation)
+            .field("kept", &self.kept)
+            .field("since_version", &self.since_version)
+            .field("others", &self.others.len())
+            .finish()
     }
 }
 
@@ -94,6 +124,9 @@ impl Serialize for Data<'_> {
             let kept: Vec<_> = self.0.kept.iter().map(KeptData).collect();
             data.serialize_entry("kept", &kept)?;
         }
+        if let Some(since_version) = self.0.since_version {
+            data.serialize_entry(SINCE_VERSION, &since_version)?;
+        }
         for (key, value) in &self.0.others {
             data.serialize_entry(key, value)?;
         }
@@ -128,6 +161,7 @@ impl<'de> Deserialize<'de> for Document {
                         "password" => document.password = map.next_value::<Option<Incoming>>()?.map(|text| text.0),
                         "rotation" => document.rotation = map.next_value()?,
                         "kept" => document.kept = map.next_value()?,
+                        SINCE_VERSION => document.since_version = map.next_value::<Value>()?.as_u64(),
                         _ => {
                             document.others.insert(key, map.next_value()?);
                         }
@@ -162,6 +196,7 @@ mod tests {
             Secret::new(odd),
             "r2",
             vec![Kept { rotation: "r1".into(), password: Secret::new("taken over") }],
+            6,
         );
         document.others.insert("username".into(), Value::from("svc"));
         let body = document.body(7).unwrap();
@@ -173,11 +208,26 @@ mod tests {
 
     #[test]
     fn an_entry_made_by_a_person_is_understood_and_debug_hides_it() {
-        let plain: Document = serde_json::from_str(r#"{"password":"hunter2"}"#).unwrap();
+        let plain: Document = serde_json::from_str(r#"{"password":"hunter2","pin":"hunter3"}"#).unwrap();
         assert_eq!((plain.rotation.as_deref(), plain.kept.len()), (None, 0));
-        assert!(!format!("{plain:?}").contains("hunter2"));
+        assert!(!format!("{plain:?}").contains("hunter"), "{plain:?}");
         let without: Document = serde_json::from_str(r#"{"value":1,"password":null}"#).unwrap();
         assert_eq!(without.password, None);
         assert_eq!(without.others["value"], 1);
+        assert!(!without.is_empty());
+        assert!(serde_json::from_str::<Document>("{}").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_row_of_candidates_begins_where_it_says_and_never_below_what_is_known() {
+        let of = |kept: usize, since_version| {
+            let kept = vec![Kept { rotation: "r1".into(), password: Secret::new("one") }; kept];
+            Document { kept, since_version, ..Document::default() }
+        };
+        assert_eq!([of(0, Some(4)).began(7), of(2, None).began(7), of(0, None).began(7)], [4, 5, 7]);
+        // Written by hand.
+        assert_eq!([of(0, Some(9)).began(7), of(0, Some(0)).began(7), of(9, None).began(7)], [7, 1, 1]);
+        let odd: Document = serde_json::from_str(r#"{"since-version":"x"}"#).unwrap();
+        assert_eq!(odd.began(3), 3);
     }
 }

@@ -12,9 +12,8 @@ use super::wire::Payload;
 use crate::https::Effect;
 use crate::port::{Fault, OwnCredential, Slot};
 
-/// How far back pending's versions are destroyed together with the last: more than the ten that a mount
-/// keeps by default, so that a candidate taken over does not survive in the history.
-const VERSIONS_DESTROYED: u64 = 32;
+/// How many of pending's versions are destroyed at once: more than any mount keeps whose owner counts them.
+const VERSIONS_DESTROYED_MAX: u64 = 1000;
 
 /// The three entries of each account: look, write with check-and-set, empty pending.
 pub(super) struct Entries {
@@ -67,12 +66,13 @@ impl Entries {
         )
     }
 
-    /// Destroys pending's versions up to `version`. A version written after it stays.
-    pub(super) async fn empty_pending(&self, name: &str, version: u64, purpose: &str) -> Result<(), Fault> {
+    /// Destroys pending's versions from `since` to `version`: those of one row of candidates, so that one taken over does
+    /// not survive in the history. Versions below belong to others, and one written after it stays.
+    pub(super) async fn empty_pending(&self, name: &str, since: u64, version: u64, purpose: &str) -> Result<(), Fault> {
         let entry = paths::entry(name, Slot::Pending)?;
         let doing = format!("{purpose}: emptying {}/{entry}", self.mount.join("/"));
         let path = self.path("destroy", &entry);
-        let oldest = version.saturating_sub(VERSIONS_DESTROYED - 1).max(1);
+        let oldest = version.saturating_sub(VERSIONS_DESTROYED_MAX - 1).max(since);
         let body = json!({ "versions": (oldest..=version).collect::<Vec<_>>() }).to_string();
         let reply = self.session.call(Effect::Write, &path, Payload::Json(body.into()), &doing).await?;
         reply::done(&reply, &Asked { doing: &doing, path: &path.join("/"), capabilities: "\"update\"" })
@@ -101,6 +101,11 @@ impl Entries {
 
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The mount, as people name it.
+    pub(super) fn mount(&self) -> String {
+        self.mount.join("/")
     }
 
     /// An API path of the mount: its settings, without `entry`.

@@ -2,13 +2,20 @@
 //!
 //! An account has three entries beside each other: `NAME` (current), `NAME-pending` and `NAME-previous`.
 //! Each entry's data is `{"password": …, "rotation": …}` in one write with check-and-set, so a value and
-//! the rotation it belongs to can't come apart. Pending may also carry `kept`: the candidates it took over.
-//! Other keys that people keep in current (a user name, say) go along when current changes.
+//! the rotation it belongs to can't come apart. Pending may also carry `kept`: the candidates it took over, and
+//! `since-version`: the version that the row of candidates began with. Other keys that people keep in current (a user
+//! name, say) go along when current changes.
 //!
-//! Emptying pending destroys versions by number instead of deleting the entry: the entry's version goes on
-//! counting, so a request that arrives late (a write after its deadline, a removal sent twice) names a
-//! version that is past and changes nothing. Deleting the entry would start again at version 0, and a late
-//! write would leave a candidate that nobody owns.
+//! Emptying pending destroys versions by number instead of deleting the entry: those of the row of candidates, no other
+//! ones. The entry's version goes on counting, so a request that arrives late (a write after its deadline, a removal sent
+//! twice) names a version that is past and changes nothing. Deleting the entry would start again at version 0, and a late
+//! write would leave a candidate that nobody owns. For the same reason a discard that finds pending empty moves its
+//! version: a stage that still hangs on its way can't succeed any more.
+//!
+//! Where another rotation's candidate lies in pending, discard leaves it and its version alone. So one thing can still
+//! arrive late: the stage of an attempt that was to take that candidate over. What it leaves is pending with the attempt's
+//! value, and the one taken over in `kept`; a discard of the attempt brings that back. The marks of current know no
+//! check-and-set either: a late one may take the next one's place until that is set again.
 //!
 //! While a candidate may be the live password, current's custom metadata names it (`announcement`), for readers whom
 //! the directory refuses.

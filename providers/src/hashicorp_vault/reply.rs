@@ -16,8 +16,10 @@ const ERROR_CHARS_MAX: usize = 300;
 pub(super) struct Seen {
     /// The latest version, which a check-and-set must name. 0 = the entry never was, or was deleted as a whole.
     pub(super) version: u64,
-    /// `None` when there is no entry, or its latest version was deleted or destroyed.
+    /// `None` when there is no entry, or its latest version was deleted or destroyed, or holds nothing.
     pub(super) document: Option<Document>,
+    /// The latest version was deleted but not destroyed: what it holds can be brought back.
+    pub(super) is_deleted: bool,
     /// What the entry tells its readers about a candidate.
     pub(super) mark: Option<Mark>,
 }
@@ -48,7 +50,16 @@ struct Versioned {
 struct Metadata {
     version: u64,
     #[serde(default)]
+    destroyed: bool,
+    #[serde(default)]
     custom_metadata: Option<BTreeMap<String, Value>>,
+}
+
+/// What each answer of the vault with a body has, and no other server's.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "request_id")]
+    _request_id: String,
 }
 
 /// What a reader needs to tell a person when the vault says no.
@@ -69,7 +80,7 @@ pub(super) fn seen(reply: &Reply, asked: &Asked<'_>) -> Result<Seen, Fault> {
         (404, Some(Envelope { data: Some(entry), .. })) if entry.data.is_none() => Ok(of(entry)),
         // Only the vault's own empty list of errors means "nothing there"; a proxy's 404 page does not.
         (404, Some(Envelope { data: None, errors: Some(errors) })) if errors.is_empty() => {
-            Ok(Seen { version: 0, document: None, mark: None })
+            Ok(Seen { version: 0, document: None, is_deleted: false, mark: None })
         }
         // The parser's own words would quote what it read.
         (200, _) => Err(Fault::broken(asked.doing, "the answer is not that of a KV version 2 entry with text in it")
@@ -80,7 +91,9 @@ pub(super) fn seen(reply: &Reply, asked: &Asked<'_>) -> Result<Seen, Fault> {
 
 fn of(entry: Versioned) -> Seen {
     let mark = entry.metadata.custom_metadata.as_ref().and_then(Mark::of);
-    Seen { version: entry.metadata.version, document: entry.data, mark }
+    let is_deleted = entry.data.is_none() && !entry.metadata.destroyed;
+    let document = entry.data.filter(|document| !document.is_empty());
+    Seen { version: entry.metadata.version, document, is_deleted, mark }
 }
 
 /// The answer to a write with check-and-set.
@@ -101,7 +114,12 @@ pub(super) fn written(reply: &Reply, asked: &Asked<'_>) -> Result<Written, Fault
 
 /// The answer to a write that has nothing to tell.
 pub(super) fn done(reply: &Reply, asked: &Asked<'_>) -> Result<(), Fault> {
-    if reply.status.is_success() { Ok(()) } else { Err(refusal(reply, Effect::Write, asked)) }
+    match reply.status.as_u16() {
+        204 => Ok(()),
+        // With a warning, say. A page of something in front of the vault is none of its answers.
+        200 if serde_json::from_slice::<Answer>(&reply.body).is_ok() => Ok(()),
+        _ => Err(refusal(reply, Effect::Write, asked)),
+    }
 }
 
 /// The vault's own words, if the body is its list of errors. Nothing else of a body is ever shown.
@@ -144,6 +162,13 @@ pub(super) fn refusal(reply: &Reply, effect: Effect, asked: &Asked<'_>) -> Fault
         ["node not active", "in standby mode", "no cluster leader"].iter().any(|sign| words.contains(sign));
     let fault = |meaning| Fault::new(meaning, asked.doing, said(reply)).retry_after_s(reply.retry_after_s);
     match reply.status.as_u16() {
+        408 => fault(effect.lost()),
+        // Whatever stands in front of the vault may withhold an answer after it let the request pass.
+        status @ 400..=499
+            if effect == Effect::Write && !matches!(status, 429 | 472 | 473) && !is_the_vaults(reply) =>
+        {
+            fault(effect.lost()).hint("it was not the vault that answered so; what stands in front of it?")
+        }
         300..=399 => {
             let to = reply.redirect_host.as_deref().unwrap_or("an address it does not name");
             Fault::refused(asked.doing, format!("the vault redirects to {to}; redirects are not followed"))
@@ -212,7 +237,12 @@ mod tests {
         assert_eq!(seen(&reply(404, r#"{"errors":[]}"#), &ASKED).unwrap().version, 0);
         let gone = r#"{"data":{"data":null,"metadata":{"version":4,"destroyed":true}}}"#;
         let gone = seen(&reply(404, gone), &ASKED).unwrap();
-        assert!(gone.version == 4 && gone.document.is_none());
+        assert!(gone.version == 4 && gone.document.is_none() && !gone.is_deleted);
+        let deleted = r#"{"data":{"data":null,"metadata":{"version":4,"deletion_time":"2026-11-21T21:17:21Z","destroyed":false}}}"#;
+        let deleted = seen(&reply(404, deleted), &ASKED).unwrap();
+        assert!(deleted.version == 4 && deleted.document.is_none() && deleted.is_deleted);
+        let empty = seen(&reply(200, r#"{"data":{"data":{},"metadata":{"version":4}}}"#), &ASKED).unwrap();
+        assert!(empty.version == 4 && empty.document.is_none() && !empty.is_deleted);
         assert_eq!(read(404, "<html>not found</html>"), Meaning::Refused);
         assert_eq!(read(404, "{}"), Meaning::Refused);
         assert_eq!(read(404, r#"{"errors":["no handler for route"]}"#), Meaning::Refused);
@@ -224,10 +254,24 @@ mod tests {
         for status in [200, 202, 204, 500, 502, 503, 504] {
             assert_eq!(write(status, "<html>"), Meaning::Unclear, "{status}");
         }
-        for status in [500, 502, 503, 504] {
+        for status in [400, 401, 403, 404, 405, 408, 413, 418, 425, 499] {
+            assert_eq!(write(status, "<html>"), Meaning::Unclear, "{status}");
+            assert_eq!(done(&reply(status, ""), &ASKED).unwrap_err().meaning, Meaning::Unclear, "{status}");
+        }
+        assert_eq!(write(408, r#"{"errors":["x"]}"#), Meaning::Unclear);
+        for status in [408, 500, 502, 503, 504] {
             assert_eq!(read(status, ""), Meaning::Later, "{status}");
         }
         assert_eq!(read(200, "<html>"), Meaning::Broken);
+    }
+
+    #[test]
+    fn only_the_vaults_own_yes_is_one() {
+        assert!(done(&reply(204, ""), &ASKED).is_ok());
+        assert!(done(&reply(200, r#"{"request_id":"1","data":null,"warnings":["x"]}"#), &ASKED).is_ok());
+        for (status, body) in [(200, "<html>"), (200, ""), (200, "{}"), (202, ""), (203, "")] {
+            assert_eq!(done(&reply(status, body), &ASKED).unwrap_err().meaning, Meaning::Unclear, "{status} {body}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::announcement::{self, Mark};
 use super::document::{Document, Kept};
 use super::entries::Entries;
+use super::paths;
 use super::reply::Written;
 use crate::port::{Attempt, Fault, Meaning, Secret, SecretRef, Slot};
 
@@ -26,7 +27,7 @@ pub(super) async fn stage(
     let purpose = format!("staging the new password of {name}");
     for _ in 0..ROUNDS_MAX {
         let seen = entries.look(name, Slot::Pending, &purpose).await?;
-        let kept = match seen.document {
+        let (kept, since) = match seen.document {
             None => {
                 // A call that arrives after its promotion: its value lies in current. Asked after pending, so that a
                 // promotion in between is seen there or moves pending's version.
@@ -34,18 +35,39 @@ pub(super) async fn stage(
                 if let Some(done) = current.document.filter(|document| document.belongs_to(&attempt.rotation)) {
                     return Ok(done.at(name, Slot::Current, current.version));
                 }
-                Vec::new()
+                if seen.is_deleted {
+                    return Err(deleted(entries, name, seen.version, &purpose));
+                }
+                (Vec::new(), seen.version + 1)
             }
             Some(own) if own.belongs_to(&attempt.rotation) => return Ok(own.at(name, Slot::Pending, seen.version)),
-            Some(other) => make_way(entries, name, attempt, other, &purpose).await?,
+            Some(other) => {
+                let since = other.began(seen.version);
+                (make_way(entries, name, attempt, other, &purpose).await?, since)
+            }
         };
-        let candidate = Document::candidate(secret.clone(), &attempt.rotation, kept);
+        let candidate = Document::candidate(secret.clone(), &attempt.rotation, kept, since);
         match entries.write(name, Slot::Pending, seen.version, &candidate, &purpose).await? {
             Written::Version(version) => return Ok(candidate.at(name, Slot::Pending, version)),
             Written::Conflict => {}
         }
     }
     Err(contended(&purpose))
+}
+
+/// Pending's latest version was deleted by hand. It can be brought back, and it may be the live password, so nothing is
+/// written above it, and nothing may destroy it but a person.
+fn deleted(entries: &Entries, name: &str, version: u64, purpose: &str) -> Fault {
+    let mount = entries.mount();
+    let entry = match paths::entry(name, Slot::Pending) {
+        Ok(entry) => entry,
+        Err(fault) => return fault,
+    };
+    let cause = format!("version {version} of {mount}/{entry} was deleted by hand, but not destroyed");
+    Fault::refused(purpose, cause).hint(format!(
+        "it may hold a password in use: bring it back (`kv undelete -mount={mount} -versions={version} {entry}`); if \
+         surely nothing uses it, `kv destroy` with the same words makes way"
+    ))
 }
 
 /// What a new candidate must keep when it replaces `other`, or why it may not.
@@ -72,8 +94,10 @@ async fn make_way(
             Err(Fault::refused(purpose, format!("a candidate of the rotation {rotation} is pending"))
                 .hint("finish that rotation first: resume it, roll it back, or repair it"))
         }
-        (None, _) => Err(Fault::refused(purpose, "pending holds a value that no rotation wrote")
-            .hint("find out whose it is, and remove it by hand if it is not needed")),
+        (None, _) => Err(Fault::refused(purpose, "pending holds a value that no rotation wrote").hint(
+            "find out whose it is; if a candidate was there before it, bring that back (`kv rollback` to its version), \
+                 else `kv destroy` this one",
+        )),
     }
 }
 
@@ -109,9 +133,10 @@ pub(super) async fn promote(entries: &Entries, name: &str, attempt: &Attempt) ->
         let current = entries.look(name, Slot::Current, &purpose).await?;
         let others_pending = pending.document.as_ref().and_then(|document| document.rotation.clone());
         let ours = pending.document.filter(|document| document.belongs_to(&attempt.rotation));
-        let is_pending = ours.is_some();
+        let since = ours.as_ref().map(|document| document.began(pending.version));
         let promoted = match (current.document, ours) {
             (Some(done), _) if done.belongs_to(&attempt.rotation) => done.at(name, Slot::Current, current.version),
+            (_, None) if pending.is_deleted => return Err(deleted(entries, name, pending.version, &purpose)),
             (_, None) => {
                 let cause = format!("neither pending nor current is of the rotation {}", attempt.rotation);
                 return Err(Fault::refused(&purpose, cause));
@@ -123,7 +148,7 @@ pub(super) async fn promote(entries: &Entries, name: &str, attempt: &Attempt) ->
                     continue;
                 }
                 let others = old.map(|old| old.others).unwrap_or_default();
-                let new = Document { kept: Vec::new(), others, ..candidate };
+                let new = Document { kept: Vec::new(), since_version: None, others, ..candidate };
                 match entries.write(name, Slot::Current, current.version, &new, &purpose).await? {
                     Written::Version(version) => new.at(name, Slot::Current, version),
                     Written::Conflict => continue,
@@ -141,10 +166,10 @@ pub(super) async fn promote(entries: &Entries, name: &str, attempt: &Attempt) ->
         // A mark of the rotation that is pending instead of ours is not ours to take.
         let stale = current
             .mark
-            .filter(|mark| is_pending || !others_pending.as_deref().is_some_and(|rotation| mark.names(rotation)));
+            .filter(|mark| since.is_some() || !others_pending.as_deref().is_some_and(|rotation| mark.names(rotation)));
         let withdrawn = announcement::withdraw(entries, name, stale.as_ref(), &purpose).await;
-        if is_pending {
-            let emptied = entries.empty_pending(name, pending.version, &purpose).await;
+        if let Some(since) = since {
+            let emptied = entries.empty_pending(name, since, pending.version, &purpose).await;
             emptied.map_err(but("pending could not be emptied"))?;
         }
         withdrawn.map_err(but("still names the candidate in its metadata"))?;
@@ -172,14 +197,21 @@ pub(super) async fn discard(entries: &Entries, name: &str, attempt: &Attempt) ->
         let current = entries.look(name, Slot::Current, &purpose).await?;
         let ours: Option<Mark> = current.mark.filter(|mark| mark.names(&attempt.rotation));
         let withdrawn = announcement::withdraw(entries, name, ours.as_ref(), &purpose).await;
-        let Some(own) = seen.document.filter(|document| document.belongs_to(&attempt.rotation)) else {
-            return withdrawn;
+        let own = match seen.document {
+            Some(own) if own.belongs_to(&attempt.rotation) => own,
+            Some(_) => return withdrawn,
+            None if seen.is_deleted => return withdrawn,
+            None => match move_on(entries, name, seen.version, &purpose).await? {
+                Written::Version(_) => return withdrawn,
+                Written::Conflict => continue,
+            },
         };
+        let since = own.began(seen.version);
         let mut kept = own.kept;
         let removed = match kept.pop() {
-            None => entries.empty_pending(name, seen.version, &purpose).await,
+            None => entries.empty_pending(name, since, seen.version, &purpose).await,
             Some(last) => {
-                let restored = Document::candidate(last.password, &last.rotation, kept);
+                let restored = Document::candidate(last.password, &last.rotation, kept, since);
                 match entries.write(name, Slot::Pending, seen.version, &restored, &purpose).await {
                     Ok(Written::Version(_)) => Ok(()),
                     Ok(Written::Conflict) => continue,
@@ -196,6 +228,16 @@ pub(super) async fn discard(entries: &Entries, name: &str, attempt: &Attempt) ->
         });
     }
     Err(contended(&purpose))
+}
+
+/// Lets an empty pending have another version, so that a stage of the same attempt that still hangs somewhere can't
+/// succeed any more. Cut in between, an empty document is left, which counts as nothing.
+async fn move_on(entries: &Entries, name: &str, version: u64, purpose: &str) -> Result<Written, Fault> {
+    let written = entries.write(name, Slot::Pending, version, &Document::default(), purpose).await?;
+    if let Written::Version(version) = written {
+        entries.empty_pending(name, version, version, purpose).await?;
+    }
+    Ok(written)
 }
 
 pub(super) async fn adopt(entries: &Entries, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {

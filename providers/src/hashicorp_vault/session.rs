@@ -10,13 +10,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use super::authentication::{Door, Unwrapped, renewed};
 use super::client_certificate::{Stamp, stamp};
 use super::life::{Due, Life};
-use super::login::Login;
+use super::login::{Login, SecretId};
 use super::own_token::{self, Looked};
 use super::wire::{Payload, Reply, Request, Wire};
 use super::{Settings, paths, reply, wiped};
@@ -132,6 +133,20 @@ impl Session {
         let request =
             Request { effect: Effect::Read, path: paths::parts(path), payload: Payload::None, namespace: None };
         self.core.wire.call(request, None, doing).await
+    }
+
+    /// Where a login would unwrap the secret id first: until when its wrapping token is good, where that is told. It stays
+    /// as good as it was.
+    pub(super) async fn look_up_wrapped(&self, doing: &str) -> Option<Result<Option<Timestamp>, Fault>> {
+        let Login::AppRole { mount, secret_id: SecretId::Wrapped(token), .. } = &self.core.login else { return None };
+        let state = match self.lock().await {
+            Ok(state) => state,
+            Err(fault) => return Some(Err(fault)),
+        };
+        match state.unwrapped {
+            Unwrapped::Known(_) => None,
+            _ => Some(self.core.door().look_at_wrapped(mount, token, &state.unwrapped, doing).await),
+        }
     }
 
     /// What the vault says about the AppRole's secret id; `None` where the role's name or the secret id is not known.

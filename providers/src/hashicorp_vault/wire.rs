@@ -13,8 +13,8 @@ use crate::https::{self, Effect, Peer};
 use crate::port::{Fault, Secret, step_scope};
 use crate::tls;
 
-/// What a request carries, and so its method.
-#[derive(Clone, Debug)]
+/// What a request carries, and so its method. Never shown: a body may hold a password.
+#[derive(Clone)]
 pub(super) enum Payload {
     /// GET.
     None,

@@ -157,6 +157,26 @@ impl Bed {
         serde_json::from_str(&self.run("bao", arguments)).expect("no JSON")
     }
 
+    /// A shell with OpenBao's own client as root, in `folder`.
+    pub(crate) fn shell(&self, words: &str, folder: &Path) {
+        let instance = std::fs::read_to_string(self.file("instance.json")).expect("no instance");
+        let instance: Value = serde_json::from_str(&instance).expect("no JSON");
+        let program = Path::new(instance["bao"].as_str().expect("no program"));
+        let root = std::fs::read_to_string(self.file("secrets/root.token")).expect("no token");
+        let done = Command::new("sh")
+            .args(["-euc", words])
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", program.parent().expect("no folder").display()))
+            .env("HOME", self.dir())
+            .env("BAO_ADDR", self.url())
+            .env("BAO_CACERT", self.file("tls/ca.pem"))
+            .env("BAO_TOKEN", root.trim())
+            .output()
+            .expect("the shell does not run");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     /// The same with somebody else's token; `Err` holds what the client said.
     pub(crate) fn json_as(&self, token: &Secret, arguments: &[&str]) -> Result<Value, String> {
         let instance = std::fs::read_to_string(self.file("instance.json")).expect("no instance");

@@ -117,7 +117,7 @@ async fn takeover_cut_at_any_request_loses_no_candidate() {
     cut_everywhere("takeover", with_taken_over, stage, |bed, vault, name| async move {
         vault.stage(&name, &attempt("r2", &["r1"]), &secret("repair")).await.unwrap();
         let kept = json!([{"password": "earlier", "rotation": "r0"}, {"password": "new", "rotation": "r1"}]);
-        let expected = json!({"password": "repair", "rotation": "r2", "kept": kept});
+        let expected = json!({"password": "repair", "rotation": "r2", "kept": kept, "since-version": 1});
         assert_eq!(bed.get(&format!("{name}-pending")).unwrap(), expected);
     })
     .await;
@@ -128,7 +128,7 @@ async fn discard_cut_at_any_request_restores_exactly_once() {
     let discard = |vault: HashicorpVault, name: String| async move { vault.discard(&name, &attempt("r1", &[])).await };
     cut_everywhere("discard", with_taken_over, discard, |bed, vault, name| async move {
         vault.discard(&name, &attempt("r1", &[])).await.unwrap();
-        let expected = json!({"password": "earlier", "rotation": "r0"});
+        let expected = json!({"password": "earlier", "rotation": "r0", "since-version": 1});
         assert_eq!(bed.get(&format!("{name}-pending")).unwrap(), expected);
     })
     .await;
@@ -140,6 +140,22 @@ async fn discard_cut_at_any_request_restores_exactly_once() {
     })
     .await;
     // Asks about the token; looks at pending, current; unmarks; empties pending.
+    assert_eq!(requests, 5);
+}
+
+#[tokio::test]
+async fn discard_of_nothing_cut_at_any_request_leaves_nothing_in_the_way() {
+    let prepare = |bed: &Bed, name: &str| bed.put(name, &json!({"password": "old"}));
+    let discard = |vault: HashicorpVault, name: String| async move { vault.discard(&name, &attempt("r1", &[])).await };
+    let requests = cut_everywhere("discard-none", prepare, discard, |_, vault, name| async move {
+        assert_eq!(vault.find(&name, Slot::Pending).await.unwrap(), None, "{name}");
+        assert_eq!(vault.promote(&name, &attempt("r1", &[])).await.unwrap_err().meaning, Meaning::Refused);
+        vault.discard(&name, &attempt("r1", &[])).await.unwrap();
+        vault.stage(&name, &attempt("r2", &[]), &secret("new")).await.unwrap();
+        vault.promote(&name, &attempt("r2", &[])).await.unwrap();
+    })
+    .await;
+    // Asks about the token; looks at pending, current; moves pending's version and empties it.
     assert_eq!(requests, 5);
 }
 
@@ -170,7 +186,23 @@ async fn a_candidate_left_behind_by_a_finished_promotion_blocks_nobody() {
     bed.put("left", &json!({"password": "new", "rotation": "r1", "username": "svc"}));
     bed.put("left-pending", &json!({"password": "new", "rotation": "r1"}));
     vault.stage("left", &attempt("r2", &[]), &secret("newer")).await.unwrap();
-    assert_eq!(bed.get("left-pending").unwrap(), json!({"password": "newer", "rotation": "r2"}));
+    assert_eq!(bed.get("left-pending").unwrap(), json!({"password": "newer", "rotation": "r2", "since-version": 1}));
+}
+
+#[tokio::test]
+async fn a_stage_that_arrives_after_its_discard_changes_nothing() {
+    let bed = Bed::shared();
+    let vault = bed.vault(&["afterwards"]);
+    // Never written, as far as anybody saw; then written before, and emptied.
+    for cas in ["-cas=0", "-cas=2"] {
+        vault.discard("afterwards", &attempt("r1", &[])).await.unwrap();
+        let said = bed.refused("bao", &["kv", "put", "-mount=secret", cas, "afterwards-pending", "rotation=r1"]);
+        assert!(said.contains("check-and-set"), "{said}");
+        assert_eq!(bed.get("afterwards-pending"), None);
+        vault.stage("afterwards", &attempt("r0", &[]), &secret("new")).await.unwrap();
+        vault.discard("afterwards", &attempt("r0", &[])).await.unwrap();
+    }
+    assert!(bed.versions("afterwards-pending").iter().all(|&(_, destroyed)| destroyed));
 }
 
 #[tokio::test]

@@ -127,7 +127,25 @@ async fn a_wrapped_secret_id_is_unwrapped_once_and_a_second_time_is_said_to_be_m
     let role = AppRole::new(&bed, "role-wrapped", &["token_ttl=1h"]);
     let token = role.wrapped("auth/role-wrapped/role/rotator/secret-id");
     let vault = role.vault(SecretId::Wrapped(secret(&token)));
+    // Whoever only examines does not use it up.
+    let doctor = role.vault(SecretId::Wrapped(secret(&token)));
+    let checks = doctor.examine(&["role-wrapped".to_owned()]).await;
+    let of = |name: &str| checks.iter().find(|check| check.name == name).expect("no such check");
+    let credential = of("credential");
+    assert_eq!((credential.standing, credential.about.as_str()), (Standing::Good, "wrapping token"), "{checks:?}");
+    assert!(credential.seen.contains("ends at"), "{credential:?}");
+    for name in ["identity", "right", "retention"] {
+        assert_eq!(of(name).standing, Standing::Unseen);
+        assert!(of(name).seen.contains("would use up the wrapping token"), "{checks:?}");
+    }
     stage(&vault, "role-wrapped").await.unwrap();
+    // The one that holds the secret id examines everything, another one sees that it is used.
+    let checks = vault.examine(&["role-wrapped".to_owned()]).await;
+    assert!(checks.iter().any(|check| check.name == "right" && check.standing == Standing::Good), "{checks:?}");
+    let checks = doctor.examine(&["role-wrapped".to_owned()]).await;
+    let credential = checks.iter().find(|check| check.name == "credential").unwrap();
+    assert_eq!(credential.standing, Standing::Bad, "{checks:?}");
+    assert!(credential.todo.contains("run by hand"), "{credential:?}");
     // The secret id stays known: another login needs no second wrapping token.
     bed.bao(&["lease", "revoke", "-prefix", "-sync", "auth/role-wrapped/login"]);
     assert!(vault.find("role-wrapped", Slot::Pending).await.unwrap().is_some());

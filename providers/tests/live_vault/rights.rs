@@ -63,6 +63,22 @@ fn unhappy(checks: &[VaultCheck]) -> Vec<&VaultCheck> {
 }
 
 #[tokio::test]
+async fn the_documents_own_words_make_one_policy_for_all_accounts() {
+    let bed = Bed::shared();
+    let document = std::fs::read_to_string(shipped("../../docs/hashicorp-vault.md")).unwrap();
+    let block = document.split("```sh\n").find(|block| block.contains("bao policy write"));
+    let words = block.and_then(|block| block.split("```").next()).expect("no such block");
+    bed.shell(words, &shipped(""));
+    let policy = bed.run("bao", &["policy", "read", "entra-rotator"]);
+    let vault = with(&bed, "documented", &policy);
+    let names = ["entra/msol", "entra/rotator"].map(str::to_owned);
+    for name in &names {
+        assert!(everything(&vault, &bed, name).await.is_empty(), "{name}");
+    }
+    assert!(unhappy(&vault.examine(&names).await).is_empty());
+}
+
+#[tokio::test]
 async fn the_shipped_policy_is_enough_for_everything() {
     let bed = Bed::shared();
     let vault = with(&bed, "exactly", &Bed::policy("exact"));

@@ -13,9 +13,20 @@ use crate::port::{Standing, VaultCheck};
 const REST_DOUBTFUL: SignedDuration = SignedDuration::from_hours(7 * 24);
 const REST_BAD: SignedDuration = SignedDuration::from_hours(24);
 
-/// Who we are, and how long we may be. `false` = the vault does not accept us.
-pub(super) async fn checks(entries: &Entries, checks: &mut Vec<VaultCheck>) -> bool {
+const NOT_LOGGED_IN: &str = "a login would use up the wrapping token";
+
+/// Who we are, and how long we may be. `Err` = why no question that needs a token can be asked.
+pub(super) async fn checks(entries: &Entries, checks: &mut Vec<VaultCheck>) -> Result<(), &'static str> {
     let session = entries.session();
+    // The process that is to work with it needs the wrapping token, and this one ends soon.
+    if let Some(looked) = session.look_up_wrapped("looking at the wrapping token").await {
+        checks.push(match looked {
+            Ok(end) => wrapped(end, Timestamp::now()),
+            Err(fault) => of_fault(CREDENTIAL, Standing::Bad, &fault).about("wrapping token"),
+        });
+        checks.push(VaultCheck::new(IDENTITY, Standing::Unseen, NOT_LOGGED_IN));
+        return Err(NOT_LOGGED_IN);
+    }
     let doing = "asking the vault about our own token";
     let now = Timestamp::now();
     match session.look_up_self(doing).await {
@@ -44,7 +55,7 @@ pub(super) async fn checks(entries: &Entries, checks: &mut Vec<VaultCheck>) -> b
         Err(fault) => {
             checks.push(of_fault(IDENTITY, Standing::Bad, &fault));
             checks.push(VaultCheck::new(CREDENTIAL, Standing::Unseen, "there is no token"));
-            return false;
+            return Err("the vault does not accept us");
         }
     }
     if let Some(asked) = session.look_up_secret_id("asking the vault about our own secret id").await {
@@ -53,7 +64,18 @@ pub(super) async fn checks(entries: &Entries, checks: &mut Vec<VaultCheck>) -> b
             Err(fault) => of_fault(CREDENTIAL, Standing::Unseen, &fault),
         });
     }
-    true
+    Ok(())
+}
+
+/// One that was not used yet.
+fn wrapped(end: Option<Timestamp>, now: Timestamp) -> VaultCheck {
+    let of = |standing, seen: String| VaultCheck::new(CREDENTIAL, standing, seen).about("wrapping token");
+    match end {
+        None => of(Standing::Good, "not used yet".to_owned()),
+        Some(end) if end > now => of(Standing::Good, format!("not used yet; it ends at {end:.0}")),
+        // The vault still knows it, so our clock is the one that is off.
+        Some(end) => of(Standing::Doubtful, format!("not used yet; it ended at {end:.0} by our clock")),
+    }
 }
 
 fn token(facts: &TokenFacts, login: &Login, now: Timestamp) -> VaultCheck {

@@ -39,9 +39,9 @@ async fn all(entries: &Entries, names: &[String], checks: &mut Vec<VaultCheck>) 
         checks.extend(rest.map(|name| VaultCheck::new(name, Standing::Unseen, "the vault does not serve now")));
         return;
     }
-    if !credential::checks(entries, checks).await {
+    if let Err(why) = credential::checks(entries, checks).await {
         let rest = [RIGHT, RETENTION];
-        checks.extend(rest.map(|name| VaultCheck::new(name, Standing::Unseen, "the vault does not accept us")));
+        checks.extend(rest.map(|name| VaultCheck::new(name, Standing::Unseen, why)));
         return;
     }
     let asked = &names[..names.len().min(NAMES_MAX)];
