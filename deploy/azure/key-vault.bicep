@@ -60,7 +60,8 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
 resource rotator 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'entra-rotator')
   properties: {
-    roleName: 'entra-rotator (${resourceGroup().name})'
+    // A tenant has each name of a role once, and resource groups of the same name in many subscriptions.
+    roleName: 'entra-rotator (${resourceGroup().name}, ${uniqueString(resourceGroup().id)})'
     description: 'Stages, promotes and recovers the passwords that entra-rotator keeps.'
     type: 'CustomRole'
     assignableScopes: [

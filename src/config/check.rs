@@ -562,9 +562,23 @@ servers = [{ server = "SYNC1" }]
         12: `address` must be an IP address
         ");
         let path = with_vault(&format!("{azure}identity = {{ kind = \"cli\" }}")).replace("entra-msol", "entra/msol");
-        insta::assert_snapshot!(faults(&path).join("\n"), @"20: in Azure Key Vault a `vault_name` is letters, digits and `-`, at most 119 of them: `entra-msol`, say");
-        let pending = path.replace("entra/msol", "entra-msol-pending");
-        insta::assert_snapshot!(faults(&pending).join("\n"), @"20: `vault_name` must not end in -pending: so the places of candidates are named");
+        insta::assert_snapshot!(faults(&path).join("\n"), @"20: `vault_name` is letters, digits and `-` in Azure Key Vault, at most 119 of them: `entra-msol`, say");
+        for pending in ["entra-msol-pending", "entra-msol-Pending"] {
+            let pending = path.replace("entra/msol", pending);
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(faults(&pending).join("\n"), @"20: `vault_name` must not end in -pending: so the places of candidates are named");
+            }
+        }
+        // Every name that is read there, not only the accounts' own.
+        let all = path
+            .replace("entra/msol", "entra-msol")
+            .replace("kind = \"connector\"", "kind = \"entra\"")
+            .replace("{ file = \"/run/rotator\" }", "{ vault = \"entra/rotator\" }");
+        let all = format!("{all}administrator = {{ user = \"admin@contoso.test\", vault_name = \"entra/admin\" }}\n");
+        insta::assert_snapshot!(faults(&all).join("\n"), @r"
+        7: `vault` is letters, digits and `-` in Azure Key Vault, at most 119 of them: `entra-msol`, say
+        22: `vault_name` is letters, digits and `-` in Azure Key Vault, at most 119 of them: `entra-msol`, say
+        ");
         assert!(!told.concat().to_lowercase().contains("hunter2"), "a value was shown");
     }
 }

@@ -282,19 +282,32 @@ pub(super) fn faults(value: &Value) -> Vec<(String, String)> {
             fault("/vault/recipients", "`recipients` names one key twice: it takes two different ones".to_owned());
         }
     }
-    let accounts = value.get("account").and_then(Value::as_array).filter(|_| text("/vault/kind") == Some("azure"));
-    for (index, account) in accounts.into_iter().flatten().enumerate() {
-        let name = account.get("vault_name").and_then(Value::as_str).unwrap_or_default();
-        let at = format!("/account/{index}/vault_name");
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-        if !name.chars().all(plain) || name.len() > AZURE_NAME_MAX {
-            let limit = format!(
-                "in Azure Key Vault a `vault_name` is letters, digits and `-`, at most {AZURE_NAME_MAX} of them"
-            );
-            fault(&at, format!("{limit}: `entra-msol`, say"));
-        } else if name.ends_with("-pending") {
-            fault(&at, "`vault_name` must not end in -pending: so the places of candidates are named".to_owned());
+    if text("/vault/kind") == Some("azure") {
+        let count = value.get("account").and_then(Value::as_array).map_or(0, Vec::len);
+        let places = (0..count).flat_map(|index| {
+            [format!("/account/{index}/vault_name"), format!("/account/{index}/administrator/vault_name")]
+        });
+        for at in places.chain(["/directory/bind_password/vault".to_owned()]) {
+            if let Some(name) = text(&at)
+                && let Some(what) = azure_name_fault(name)
+            {
+                let key = at.rsplit('/').next().unwrap_or_default();
+                fault(&at, format!("`{key}` {what}"));
+            }
         }
     }
     faults
+}
+
+/// What Key Vault has against the name of an account's secret.
+fn azure_name_fault(name: &str) -> Option<String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    if !name.chars().all(plain) || name.len() > AZURE_NAME_MAX {
+        return Some(format!(
+            "is letters, digits and `-` in Azure Key Vault, at most {AZURE_NAME_MAX} of them: `entra-msol`, say"
+        ));
+    }
+    // Key Vault does not tell large letters from small ones.
+    let pending = name.to_ascii_lowercase().ends_with("-pending");
+    pending.then(|| "must not end in -pending: so the places of candidates are named".to_owned())
 }

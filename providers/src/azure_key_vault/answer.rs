@@ -41,6 +41,11 @@ struct Inner {
 }
 
 impl No {
+    #[cfg(test)]
+    pub(super) fn of(status: u16, code: &str, inner: &str) -> Self {
+        Self { status, code: code.to_owned(), inner: inner.to_owned(), ..Self::default() }
+    }
+
     fn read(response: &RawResponse) -> Self {
         let detail = serde_json::from_slice::<Envelope>(response.body()).ok().map(|envelope| envelope.error);
         let retry_after_s = retry_after_s(response.headers().get_optional_str(&RETRY_AFTER));
@@ -70,6 +75,11 @@ impl No {
     pub(super) fn is_soft_deleted(&self) -> bool {
         const STATES: [&str; 3] = ["ObjectIsDeletedButRecoverable", "ObjectIsBeingDeleted", "ObjectIsBeingRecovered"];
         self.status == 409 && STATES.contains(&self.inner.as_str())
+    }
+
+    /// Another answer is to be had later: being recovered, throttled, a service in trouble.
+    pub(super) fn is_passing(&self) -> bool {
+        self.is_soft_deleted() || matches!(self.status, 408 | 429 | 500..=599)
     }
 
     /// The identity may not do it.
@@ -210,10 +220,12 @@ impl Failed {
     }
 }
 
-fn find_cut(error: &Error) -> Option<&Cut> {
+pub(super) fn find_cut(error: &Error) -> Option<&Cut> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if let Some(cut) = error.downcast_ref::<Cut>() {
+        // What `io::Error` carries is not among its sources.
+        let carried = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref()?.downcast_ref::<Cut>());
+        if let Some(cut) = error.downcast_ref::<Cut>().or(carried) {
             return Some(cut);
         }
         next = error.source();

@@ -5,6 +5,7 @@
 //! azure_identity does not have this yet (it says "Azure Arc managed identity isn't supported").
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -130,12 +131,25 @@ impl ArcCredential {
             return Err(Fault::broken("", "the Azure Arc agent's challenge names a file that is not one of its own")
                 .hint("see what really listens at the agent's address"));
         }
-        let unreadable = |cause: String| {
-            Fault::broken("", format!("the Azure Arc agent's challenge {} can't be read: {cause}", named.display()))
-                .hint("put the account this program runs as into the group himds (Windows: Hybrid agent extension applications)")
+        let hint =
+            "put the account this program runs as into the group himds (Windows: Hybrid agent extension applications)";
+        let unreadable = |cause: String| format!("the Azure Arc agent's challenge {} {cause}", named.display());
+        let bytes = match tls::file(&named, KEY_BYTES_MAX) {
+            Ok(bytes) => bytes,
+            // Its own word for a file that is too long.
+            Err(e) if e.kind() == ErrorKind::Other => {
+                return Err(Fault::broken("", unreadable(format!("can't be that: {e}")))
+                    .hint("see what really listens at the agent's address"));
+            }
+            // The agent writes a new one for each question, and takes the old ones away.
+            Err(e) => return Err(Fault::later("", unreadable(format!("can't be read: {e}"))).hint(hint)),
         };
-        let bytes = tls::file(&named, KEY_BYTES_MAX).map_err(|e| unreadable(e.to_string()))?;
-        let text = str::from_utf8(&bytes).map_err(|_| unreadable("it holds no text".to_owned()))?;
+        let text = str::from_utf8(&bytes).map_err(|_| {
+            Fault::broken("", unreadable("is no text".to_owned())).hint("see what really listens there")
+        })?;
+        if text.trim().is_empty() {
+            return Err(Fault::later("", unreadable("is empty".to_owned())).hint(hint));
+        }
         Ok(Zeroizing::new(text.trim().to_owned()))
     }
 }
@@ -192,12 +206,17 @@ mod tests {
             format!("Basic realm={}", file("deeper/d.key", "hunter2")),
             format!("Basic realm={}", file("e.key", &"x".repeat(4097))),
             format!("Basic realm={}/../{}/a.key", folder.path().display(), "x"),
-            format!("Basic realm={}/absent.key", folder.path().display()),
             format!("Bearer realm={good}"),
         ] {
             let fault = agent.key(&challenge(&bad)).unwrap_err();
             assert_eq!(fault.meaning, Meaning::Broken, "{bad}");
             assert!(!fault.to_string().contains("hunter2"), "{fault}");
+        }
+        // The agent is about to write them.
+        for coming in [folder.path().join("absent.key").display().to_string(), file("f.key", "\n")] {
+            let fault = agent.key(&challenge(&format!("Basic realm={coming}"))).unwrap_err();
+            assert!(fault.meaning == Meaning::Later && fault.cause.contains(&coming), "{fault}");
+            assert!(fault.hint.contains("himds"), "{fault}");
         }
     }
 

@@ -212,7 +212,7 @@ fn of(settings: &Settings, vault: &Url) -> Result<Arc<dyn TokenCredential>, Faul
         Identity::AzureCli { tenant_id } => {
             let options = AzureCliCredentialOptions {
                 tenant_id: tenant_id.clone(),
-                executor: Some(Arc::new(BoundedExecutor)),
+                executor: Some(Arc::new(BoundedExecutor { limit: CLI_LIMIT })),
                 ..AzureCliCredentialOptions::default()
             };
             AzureCliCredential::new(Some(options)).map_err(broken)?
@@ -285,15 +285,19 @@ pub(super) fn options(transport: Arc<dyn HttpClient>) -> ClientOptions {
 
 /// Runs `az` with an end to it.
 #[derive(Debug)]
-struct BoundedExecutor;
+struct BoundedExecutor {
+    limit: Duration,
+}
 
 #[async_trait]
 impl Executor for BoundedExecutor {
     async fn run(&self, program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
         let mut command = tokio::process::Command::new(program);
         command.args(args).stdin(Stdio::null()).kill_on_drop(true);
-        tokio::time::timeout(CLI_LIMIT, command.output()).await.map_err(|_| {
-            io::Error::new(io::ErrorKind::TimedOut, format!("az did not end within {} s", CLI_LIMIT.as_secs()))
+        tokio::time::timeout(self.limit, command.output()).await.map_err(|_| {
+            let fault = Fault::later("", format!("az did not end within {} s", self.limit.as_secs()))
+                .hint("does `az account get-access-token` answer at a terminal?");
+            io::Error::new(io::ErrorKind::TimedOut, Cut(fault))
         })?
     }
 }
@@ -303,6 +307,22 @@ mod tests {
     use azure_core::base64::encode_url_safe;
 
     use super::*;
+    use crate::azure_key_vault::answer::{Asked, Failed};
+    use crate::port::Meaning;
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn az_that_hangs_is_asked_again_later() {
+        use azure_core::error::{Error, ErrorKind};
+
+        let az = BoundedExecutor { limit: Duration::from_millis(50) };
+        let error = az.run(OsStr::new("sleep"), &[OsStr::new("5")]).await.unwrap_err();
+        // As the crate wraps it.
+        let error = Error::with_error(ErrorKind::Credential, error, "timed out error");
+        let asked = Asked { doing: "reading", secret: "svc", right: "get", effect: Effect::Read };
+        let fault = Failed::read(&error, &asked).fault(&asked);
+        assert!(fault.meaning == Meaning::Later && fault.cause.contains("az did not end"), "{fault}");
+    }
 
     #[test]
     fn a_token_says_whom_it_was_given_to_and_nothing_else_of_it_is_shown() {

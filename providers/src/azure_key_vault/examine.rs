@@ -1,6 +1,8 @@
 //! What an administrator should know. Everything is read; the two requests that could change something are made so that
 //! they can't: a change of a version that does not exist, and the recovery of a name that is not deleted.
 
+use std::time::Duration;
+
 use azure_security_keyvault_secrets::models::UpdateSecretPropertiesParameters;
 use jiff::Timestamp;
 
@@ -19,6 +21,11 @@ const CLOCK_DOUBTFUL_S: i64 = 10;
 const CERTIFICATE_DAYS: i64 = 30;
 /// Well-formed, and no version has it.
 const NO_VERSION: &str = "00000000000000000000000000000000";
+/// For all questions together, and less than whoever asks for them waits.
+const EXAMINE_LIMIT: Duration = Duration::from_secs(45);
+const REACHABLE: &str = "reachable";
+const RIGHT: &str = "right";
+const RECOVERY: &str = "recovery";
 const DOING: &str = "examining the vault";
 
 pub(super) fn own_credential(settings: &Settings) -> Result<OwnCredential, Fault> {
@@ -53,40 +60,61 @@ pub(super) fn own_credential(settings: &Settings) -> Result<OwnCredential, Fault
 }
 
 pub(super) async fn examine(secrets: &Secrets, names: &[String]) -> Vec<VaultCheck> {
+    within(EXAMINE_LIMIT, async |checks| all(secrets, names, checks).await).await
+}
+
+/// What was seen stays when the time is over.
+async fn within(limit: Duration, asking: impl AsyncFnOnce(&mut Vec<VaultCheck>)) -> Vec<VaultCheck> {
     let mut checks = Vec::new();
+    if tokio::time::timeout(limit, asking(&mut checks)).await.is_err() {
+        let seen = format!("not everything was asked within {} s", limit.as_secs());
+        checks.push(VaultCheck::new(REACHABLE, Standing::Unseen, seen).todo("look at the network and ask again"));
+    }
+    checks
+}
+
+async fn all(secrets: &Secrets, names: &[String], checks: &mut Vec<VaultCheck>) {
+    // What asks nobody comes first.
+    checks.push(credential(&secrets.settings));
     // A name of an account if there is one: with rights on single secrets, no other says anything.
     let first = names.iter().find_map(|name| names::of_account(name).ok()).map(|names| names.current);
     let probe = first.unwrap_or_else(|| "entra-rotator-probe".to_owned());
-    match secrets.ask(&probe, None, DOING).await {
-        Ok(_) => checks.push(VaultCheck::new("reachable", Standing::Good, "the vault answers")),
-        Err(fault) => {
-            checks.push(VaultCheck::unreached(&fault));
-            checks.push(credential(&secrets.settings));
-            return checks;
-        }
+    let reached = reached(secrets.ask(&probe, None, DOING).await.map(Result::err), &probe);
+    let goes_on = matches!(reached.standing, Standing::Good | Standing::Doubtful);
+    checks.push(reached);
+    if !goes_on {
+        return;
     }
     checks.push(identity(secrets));
     checks.push(clock(secrets));
-    checks.push(credential(&secrets.settings));
     let mut level = None;
     for name in names {
         match names::of_account(name) {
             Ok(names) => {
                 for secret in [&names.current, &names.pending] {
-                    rights(secrets, secret, &mut checks, &mut level).await;
+                    rights(secrets, secret, checks, &mut level).await;
                 }
             }
-            Err(fault) => {
-                checks.push(VaultCheck::new("right", Standing::Bad, fault.cause).about(name).todo(fault.hint))
-            }
+            Err(fault) => checks.push(VaultCheck::new(RIGHT, Standing::Bad, fault.cause).about(name).todo(fault.hint)),
         }
     }
     checks.push(
-        VaultCheck::new("right", Standing::Unseen, "whether we may set: it can't be tried without setting")
-            .about("set"),
+        VaultCheck::new(RIGHT, Standing::Unseen, "whether we may set: it can't be tried without setting").about("set"),
     );
     checks.push(recovery(level.as_deref()));
-    checks
+}
+
+/// Whether it is the vault that answers: a proxy has pages of its own for every status.
+fn reached(answer: Result<Option<No>, Fault>, probe: &str) -> VaultCheck {
+    match answer {
+        Ok(Some(no)) if !(no.is_missing() || no.is_disabled() || no.is_forbidden() && no.code == "Forbidden") => {
+            let standing = if no.is_passing() && !no.code.is_empty() { Standing::Doubtful } else { Standing::Bad };
+            let fault = no.fault(&Asked { doing: DOING, secret: probe, right: "get", effect: Effect::Read });
+            VaultCheck::new(REACHABLE, standing, fault.cause).todo(fault.hint)
+        }
+        Ok(_) => VaultCheck::new(REACHABLE, Standing::Good, "the vault answers"),
+        Err(fault) => VaultCheck::unreached(&fault),
+    }
 }
 
 fn identity(secrets: &Secrets) -> VaultCheck {
@@ -150,21 +178,21 @@ fn credential(settings: &Settings) -> VaultCheck {
 /// How the recovery level of a secret stands for the vault's soft delete and purge protection.
 fn recovery(level: Option<&str>) -> VaultCheck {
     let Some(level) = level else {
-        return VaultCheck::new("recovery", Standing::Unseen, "there is no secret yet that would show it");
+        return VaultCheck::new(RECOVERY, Standing::Unseen, "there is no secret yet that would show it");
     };
     if level == "Purgeable" {
-        return VaultCheck::new("recovery", Standing::Bad, "the vault has no soft delete: what is deleted is gone")
+        return VaultCheck::new(RECOVERY, Standing::Bad, "the vault has no soft delete: what is deleted is gone")
             .todo("turn soft delete and purge protection on");
     }
     if level.contains("Purgeable") {
         return VaultCheck::new(
-            "recovery",
+            RECOVERY,
             Standing::Doubtful,
             format!("soft delete, but no purge protection ({level})"),
         )
         .todo("turn purge protection on: az keyvault update --enable-purge-protection true");
     }
-    VaultCheck::new("recovery", Standing::Good, format!("soft delete and purge protection ({level})"))
+    VaultCheck::new(RECOVERY, Standing::Good, format!("soft delete and purge protection ({level})"))
 }
 
 /// The rights on one secret that can be tried without changing anything.
@@ -172,10 +200,8 @@ async fn rights(secrets: &Secrets, secret: &str, checks: &mut Vec<VaultCheck>, l
     let mut say = |right: &str, effect: Effect, seen: Result<Result<(), No>, Fault>| {
         let about = format!("{right} {secret}");
         let check = match seen {
-            Ok(Ok(())) => VaultCheck::new("right", Standing::Good, "allowed"),
-            Ok(Err(no)) if no.is_missing() => {
-                VaultCheck::new("right", Standing::Good, "allowed (there is nothing yet)")
-            }
+            Ok(Ok(())) => VaultCheck::new(RIGHT, Standing::Good, "allowed"),
+            Ok(Err(no)) if no.is_missing() => VaultCheck::new(RIGHT, Standing::Good, "allowed (there is nothing yet)"),
             Ok(Err(no)) => {
                 let fault = no.fault(&Asked { doing: DOING, secret, right, effect });
                 let standing = match () {
@@ -183,9 +209,9 @@ async fn rights(secrets: &Secrets, secret: &str, checks: &mut Vec<VaultCheck>, l
                     () if no.is_forbidden() || no.status == 401 => Standing::Bad,
                     () => Standing::Unseen,
                 };
-                VaultCheck::new("right", standing, fault.cause).todo(fault.hint)
+                VaultCheck::new(RIGHT, standing, fault.cause).todo(fault.hint)
             }
-            Err(fault) => VaultCheck::new("right", Standing::Unseen, fault.cause).todo(fault.hint),
+            Err(fault) => VaultCheck::new(RIGHT, Standing::Unseen, fault.cause).todo(fault.hint),
         };
         checks.push(check.about(about));
     };
@@ -210,16 +236,13 @@ async fn rights(secrets: &Secrets, secret: &str, checks: &mut Vec<VaultCheck>, l
     }
     let nothing = UpdateSecretPropertiesParameters::default();
     say("update", Effect::Write, secrets.update(secret, NO_VERSION, nothing, DOING).await);
-    match secrets.is_deleted(secret, DOING).await {
-        Ok(Ok(true)) => {
-            checks.push(
-                VaultCheck::new("recovery", Standing::Doubtful, "it was deleted; the next rotation recovers it")
-                    .about(secret)
-                    .todo("find out who deleted it"),
-            );
+    match secrets.deleted(secret, DOING).await {
+        Ok(Ok(Some(deleted))) => {
+            let check = VaultCheck::new(RECOVERY, Standing::Bad, deleted.text(secret));
+            checks.push(check.about(secret).todo(secrets.way_back(secret)));
         }
         // Only now: asking a deleted one back would change something.
-        Ok(Ok(false)) => {
+        Ok(Ok(None)) => {
             let back = secrets.ask_back(secret, DOING).await;
             // A name that is in use can't be recovered, which says that we might.
             let back = back.map(|answer| answer.or_else(|no| if no.status == 409 { Ok(()) } else { Err(no) }));
@@ -233,6 +256,44 @@ async fn rights(secrets: &Secrets, secret: &str, checks: &mut Vec<VaultCheck>, l
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_was_seen_stays_when_the_vault_hangs() {
+        let checks = within(Duration::from_millis(50), async |checks| {
+            checks.push(VaultCheck::new(RIGHT, Standing::Good, "allowed"));
+            std::future::pending::<()>().await;
+        });
+        let checks = checks.await;
+        let seen: Vec<_> = checks.iter().map(|check| (check.name.as_str(), check.standing)).collect();
+        assert_eq!(seen, [(RIGHT, Standing::Good), (REACHABLE, Standing::Unseen)]);
+        assert!(EXAMINE_LIMIT < Duration::from_secs(60), "whoever asks gives up after a minute");
+    }
+
+    #[test]
+    fn only_a_vaults_own_answer_says_that_it_is_reached() {
+        for (status, code, inner, standing) in [
+            (404, "SecretNotFound", "", Standing::Good),
+            (403, "Forbidden", "SecretDisabled", Standing::Good),
+            (403, "Forbidden", "ForbiddenByRbac", Standing::Good),
+            (403, "Forbidden", "ForbiddenByPolicy", Standing::Good),
+            // The vault's firewall answers, and nothing else will.
+            (403, "Forbidden", "ForbiddenByFirewall", Standing::Bad),
+            (429, "Throttled", "", Standing::Doubtful),
+            (503, "ServiceUnavailable", "", Standing::Doubtful),
+            (401, "Unauthorized", "", Standing::Bad),
+            // Somebody else's pages.
+            (302, "", "", Standing::Bad),
+            (403, "", "", Standing::Bad),
+            (404, "", "", Standing::Bad),
+            (429, "", "", Standing::Bad),
+            (502, "", "", Standing::Bad),
+        ] {
+            let check = reached(Ok(Some(No::of(status, code, inner))), "svc");
+            assert_eq!(check.standing, standing, "{status} {code} {inner}");
+        }
+        assert_eq!(reached(Ok(None), "svc").standing, Standing::Good);
+        assert_eq!(reached(Err(Fault::later("", "cut")), "svc").standing, Standing::Bad);
+    }
 
     #[test]
     fn purge_protection_is_told_from_soft_delete_alone() {

@@ -3,7 +3,8 @@
 //! An account has two secrets: `NAME` (current) and `NAME-pending`. Their values are the bare password; whose it is stands
 //! in the tags of the same request that sets it: `rotation`, `sequence`, on current `previous` (the version that was
 //! current before), on a candidate `took-over`. Tags and content type that people gave current go along when it changes.
-//! Nothing is ever deleted: a candidate that is discarded or promoted is disabled, and what somebody deleted is recovered.
+//! Nothing is ever deleted: a candidate that is discarded or promoted is disabled, and what somebody deleted is recovered
+//! by whoever misses it (`deleted.rs`), never taken for "nothing there". `examine` alone only tells of it.
 //!
 //! # Who holds pending
 //!
@@ -39,6 +40,7 @@ mod arc;
 mod assertion;
 mod certificate;
 mod credential;
+mod deleted;
 mod examine;
 mod names;
 mod rounds;

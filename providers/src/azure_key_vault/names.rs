@@ -27,7 +27,8 @@ pub(super) fn of_account(name: &str) -> Result<Names, Fault> {
         )
         .hint("give the account a vault_name without `/`, `_`, `.` and spaces"));
     }
-    if name.ends_with(PENDING) {
+    // Key Vault does not tell large letters from small ones.
+    if name.to_ascii_lowercase().ends_with(PENDING) {
         return Err(Fault::broken(doing, "a name that ends in -pending is where a candidate lies")
             .hint("give the account another vault_name"));
     }
@@ -42,7 +43,7 @@ pub(super) fn of_account(name: &str) -> Result<Names, Fault> {
 
 /// The vault's address. A host outside the cloud's own domain is refused: the token would be asked for there.
 pub(super) fn vault(url: &str, cloud: &Cloud) -> Result<Url, Fault> {
-    let doing = format!("reading the vault's address {url:?}");
+    let doing = format!("reading the vault's address{}", shown(url));
     let hint = "write https://NAME.vault.azure.net, as the portal shows it under Vault URI";
     let parsed = Url::parse(url).map_err(|e| Fault::broken(&doing, e.to_string()).hint(hint))?;
     if parsed.scheme() != "https" || !parsed.username().is_empty() || parsed.password().is_some() {
@@ -64,12 +65,20 @@ pub(super) fn vault(url: &str, cloud: &Cloud) -> Result<Url, Fault> {
     Ok(parsed)
 }
 
+/// The host alone: before it there may be a password.
+fn shown(url: &str) -> String {
+    let parsed = Url::parse(url).ok();
+    parsed.as_ref().and_then(Url::host_str).map(|host| format!(" at {host}")).unwrap_or_default()
+}
+
 /// The address of the token authority, for a cloud that is none of Microsoft's own.
 pub(super) fn authority(url: &str) -> Result<Url, Fault> {
-    let doing = format!("reading the authority's address {url:?}");
+    let doing = format!("reading the authority's address{}", shown(url));
     match Url::parse(url) {
-        Ok(parsed) if parsed.scheme() == "https" && parsed.host_str().is_some() => Ok(parsed),
-        _ => Err(Fault::broken(doing, "it is no https address").hint("write https://login.microsoftonline.com")),
+        Ok(parsed) if parsed.scheme() == "https" && parsed.username().is_empty() && parsed.password().is_none() => {
+            Ok(parsed)
+        }
+        _ => Err(Fault::broken(doing, "it is no plain https address").hint("write https://login.microsoftonline.com")),
     }
 }
 
@@ -84,10 +93,38 @@ mod tests {
         assert_eq!((names.current.as_str(), names.pending.as_str()), ("MSOL-0a1B", "MSOL-0a1B-pending"));
         let longest = "a".repeat(119);
         assert_eq!(of_account(&longest).unwrap().pending.len(), 127);
-        for bad in ["", "entra/svc", "svc_1", "svc.one", "sv c", "süd", "svc-pending", &"a".repeat(120)] {
+        for bad in [
+            "",
+            "entra/svc",
+            "svc_1",
+            "svc.one",
+            "sv c",
+            "süd",
+            "svc-pending",
+            "svc-Pending",
+            "SVC-PENDING",
+            &"a".repeat(120),
+        ] {
             let fault = of_account(bad).unwrap_err();
             assert_eq!(fault.meaning, Meaning::Broken, "{bad}");
             assert!(!fault.hint.is_empty(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        for url in
+            ["https://me:hunter2@x.vault.azure.net", "http://me:hunter2@login.example", "hunter2", "https://hunter2@"]
+        {
+            let told = [vault(url, &Cloud::Public).unwrap_err(), authority(url).unwrap_err()];
+            for fault in told {
+                assert!(!fault.to_string().contains("hunter2"), "{fault}");
+                assert_eq!(
+                    fault.to_string().contains(" at "),
+                    url.contains("@x.") || url.contains("@login"),
+                    "{fault}"
+                );
+            }
         }
     }
 

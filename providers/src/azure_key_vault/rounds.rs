@@ -36,8 +36,8 @@ fn whose(version: &Version) -> String {
 
 async fn look(secrets: &Secrets, names: &Names, doing: &str) -> Result<Sight, Fault> {
     // Current last: a promotion that happens in between is seen as done, never as not begun.
-    let pending = secrets.versions(&names.pending, doing).await?;
-    let current = secrets.versions(&names.current, doing).await?;
+    let pending = secrets.all_versions(&names.pending, doing).await?;
+    let current = secrets.all_versions(&names.current, doing).await?;
     Ok(Sight::new(current, pending))
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn find(secrets: &Secrets, name: &str, slot: Slot) -> Result<Op
     let doing = format!("looking for the password of {name}");
     match slot {
         Slot::Current => {
-            let found = secrets.get(&names.current, None, &doing).await?;
+            let found = secrets.latest(&names.current, &doing).await?;
             Ok(found.map(|(version, _)| at(name, slot, &version)))
         }
         Slot::Pending => {
@@ -63,7 +63,7 @@ pub(super) async fn find(secrets: &Secrets, name: &str, slot: Slot) -> Result<Op
             Ok(sight.front().or_else(half_promoted).map(|version| at(name, slot, version)))
         }
         Slot::Previous => {
-            let Some((current, _)) = secrets.get(&names.current, None, &doing).await? else { return Ok(None) };
+            let Some((current, _)) = secrets.latest(&names.current, &doing).await? else { return Ok(None) };
             let Some(previous) = current.tags.get(PREVIOUS) else { return Ok(None) };
             let versions = secrets.versions(&names.current, &doing).await?;
             Ok(versions.iter().find(|version| &version.id == previous).map(|version| at(name, slot, version)))
@@ -92,7 +92,7 @@ pub(super) async fn read(secrets: &Secrets, from: &SecretRef) -> Result<Secret, 
         None => now.rotation.is_none() && now.version == from.version,
     };
     if from.slot == Slot::Current {
-        let found = secrets.get(&names.current, None, &doing).await?;
+        let found = secrets.latest(&names.current, &doing).await?;
         let Some((version, value)) = found else { return Err(gone(None)) };
         let now = at(&from.name, from.slot, &version);
         return if same(&now) { Ok(value) } else { Err(gone(Some(&now))) };
@@ -229,7 +229,7 @@ pub(super) async fn announce(secrets: &Secrets, from: &SecretRef) -> Result<(), 
         };
         return Err(Fault::refused(doing, cause));
     };
-    let Some((current, _)) = secrets.get(&names.current, None, &doing).await? else { return Ok(()) };
+    let Some((current, _)) = secrets.latest(&names.current, &doing).await? else { return Ok(()) };
     let place = format!("{}/{}", names.pending, front.id);
     let rotation = front.rotation().unwrap_or_default();
     let announced = current.tags.get(PENDING) == Some(&place)
@@ -245,7 +245,11 @@ pub(super) async fn announce(secrets: &Secrets, from: &SecretRef) -> Result<(), 
 
 /// Takes the mark of this rotation from current, if it is there.
 async fn unmark(secrets: &Secrets, names: &Names, rotation: &str, doing: &str) -> Result<(), Fault> {
-    let (current, _) = match secrets.ask(&names.current, None, doing).await? {
+    let mut asked = secrets.ask(&names.current, None, doing).await?;
+    if asked.as_ref().is_err_and(No::is_missing) && secrets.came_back(&names.current, doing).await? {
+        asked = secrets.ask(&names.current, None, doing).await?;
+    }
+    let (current, _) = match asked {
         Ok(found) => found,
         // Nobody reads it, so nobody reads its mark.
         Err(no) if no.is_missing() || no.is_disabled() => return Ok(()),
@@ -335,7 +339,7 @@ pub(super) async fn discard(secrets: &Secrets, name: &str, attempt: &Attempt) ->
         cause: format!("the candidate is discarded, but not everything is tidied up: {}", fault.cause),
         ..fault
     };
-    let pending = secrets.versions(&names.pending, &doing).await?;
+    let pending = secrets.all_versions(&names.pending, &doing).await?;
     // A list of pending alone is enough: what is promoted is disabled too, and the copy in current stays.
     let sight = Sight::new(Vec::new(), pending);
     let mut any = sight.is_over(&attempt.rotation);
@@ -351,11 +355,15 @@ pub(super) async fn adopt(secrets: &Secrets, name: &str, secret: &Secret) -> Res
     let names = names::of_account(name)?;
     let doing = format!("adopting the password of {name}");
     for _ in 0..ROUNDS_MAX {
-        if secrets.get(&names.current, None, &doing).await?.is_some() {
+        if secrets.latest(&names.current, &doing).await?.is_some() {
             return Err(Fault::refused(&doing, "there is a current value already")
                 .hint("adopt is for the first day only; rotate changes a value that is there"));
         }
         let sight = look(secrets, &names, &doing).await?;
+        if !sight.current.is_empty() {
+            // It came back between the two looks.
+            continue;
+        }
         let mut tags = Tags::new();
         tags.insert(SEQUENCE.to_owned(), sight.next_sequence().to_string());
         let value = Value { password: secret, tags, content_type: None, ends: true };

@@ -1,12 +1,11 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use azure_core::http::Url;
 use azure_security_keyvault_secrets::models::{
     SecretAttributes, SecretClientGetSecretOptions, SecretClientListSecretPropertiesVersionsOptions,
     SecretClientUpdateSecretPropertiesOptions, UpdateSecretPropertiesParameters,
 };
-use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions, models};
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
@@ -30,9 +29,6 @@ const PAGE_VERSIONS: i32 = 25;
 const VERSIONS_MAX: usize = 5000;
 /// Pages may be smaller than asked for, and empty ones are allowed too.
 const PAGES_MAX: usize = 1000;
-/// How long a recovery may take while somebody waits for it. Seconds are usual.
-const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
-const RECOVERY_POLL: Duration = Duration::from_secs(1);
 const DAY_S: i64 = 24 * 60 * 60;
 /// Key Vault's limit for the tags of one secret.
 const TAGS_MAX: usize = 15;
@@ -67,7 +63,7 @@ struct Attributes {
 
 /// The calls to one vault. None is tried twice, and each has one meaning when it fails.
 pub(super) struct Secrets {
-    client: SecretClient,
+    pub(super) client: SecretClient,
     pub(super) transport: Arc<VaultTransport>,
     pub(super) credential: Arc<Watched>,
     pub(super) settings: Settings,
@@ -258,69 +254,6 @@ impl Secrets {
             },
         }
     }
-
-    /// Whether the secret lies among the deleted ones.
-    pub(super) async fn is_deleted(&self, secret: &str, doing: &str) -> Result<Result<bool, No>, Fault> {
-        let asked = Asked { doing, secret, right: "get", effect: Effect::Read };
-        match self.client.get_deleted_secret(secret, None).await {
-            Ok(response) => {
-                // It carries no value, but wiping nothing costs nothing.
-                wipe(response.into_model().ok().and_then(|found: models::DeletedSecret| found.value));
-                Ok(Ok(true))
-            }
-            Err(error) => match Failed::read(&error, &asked) {
-                Failed::No(no) if no.is_missing() => Ok(Ok(false)),
-                Failed::No(no) => Ok(Err(no)),
-                Failed::Fault(fault) => Err(fault),
-            },
-        }
-    }
-
-    /// Asks for a deleted secret to be brought back. `Ok(Err(…))` is the vault's own no.
-    pub(super) async fn ask_back(&self, secret: &str, doing: &str) -> Result<Result<(), No>, Fault> {
-        let asked = Asked { doing, secret, right: "recover", effect: Effect::Write };
-        match self.client.recover_deleted_secret(secret, None).await {
-            Ok(response) => {
-                wipe(response.into_model().ok().and_then(|found| found.value));
-                Ok(Ok(()))
-            }
-            Err(error) => match Failed::read(&error, &asked) {
-                Failed::No(no) if no.status >= 500 => Err(no.fault(&asked)),
-                Failed::No(no) => Ok(Err(no)),
-                Failed::Fault(fault) => Err(fault),
-            },
-        }
-    }
-
-    /// Brings a deleted secret back with all its versions, and waits until it is there. Whoever deleted it did not mean
-    /// its values to be lost, or would have purged it.
-    pub(super) async fn recover(&self, secret: &str, doing: &str) -> Result<(), Fault> {
-        let lookup = Asked { doing, secret, right: "list", effect: Effect::Read };
-        let asked = Asked { doing, secret, right: "recover", effect: Effect::Write };
-        let mut waited = Duration::ZERO;
-        loop {
-            match self.is_deleted(secret, doing).await? {
-                Ok(true) => match self.ask_back(secret, doing).await? {
-                    // Not deleted any more, or under way: seen by the next look.
-                    Ok(()) => tracing::warn!(secret, "a deleted secret is being recovered"),
-                    Err(no) if no.status == 409 || no.is_missing() => {}
-                    Err(no) => return Err(no.fault(&asked)),
-                },
-                Ok(false) => {
-                    if !self.versions(secret, doing).await?.is_empty() {
-                        return Ok(());
-                    }
-                }
-                Err(no) => return Err(no.fault(&lookup)),
-            }
-            if waited >= RECOVERY_LIMIT {
-                let cause = format!("{secret} was deleted, and is not recovered after {} s", RECOVERY_LIMIT.as_secs());
-                return Err(Fault::later(doing, cause).hint("find out who deletes it; the vault goes on recovering it"));
-            }
-            tokio::time::sleep(RECOVERY_POLL).await;
-            waited += RECOVERY_POLL;
-        }
-    }
 }
 
 fn update<'a>(secret: &'a str, doing: &'a str) -> Asked<'a> {
@@ -333,6 +266,6 @@ fn too_many_tags(secret: &str, doing: &str) -> Fault {
         .hint("take tags of your own off: five are needed for the rotation")
 }
 
-fn wipe(value: Option<String>) {
+pub(super) fn wipe(value: Option<String>) {
     drop(value.map(Zeroizing::new));
 }

@@ -22,6 +22,8 @@ pub(super) fn refusal(reply: &Reply, whom: &str) -> Fault {
         (_, "temporarily_unavailable" | "server_error") => Meaning::Later,
         // A metadata service says 404 and 410 while it is being updated.
         (404 | 408 | 410 | 429 | 500..=599, _) => Meaning::Later,
+        // RFC 6749, 5.2: a definite no to whoever we are. What is left is a request that is wrong.
+        (_, "invalid_client" | "unauthorized_client" | "invalid_grant" | "access_denied") => Meaning::Refused,
         _ => Meaning::Broken,
     };
     // Entra ID's first line says it; behind it come trace ids and times.
@@ -64,7 +66,7 @@ mod tests {
         let body = r#"{"error":"invalid_client","error_codes":[7000222],
             "error_description":"AADSTS7000222: The provided client secret keys are expired.\r\nTrace ID: x"}"#;
         let fault = answered(401, body);
-        assert_eq!(fault.meaning, Meaning::Broken);
+        assert_eq!(fault.meaning, Meaning::Refused);
         assert!(fault.cause.contains("AADSTS7000222") && !fault.cause.contains("Trace"), "{fault}");
         assert!(fault.hint.contains("run out"), "{fault}");
         for status in [404, 410, 429, 500, 503] {
@@ -72,6 +74,14 @@ mod tests {
             assert_eq!((fault.meaning, fault.retry_after_s), (Meaning::Later, Some(9)), "{status}");
         }
         assert_eq!(answered(400, r#"{"error":"temporarily_unavailable"}"#).meaning, Meaning::Later);
-        assert_eq!(answered(400, r#"{"error":"invalid_request"}"#).meaning, Meaning::Broken);
+        for (error, meaning) in [
+            ("invalid_request", Meaning::Broken),
+            ("invalid_scope", Meaning::Broken),
+            ("unauthorized_client", Meaning::Refused),
+            ("invalid_grant", Meaning::Refused),
+            ("access_denied", Meaning::Refused),
+        ] {
+            assert_eq!(answered(400, &format!(r#"{{"error":"{error}"}}"#)).meaning, meaning, "{error}");
+        }
     }
 }

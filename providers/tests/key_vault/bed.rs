@@ -22,7 +22,7 @@ pub(crate) const BY_CERTIFICATE: &str = "app-with-certificate";
 pub(crate) const BY_FEDERATION: &str = "app-with-federation";
 pub(crate) const USER_ASSIGNED: &str = "user-assigned";
 pub(crate) const CLIENT_SECRET: &str = "hunter2-client-secret";
-pub(crate) const FEDERATED: &str = "hunter2-federated-token";
+pub(crate) const FEDERATED: &str = "hunter2.federated.token";
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) fn attempt(rotation: &str, takes_over: &[&str]) -> Attempt {

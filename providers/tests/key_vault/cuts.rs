@@ -71,7 +71,8 @@ async fn a_promotion_cut_for_good_blocks_nobody() {
     let fault = vault.promote("left", &attempt("r1", &[])).await.unwrap_err();
     assert!(fault.meaning == Meaning::Unclear && fault.cause.contains("current is promoted"), "{fault}");
     bed.clear();
-    assert_eq!(vault.find("left", Slot::Pending).await.unwrap(), None, "what is left is nobody's");
+    let left = vault.find("left", Slot::Pending).await.unwrap().unwrap();
+    assert_eq!(left.rotation.as_deref(), Some("r1"), "whoever looks promotes once more");
     let next = vault.stage("left", &attempt("r2", &[]), &secret("newer")).await.unwrap();
     assert_eq!(vault.read(&next).await.unwrap(), secret("newer"));
     let enabled: Vec<bool> =

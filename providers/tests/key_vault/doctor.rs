@@ -48,8 +48,11 @@ async fn what_is_wrong_is_named() {
     bed.control("POST", "/delete", &json!({"name": "svc-pending"}));
     bed.control("POST", "/config", &json!({"rights": {BY_SECRET: ["get", "list"]}}));
     let checks = vault.examine(&["svc".to_owned(), "a/b".to_owned()]).await;
-    assert_eq!(of(&checks, "recovery", "").standing, Standing::Doubtful);
-    assert_eq!(of(&checks, "recovery", "svc-pending").standing, Standing::Doubtful);
+    let level = checks.iter().find(|check| check.name == "recovery" && check.about.is_empty()).unwrap();
+    assert_eq!(level.standing, Standing::Doubtful);
+    let deleted = of(&checks, "recovery", "svc-pending");
+    assert!(deleted.standing == Standing::Bad && deleted.seen.contains("was deleted on 2"), "{deleted:?}");
+    assert!(deleted.todo.contains("secret recover --vault-name myvault --name svc-pending"), "{deleted:?}");
     assert_eq!(of(&checks, "right", "get svc").standing, Standing::Doubtful, "it is disabled");
     assert_eq!(of(&checks, "right", "a/b").standing, Standing::Bad);
     for right in ["update svc", "recover svc"] {
@@ -63,6 +66,31 @@ async fn what_is_wrong_is_named() {
         assert_eq!(of(&checks, "right", right).standing, Standing::Bad);
     }
     assert_eq!(of(&checks, "recovery", "").standing, Standing::Unseen);
+}
+
+#[tokio::test]
+async fn only_the_vault_itself_is_reached() {
+    let bed = Bed::new();
+    let vault = bed.vault();
+    for (does, standing) in [("302", Standing::Bad), ("429", Standing::Doubtful)] {
+        bed.fault(&json!({"method": "GET", "does": does}));
+        let checks = vault.examine(&["svc".to_owned()]).await;
+        let reached = of(&checks, "reachable", "");
+        assert!(reached.standing == standing && reached.seen.contains(does), "{reached:?}");
+    }
+}
+
+/// Looking recovers nothing.
+#[tokio::test]
+async fn what_is_deleted_is_told_and_stays_as_it_is() {
+    let bed = Bed::new();
+    let vault = bed.vault();
+    vault.adopt("svc", &secret("x")).await.unwrap();
+    bed.control("POST", "/delete", &json!({"name": "svc"}));
+    let before = bed.control("GET", "/state", &json!({}));
+    let checks = vault.examine(&["svc".to_owned()]).await;
+    assert_eq!(bed.control("GET", "/state", &json!({})), before);
+    assert_eq!(of(&checks, "recovery", "svc").standing, Standing::Bad);
 }
 
 #[tokio::test]

@@ -101,21 +101,29 @@ async fn a_signed_assertion_is_really_checked() {
     let other = Bed::new();
     std::fs::copy(other.file("client.key"), bed.file("other.key")).unwrap();
     std::fs::copy(other.file("client.pem"), bed.file("other.pem")).unwrap();
-    for (certificate, key) in [("client.pem", "other.key"), ("other.pem", "other.key")] {
-        let fault = with(certificate, key).find("x", Slot::Current).await.unwrap_err();
-        assert!(fault.meaning == Meaning::Broken && fault.cause.contains("AADSTS700027"), "{fault}");
-        assert!(fault.hint.contains("upload"), "{fault}");
-    }
+    // A pair that Entra ID does not know; and a new key beside the old certificate, which it is not asked about.
+    let fault = with("other.pem", "other.key").find("x", Slot::Current).await.unwrap_err();
+    assert!(fault.meaning == Meaning::Refused && fault.cause.contains("AADSTS700027"), "{fault}");
+    assert!(fault.hint.contains("upload"), "{fault}");
+    let tokens = || bed.requests().iter().filter(|request| request.0 == "TOKEN").count();
+    let before = tokens();
+    let renewed = with("client.pem", "other.key");
+    let fault = renewed.find("x", Slot::Current).await.unwrap_err();
+    assert!(fault.meaning == Meaning::Later && fault.cause.contains("not that of the key"), "{fault}");
+    assert!(fault.hint.contains("renewed"), "{fault}");
+    assert_eq!(tokens(), before);
+    std::fs::copy(bed.file("client.key"), bed.file("other.key")).unwrap();
+    assert_eq!(renewed.find("x", Slot::Current).await.unwrap(), None, "the other file has come");
     // The files themselves, each with its own words.
-    for (certificate, key, words) in [
-        ("absent.pem", "client.key", "absent.pem"),
-        ("client.key", "client.key", "no certificate"),
-        ("client.pem", "client.pem", "is not there"),
-        ("client.pem", "server.key", "is no RSA key"),
+    for (certificate, key, meaning, words) in [
+        ("absent.pem", "client.key", Meaning::Later, "absent.pem"),
+        ("client.key", "client.key", Meaning::Broken, "no certificate"),
+        ("client.pem", "client.pem", Meaning::Broken, "is not there"),
+        ("client.pem", "server.key", Meaning::Broken, "is no RSA key"),
     ] {
         let fault = with(certificate, key).find("x", Slot::Current).await.unwrap_err();
-        assert_eq!(fault.meaning, Meaning::Broken, "{fault}");
-        assert!(fault.cause.contains(words), "{words}: {fault}");
+        assert_eq!(fault.meaning, meaning, "{fault}");
+        assert!(fault.cause.contains(words) && !fault.hint.is_empty(), "{words}: {fault}");
     }
     // Both in one file, as az makes them.
     let both =

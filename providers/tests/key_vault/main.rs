@@ -2,6 +2,7 @@
 
 mod bed;
 mod cuts;
+mod deletions;
 mod doctor;
 mod faults;
 mod identities;
