@@ -189,7 +189,8 @@ async fn keep_previous(entries: &Entries, name: &str, current: &Document, purpos
 }
 
 /// The mark goes first, as in [`promote`]; a candidate is discarded only when it is not the live password, so
-/// nobody needs the mark any more. It also goes when a call before this one was cut in between.
+/// nobody needs the mark any more. It also goes when a call before this one was cut in between. What a person deleted is
+/// not ours to destroy: it stays hidden, and the next stage tells of it.
 pub(super) async fn discard(entries: &Entries, name: &str, attempt: &Attempt) -> Result<(), Fault> {
     let purpose = format!("discarding the candidate of {name}");
     for _ in 0..ROUNDS_MAX {
