@@ -13,7 +13,7 @@ use crate::port::{Fault, Standing, VaultCheck};
 /// More accounts than anybody has; one doctor's look is not to become a load.
 const NAMES_MAX: usize = 1000;
 /// For all questions together. What was not asked by then is said to be unseen.
-const EXAMINE_LIMIT: Duration = Duration::from_secs(120);
+const EXAMINE_LIMIT: Duration = Duration::from_secs(45);
 
 const REACHABLE: &str = "reachable";
 const CLOCK: &str = "clock";
