@@ -243,8 +243,14 @@ pub(super) async fn announce(secrets: &Secrets, from: &SecretRef) -> Result<(), 
     secrets.tag(&names.current, &current.id, tags, &doing).await
 }
 
-/// Takes the mark of this rotation from current, if it is there.
-async fn unmark(secrets: &Secrets, names: &Names, rotation: &str, doing: &str) -> Result<(), Fault> {
+/// Takes the mark of this rotation from current, if it is there, and gives it to the candidate that comes back, if any.
+async fn remark(
+    secrets: &Secrets,
+    names: &Names,
+    rotation: &str,
+    back: Option<&Version>,
+    doing: &str,
+) -> Result<(), Fault> {
     let mut asked = secrets.ask(&names.current, None, doing).await?;
     if asked.as_ref().is_err_and(No::is_missing) && secrets.came_back(&names.current, doing).await? {
         asked = secrets.ask(&names.current, None, doing).await?;
@@ -261,6 +267,10 @@ async fn unmark(secrets: &Secrets, names: &Names, rotation: &str, doing: &str) -
     let mut tags = current.tags;
     tags.remove(PENDING);
     tags.remove(PENDING_ROTATION);
+    if let Some((back, rotation)) = back.and_then(|back| Some((back, back.rotation()?))) {
+        tags.insert(PENDING.to_owned(), format!("{}/{}", names.pending, back.id));
+        tags.insert(PENDING_ROTATION.to_owned(), rotation.to_owned());
+    }
     secrets.tag(&names.current, &current.id, tags, doing).await
 }
 
@@ -341,14 +351,22 @@ pub(super) async fn discard(secrets: &Secrets, name: &str, attempt: &Attempt) ->
     };
     let pending = secrets.all_versions(&names.pending, &doing).await?;
     // A list of pending alone is enough: what is promoted is disabled too, and the copy in current stays.
-    let sight = Sight::new(Vec::new(), pending);
+    let sight = Sight::new(Vec::new(), pending.clone());
     let mut any = sight.is_over(&attempt.rotation);
+    // Readers are told of what comes back before ours is out of their sight: it may be the live password.
+    let others = pending.into_iter().filter(|version| version.rotation() != Some(&attempt.rotation));
+    let others = Sight::new(Vec::new(), others.collect());
+    let took = |back: &&Version| back.rotation().is_some_and(|other| sight.took(&attempt.rotation, other));
+    let back = others.front().filter(took);
+    if back.is_some() {
+        remark(secrets, &names, &attempt.rotation, back, &doing).await?;
+    }
     for version in sight.enabled_of(&attempt.rotation) {
         let disabled = secrets.disable(&names.pending, &version.id, &doing).await;
         disabled.map_err(|fault| if any { after(fault) } else { fault })?;
         any = true;
     }
-    if any { unmark(secrets, &names, &attempt.rotation, &doing).await.map_err(after) } else { Ok(()) }
+    if any { remark(secrets, &names, &attempt.rotation, back, &doing).await.map_err(after) } else { Ok(()) }
 }
 
 pub(super) async fn adopt(secrets: &Secrets, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {

@@ -150,6 +150,11 @@ impl Sight {
         })
     }
 
+    /// Whether the rotation took the other one's candidate over, itself or by way of others.
+    pub(super) fn took(&self, rotation: &str, other: &str) -> bool {
+        rotation != other && self.with_what_they_took(BTreeSet::from([rotation])).contains(other)
+    }
+
     /// The oldest living candidate of the rotation: its first write.
     pub(super) fn own(&self, rotation: &str) -> Option<&Version> {
         self.alive().find(|version| version.rotation() == Some(rotation))

@@ -30,7 +30,7 @@ impl Mark {
         (mark != Self::default()).then_some(mark)
     }
 
-    fn naming(entry: String, version: u64, rotation: &str) -> Self {
+    pub(super) fn naming(entry: String, version: u64, rotation: &str) -> Self {
         Self { path: Some(entry), version: Some(version.to_string()), rotation: Some(rotation.to_owned()) }
     }
 

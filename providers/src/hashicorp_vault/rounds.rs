@@ -188,8 +188,9 @@ async fn keep_previous(entries: &Entries, name: &str, current: &Document, purpos
     Ok(written != Written::Conflict)
 }
 
-/// The mark goes first, as in [`promote`]; a candidate is discarded only when it is not the live password, so
-/// nobody needs the mark any more. It also goes when a call before this one was cut in between. What a person deleted is
+/// The mark goes first, as in [`promote`]: to the candidate that comes back, which may be the live password and which
+/// readers find beside ours as well as in its place; or away, as ours is not the live password when it is discarded. It
+/// also goes when a call before this one was cut in between. What a person deleted is
 /// not ours to destroy: it stays hidden, and the next stage tells of it.
 pub(super) async fn discard(entries: &Entries, name: &str, attempt: &Attempt) -> Result<(), Fault> {
     let purpose = format!("discarding the candidate of {name}");
@@ -197,7 +198,17 @@ pub(super) async fn discard(entries: &Entries, name: &str, attempt: &Attempt) ->
         let seen = entries.look(name, Slot::Pending, &purpose).await?;
         let current = entries.look(name, Slot::Current, &purpose).await?;
         let ours: Option<Mark> = current.mark.filter(|mark| mark.names(&attempt.rotation));
-        let withdrawn = announcement::withdraw(entries, name, ours.as_ref(), &purpose).await;
+        let own = seen.document.as_ref().filter(|document| document.belongs_to(&attempt.rotation));
+        let withdrawn = match (ours, own.and_then(|own| own.kept.last())) {
+            (None, _) => Ok(()),
+            (Some(_), Some(back)) => {
+                // The version that it comes back with: what check-and-set lets through below has no other.
+                let mark = Mark::naming(paths::entry(name, Slot::Pending)?, seen.version + 1, &back.rotation);
+                entries.mark(name, &mark, &purpose).await?;
+                Ok(())
+            }
+            (Some(ours), None) => announcement::withdraw(entries, name, Some(&ours), &purpose).await,
+        };
         let own = match seen.document {
             Some(own) if own.belongs_to(&attempt.rotation) => own,
             Some(_) => return withdrawn,

@@ -61,7 +61,7 @@ pub trait Vault: Send + Sync {
     /// directory refuses knows where the live password lies (docs/consumers.md). Current's value stays as it is,
     /// and so does its version. Where there is no current value there is nothing to mark, which is no fault.
     /// `Refused` when pending no longer carries the same rotation. [`Vault::promote`] and [`Vault::discard`] take
-    /// the mark away; one that a kill leaves behind names a candidate that is no longer there.
+    /// the mark away, if nothing comes back; one that a kill leaves behind names a candidate that is no longer there.
     async fn announce(&self, at: &SecretRef) -> Result<(), Fault>;
 
     /// Makes the pending candidate of `attempt` current, and what was current previous; empties pending.
@@ -70,7 +70,8 @@ pub trait Vault: Send + Sync {
     /// and current both of other rotations = `Refused`.
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault>;
 
-    /// Removes the pending candidate of `attempt`, and brings back the one that it took over, if any.
+    /// Removes the pending candidate of `attempt`, and brings back the one that it took over, if any. The mark
+    /// goes over to what comes back, before its own candidate is out of readers' sight: it may be the live password.
     /// Nothing of this attempt there = `Ok`. Never touches another rotation's candidate.
     async fn discard(&self, name: &str, attempt: &Attempt) -> Result<(), Fault>;
 

@@ -187,9 +187,14 @@ impl Subject for OpenBao {
         match (key("pending-path"), key("pending-version"), key("pending-rotation")) {
             (None, None, None) => Ok(None),
             (Some(path), Some(version), Some(rotation)) => {
-                // A mark that can't be followed is no mark: nobody is told anything by it.
-                let told = self.ask(&format!("data/{path}?version={version}")).await?;
-                let there = told.is_some_and(|told| told["data"]["rotation"] == rotation);
+                // A mark that can't be followed is no mark: nobody is told anything by it. A candidate that was taken
+                // over lies beside the one that did, as docs/consumers.md has it.
+                let told = self.ask(&format!("data/{path}")).await?.unwrap_or_default();
+                let kept = told["data"]["kept"].as_array().into_iter().flatten();
+                let there = match told["data"]["rotation"] == rotation {
+                    true => told["metadata"]["version"].to_string() == version,
+                    false => kept.into_iter().any(|one| one["rotation"] == rotation),
+                };
                 if there {
                     Ok(Some(rotation.to_owned()))
                 } else {

@@ -90,8 +90,10 @@ impl Subject for Sealed {
     async fn announced(&self, name: &str) -> Able<Option<String>> {
         let account = self.account(name)?;
         let Some(rotation) = account["announced"].as_str() else { return Ok(None) };
-        // A mark that can't be followed is no mark: nobody is told anything by it.
-        if account["pending"]["rotation"] == rotation && account["pending"]["secret"].is_string() {
+        // A mark that can't be followed is no mark: nobody is told anything by it. A candidate that was taken over lies
+        // beside the one that did, as docs/consumers.md has it.
+        let mut held = account["kept"].as_array().into_iter().flatten().chain([&account["pending"]]);
+        if held.any(|one| one["rotation"] == rotation && one["secret"].is_string()) {
             Ok(Some(rotation.to_owned()))
         } else {
             Err(Stop::Failed(format!("readers are told of {rotation}, whose candidate is not there")))

@@ -162,6 +162,35 @@ pub(super) async fn discard_cut_anywhere_brings_back_once(scene: &Scene) -> Verd
     .await
 }
 
+/// Discarding that is cut anywhere leaves readers the name of a candidate that is held: the one that took over as long as
+/// it is there, or else the one that comes back.
+pub(super) async fn discard_cut_anywhere_blinds_no_reader(scene: &Scene) -> Verdict {
+    let mine = attempt("r2", &["r1"]);
+    let (answer, whole) = counted(scene.vault.discard(&taken_over(scene).await?, &mine)).await;
+    done(answer, "discarding")?;
+    together(scene, moments(whole), |scene, polls| async move {
+        let (name, mine) = (taken_over(&scene).await?, attempt("r2", &["r1"]));
+        let when = format!("discarding is cut after {polls} polls");
+        cut(scene.vault.discard(&name, &mine), polls).await;
+        // What was cut may still be on its way, so the place is looked at before and after the mark.
+        let before = done(scene.other.find(&name, Slot::Pending).await, "finding what is pending")?;
+        let told = scene.subject.announced(&name).await?;
+        let named_own = told.as_deref() == Some("r2") && before.is_some_and(|at| at.rotation.as_deref() == Some("r2"));
+        ensure!(named_own || told.as_deref() == Some("r1"), "{when}: readers are told of {told:?}");
+        again(|| scene.other.discard(&name, &mine), &format!("{when}, and again")).await?;
+        scene.told(&name, Some("r1"), &when).await
+    })
+    .await
+}
+
+/// An account whose candidate was taken over; readers are told of the one that did.
+async fn taken_over(scene: &Scene) -> Able<String> {
+    let (adopted, _) = ready(scene).await?;
+    let (at, _) = scene.staged(&adopted.name, "r2", &["r1"]).await?;
+    done(scene.vault.announce(&at).await, "the announcement of a takeover")?;
+    Ok(adopted.name)
+}
+
 /// An announcement that is cut anywhere moves no value, and is made by the next call.
 pub(super) async fn announce_cut_anywhere_is_made_again(scene: &Scene) -> Verdict {
     let adopted = scene.adopted().await?;

@@ -102,6 +102,10 @@ pub(super) const ALL: &[Check] = checks![
         cut::discard_cut_anywhere_brings_back_once,
         cut::announce_cut_anywhere_is_made_again,
     ],
+    "The mark goes over to what comes back" => [
+        announce::announce_goes_over_to_what_comes_back,
+        cut::discard_cut_anywhere_blinds_no_reader,
+    ],
     "Removes the pending candidate of `attempt`" => [discard::discard_removes_its_own],
     "Nothing of this attempt there = `Ok`." => [discard::discard_of_nothing_is_done],
     "Never touches another rotation's candidate." => [discard::discard_leaves_anothers_alone],

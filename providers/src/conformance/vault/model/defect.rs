@@ -74,6 +74,8 @@ defects! {
         "one_of_several_takes_over",
         "takeover_cut_anywhere_loses_nothing",
         "discard_cut_anywhere_brings_back_once",
+        "announce_goes_over_to_what_comes_back",
+        "discard_cut_anywhere_blinds_no_reader",
     ],
     /// A promotion takes whatever is pending.
     PromotesWhateverIsThere: [
@@ -125,6 +127,7 @@ defects! {
     ] or [
         "discard_cut_anywhere_brings_back_once",
         "announce_stays_when_another_does_nothing",
+        "discard_cut_anywhere_blinds_no_reader",
     ],
     /// Discarding after the promotion puts back what was current before.
     DiscardsCurrentToo: ["discard_never_touches_current"] or ["takeover_ends_with_the_promotion"],
@@ -145,6 +148,8 @@ defects! {
         "announce_stays_when_another_does_nothing",
         "announce_cut_anywhere_is_made_again",
         "announce_ends_with_the_discard",
+        "announce_goes_over_to_what_comes_back",
+        "discard_cut_anywhere_blinds_no_reader",
     ],
     /// Readers are told of a candidate that is not there.
     AnnouncesWhatIsNotPending: ["announce_of_what_is_not_pending_is_refused"],
@@ -160,9 +165,16 @@ defects! {
         "candidate_is_readable_while_it_is_promoted",
         "promote_cut_anywhere_is_carried_on",
         "promote_cut_by_a_restart_is_carried_on",
+        "announce_goes_over_to_what_comes_back",
+        "discard_cut_anywhere_blinds_no_reader",
     ],
+    /// Discarding takes the mark away, also from the candidate that comes back.
+    DropsTheMarkOfWhatComesBack: ["announce_goes_over_to_what_comes_back"] or ["discard_cut_anywhere_blinds_no_reader"],
     /// Discarding takes the mark away, also where there was nothing to discard.
-    TakesAStrangersMarkAway: ["announce_stays_when_another_does_nothing"],
+    TakesAStrangersMarkAway: ["announce_stays_when_another_does_nothing"] or [
+        "announce_goes_over_to_what_comes_back",
+        "discard_cut_anywhere_blinds_no_reader",
+    ],
     /// White space around a password is taken off.
     TrimsThePassword: ["every_value_comes_back_as_it_was"],
     /// Two names mean one account.

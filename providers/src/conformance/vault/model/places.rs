@@ -149,7 +149,9 @@ impl Places {
         }
         self.pending = self.kept.pop();
         if defect != Some(Defect::NeverTakesTheMarkAway) {
-            self.announced = None;
+            let back = self.pending.as_ref().and_then(|back| back.rotation.clone());
+            self.announced =
+                back.filter(|_| self.announced.is_some() && defect != Some(Defect::DropsTheMarkOfWhatComesBack));
         }
         true
     }
