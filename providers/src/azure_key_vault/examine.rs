@@ -292,7 +292,8 @@ mod tests {
             assert_eq!(check.standing, standing, "{status} {code} {inner}");
         }
         assert_eq!(reached(Ok(None), "svc").standing, Standing::Good);
-        assert_eq!(reached(Err(Fault::later("", "cut")), "svc").standing, Standing::Bad);
+        assert_eq!(reached(Err(Fault::later("", "cut")), "svc").standing, Standing::Unseen);
+        assert_eq!(reached(Err(Fault::broken("", "no certificate")), "svc").standing, Standing::Bad);
     }
 
     #[test]
