@@ -192,7 +192,7 @@ impl Subject for OpenBao {
                 let told = self.ask(&format!("data/{path}")).await?.unwrap_or_default();
                 let kept = told["data"]["kept"].as_array().into_iter().flatten();
                 let there = match told["data"]["rotation"] == rotation {
-                    true => told["metadata"]["version"].to_string() == version,
+                    true => version.parse().is_ok_and(|version: u64| told["metadata"]["version"] == version),
                     false => kept.into_iter().any(|one| one["rotation"] == rotation),
                 };
                 if there {
