@@ -11,6 +11,8 @@ pub mod active_directory;
 pub mod azure_key_vault;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "entra-connect")]
+pub mod entra_connect;
 #[cfg(feature = "hashicorp-vault")]
 pub mod hashicorp_vault;
 #[cfg(any(feature = "azure-key-vault", feature = "hashicorp-vault"))]
