@@ -133,15 +133,14 @@ impl World {
         for server in &config.server {
             match server.kind {
                 ServerKind::Lab => {
-                    let lab = open_lab(&server.lab_dir)?;
-                    let port = lab.server(&server.name).ok_or_else(|| {
-                        let doing = format!("opening the lab in {}", server.lab_dir.display());
-                        Fault::broken(doing, format!("it has no server {}", server.name))
-                            .hint(format!("its servers are: {}", lab.server_names().join(", ")))
-                    })?;
+                    let (lab, port) = server_of_lab(&needed(server.lab_dir.as_ref(), "lab_dir")?, &server.name)?;
                     servers.insert(server.name.clone(), port);
                     labs.push(lab);
                 }
+                ServerKind::Local => {
+                    servers.insert(server.name.clone(), this_server()?);
+                }
+                ServerKind::Ssh | ServerKind::Winrm => return Err(Fault::broken("reaching a server", "not yet")),
             }
         }
         let wishes = wishes(config);
@@ -182,6 +181,37 @@ impl World {
     fn watched(&self, journal: SqliteJournal) -> Box<dyn Journal> {
         if self.labs.is_empty() { Box::new(journal) } else { Box::new(LabJournal { journal, labs: self.labs.clone() }) }
     }
+}
+
+/// A server of the lab in `dir`, by its name there.
+fn server_of_lab(dir: &Path, name: &str) -> Result<(Lab, Arc<dyn ConnectServer>), Fault> {
+    let lab = open_lab(dir)?;
+    let port = lab.server(name).ok_or_else(|| {
+        Fault::broken(format!("opening the lab in {}", dir.display()), format!("it has no server {name}"))
+            .hint(format!("its servers are: {}", lab.server_names().join(", ")))
+    })?;
+    Ok((lab, port))
+}
+
+/// The server of the lab in `dir` that an agent answers for; without a name the only one.
+pub fn lab_server(dir: &Path, named: Option<&str>, server: Option<&str>) -> Result<Arc<dyn ConnectServer>, Fault> {
+    lab::ready(dir, named)?;
+    let names = open_lab(dir)?.server_names();
+    let name = match (server, names.as_slice()) {
+        (Some(name), _) => name,
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(Fault::broken(format!("opening the lab in {}", dir.display()), "it has several servers")
+                .hint(format!("say which one with --lab-server: {}", names.join(", "))));
+        }
+    };
+    Ok(server_of_lab(dir, name)?.1)
+}
+
+/// The Connect server that this machine is.
+pub fn this_server() -> Result<Arc<dyn ConnectServer>, Fault> {
+    Err(Fault::broken("answering for this machine", "it is no Windows server")
+        .hint("the agent runs on the Connect server itself; with --lab it answers for a server of the lab"))
 }
 
 /// How the accounts of a lab are rotated.

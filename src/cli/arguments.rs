@@ -112,11 +112,25 @@ pub(super) enum Command {
     /// Check the configuration, or print its schema.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Answer one request about the Connect server that this is: for an entra-rotator elsewhere, which reaches it over SSH or
+    /// WinRM. With --lab it answers for a server of the lab.
+    #[command(
+        after_help = "One JSON document on standard input, one line on standard output. Exit codes: 0 answered, \
+        whatever the answer is, 2 no request, or nothing to answer for."
+    )]
+    Agent(AgentOptions),
     /// Print completions for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AgentOptions {
+    /// With --lab: the server, where the lab has several.
+    #[arg(long, value_name = "NAME")]
+    pub(super) lab_server: Option<String>,
 }
 
 #[derive(Debug, Args)]

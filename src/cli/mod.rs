@@ -1,6 +1,7 @@
 //! The command line. stdout carries data, stderr talk and progress; exit codes are documented in README.
 
 mod adopt;
+mod agent;
 mod approval;
 mod arguments;
 mod bench;
@@ -58,6 +59,7 @@ pub async fn run() -> Exit {
         Command::Lab(command) => lab::run(&global, command).await,
         Command::Notify(command) => notify::run(&global, &command).await,
         Command::Config(command) => config::run(&global, &command),
+        Command::Agent(options) => agent::run(&global, &options).await,
         Command::Completions { shell } => {
             let mut program = Arguments::command();
             clap_complete::generate(shell, &mut program, "entra-rotator", &mut std::io::stdout());

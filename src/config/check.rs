@@ -130,6 +130,9 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
         ValidationErrorKind::FalseSchema if path.starts_with("/vault/") => {
             format!("`{key}` has no place beside this `kind` or `method`")
         }
+        ValidationErrorKind::FalseSchema if path.starts_with("/server/") => {
+            format!("`{key}` has no place beside this `kind` or `logon`")
+        }
         ValidationErrorKind::FalseSchema if key.starts_with("bind_") => {
             format!("`{key}` has no place beside logon = \"kerberos\": the ticket says who the rotator is")
         }
@@ -176,11 +179,14 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
 fn words_of(path: &str, key: &str) -> Option<&'static str> {
     match key {
         _ if path.starts_with("/notify") => notify::words_of(path, key),
+        "logon" if path.starts_with("/server") => {
+            Some("\"key\" or \"agent\" for ssh; \"kerberos\", \"ntlm\" or \"certificate\" for winrm")
+        }
         "logon" => Some("\"password\" or \"kerberos\""),
         "quiesce" => Some("\"gap\" or \"disable\""),
         "engine_method" => Some("\"object-model\" or \"attended\""),
         "kind" if path.starts_with("/account") => Some("\"connector\", \"service\", \"entra\" or \"self\""),
-        "kind" if path.starts_with("/server") => Some("\"lab\", the only kind so far"),
+        "kind" if path.starts_with("/server") => Some("\"local\", \"ssh\", \"winrm\" or \"lab\""),
         "misfire" => Some("\"skip\", \"once\" or \"now\""),
         "days" => Some("\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\" or \"sun\" each"),
         "kind" if path.starts_with("/vault/identity") => {
@@ -235,6 +241,7 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
         }
     }
     faults.extend(super::vault::faults(value));
+    faults.extend(super::server::faults(value));
     let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
     for (index, account) in list("account").iter().enumerate() {
         let mut fault = |key: &str, what: String| faults.push((format!("/account/{index}{key}"), what));
@@ -444,11 +451,11 @@ servers = [{ server = "SYNC1" }]
     fn a_word_of_a_fixed_choice_is_told_with_its_choices() {
         let wrong = GOOD
             .replace("kind = \"connector\"", "kind = \"conector\"\nquiesce = \"off\"\nengine_method = \"gui\"")
-            .replace("kind = \"lab\"", "kind = \"ssh\"")
+            .replace("kind = \"lab\"", "kind = \"telnet\"")
             .replace("kind = \"hashicorp\"", "kind = \"azur\"");
         insta::assert_snapshot!(faults(&wrong).join("\n"), @r#"
         9: `kind` must be "hashicorp", "azure" or "sealed-file"
-        14: `kind` must be "lab", the only kind so far
+        14: `kind` must be "local", "ssh", "winrm" or "lab"
         18: `kind` must be "connector", "service", "entra" or "self"
         19: `quiesce` must be "gap" or "disable"
         20: `engine_method` must be "object-model" or "attended"
@@ -483,6 +490,63 @@ servers = [{ server = "SYNC1" }]
         let (before, after) = (GOOD.split("[vault]").next(), GOOD.split_once("[[server]]"));
         let whole = format!("{}[vault]\n{lines}\n[[server]]{}", before.expect("there"), after.expect("there").1);
         whole.replace("entra/msol", "entra-msol")
+    }
+
+    #[test]
+    fn each_kind_of_server_has_its_own_keys() {
+        let with = |lines: &str| GOOD.replace("kind = \"lab\"\nlab_dir = \"/tmp/lab\"", lines);
+        let ssh = "kind = \"ssh\"\nhost = \"sync1\"\nuser = \"rotator\"\nknown_hosts_file = \"/k\"\n";
+        let winrm = "kind = \"winrm\"\nurl = \"https://sync1:5986/wsman\"\n";
+        for good in [
+            format!("{ssh}logon = \"key\"\nkey_file = \"/id\"\nkey_passphrase = {{ env = \"P\" }}\nport = 2222"),
+            format!("{ssh}logon = \"agent\"\ncommand = 'C:\\Tools\\entra-rotator.exe agent'"),
+            format!("{winrm}logon = \"ntlm\"\nuser = 'CONTOSO\\rotator'\npassword = {{ file = \"/p\" }}"),
+            format!("{winrm}logon = \"certificate\"\ncertificate_file = \"/c\"\nkey_file = \"/k\"\naddress = \"::1\""),
+        ] {
+            assert!(parse(&with(&good)).is_ok(), "{good}: {:?}", faults(&with(&good)));
+        }
+        let bad = [
+            "kind = \"lab\"".to_owned(),
+            ssh.replace("user", "#"),
+            format!("{ssh}logon = \"key\"\nurl = \"https://h\""),
+            format!("{ssh}logon = \"ntlm\"\npassword = \"hunter2\""),
+            format!("{ssh}logon = \"agent\"\nkey_file = \"/id\""),
+            format!("{}logon = \"ntlm\"", winrm.replace("https", "http")),
+            format!("{winrm}logon = \"certificate\"\npassword = {{ env = \"P\" }}\naddress = \"sync1\""),
+            format!("{winrm}logon = \"key\"\nkey_file = \"/id\""),
+        ];
+        let told: Vec<String> = bad.iter().map(|lines| faults(&with(lines)).join("\n")).collect();
+        insta::assert_snapshot!(told.join("\n--\n"), @r#"
+        12: the key `lab_dir` is missing here
+        --
+        12: the key `logon` is missing here
+        12: the key `user` is missing here
+        --
+        12: the key `key_file` is missing here
+        19: `url` has no place beside this `kind` or `logon`
+        --
+        18: `logon` must be "key" or "agent" for ssh; "kerberos", "ntlm" or "certificate" for winrm
+        19: `password` has no place beside this `kind` or `logon`
+        19: `password` must be a reference: { file = … }, { env = … } or { credential = … }; secrets never stand here
+        --
+        19: `key_file` has no place beside this `kind` or `logon`
+        --
+        12: the key `password` is missing here
+        12: the key `user` is missing here
+        15: `url` must begin with https://; a password never goes over plain HTTP
+        --
+        12: the key `certificate_file` is missing here
+        12: the key `key_file` is missing here
+        17: `password` has no place beside this `kind` or `logon`
+        18: `address` must be an IP address
+        --
+        16: `logon` must be "key" or "agent" for ssh; "kerberos", "ntlm" or "certificate" for winrm
+        "#);
+        assert!(!told.concat().contains("hunter2"), "a value was shown");
+        let elsewhere = faults(&with("kind = \"local\"")).concat();
+        assert_eq!(elsewhere.contains("no Windows server"), !cfg!(windows), "{elsewhere}");
+        let ticket = faults(&with(&format!("{winrm}logon = \"kerberos\""))).concat();
+        assert_eq!(ticket.contains("built without Kerberos"), !cfg!(feature = "kerberos"), "{ticket}");
     }
 
     #[test]

@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ExemptConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, ServeConfig, VaultConfig};
+use super::{
+    ExemptConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, ServeConfig, ServerConfig, VaultConfig,
+};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -101,27 +103,6 @@ pub struct DirectoryConfig {
 
 fn default_converge_limit_s() -> u32 {
     900
-}
-
-/// The ways to reach a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServerKind {
-    /// A model of a Connect server, in a folder.
-    Lab,
-}
-
-/// An Entra Connect server.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ServerConfig {
-    /// Its name, as accounts and messages use it.
-    #[schemars(regex(pattern = "^[^/\\s]+$"))]
-    pub name: String,
-    /// How it is reached.
-    pub kind: ServerKind,
-    /// The lab's folder.
-    pub lab_dir: PathBuf,
 }
 
 /// The kinds of account.

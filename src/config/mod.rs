@@ -7,12 +7,13 @@ mod notify;
 mod schedule;
 mod secret_ref;
 mod serve;
+mod server;
 mod vault;
 
 pub use check::{Faulty, read, schema};
 pub use file::{
     AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, JournalConfig, Logon,
-    Quiesce, ServerConfig, ServerKind, UseConfig,
+    Quiesce, UseConfig,
 };
 pub use notify::{
     CommandConfig, HeartbeatConfig, MailConfig, MailTls, NotifyConfig, Severity, Shape, WebhookConfig, mailbox,
@@ -22,4 +23,5 @@ pub use schedule::{
 };
 pub use secret_ref::{KeyRef, OwnPasswordRef, SecretRef};
 pub use serve::{ServeConfig, TlsConfig};
+pub use server::{ServerConfig, ServerKind, ServerLogon};
 pub use vault::{AzureCloud, AzureIdentityConfig, AzureIdentityKind, LoginConfig, LoginMethod, VaultConfig, VaultKind};
