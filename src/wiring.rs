@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::azure_key_vault::{self, AzureKeyVault};
+use providers::entra_connect::Turns;
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
@@ -30,6 +31,9 @@ const LAB_ADMINISTRATOR: &str = "admin@contoso.onmicrosoft.com";
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
+
+/// The file name of the lock that a lab's agents share.
+const LAB_TURNS: &str = "agent.lock";
 
 /// Where Kubernetes puts a pod's token.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -205,7 +209,7 @@ pub fn lab_server(dir: &Path, named: Option<&str>, server: Option<&str>) -> Resu
                 .hint(format!("say which one with --lab-server: {}", names.join(", "))));
         }
     };
-    Ok(server_of_lab(dir, name)?.1)
+    Ok(Arc::new(Turns::new(server_of_lab(dir, name)?.1, dir.join(LAB_TURNS))))
 }
 
 /// The Connect server that this machine is.

@@ -12,6 +12,7 @@ mod process;
 mod remote;
 mod said;
 mod transport;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use operation::Operation;
 pub use process::ProcessTransport;
 pub use remote::RemoteServer;
 pub use transport::{Answer, Broken, Reached, TALK_BYTES_MAX, Transport};
+pub use turns::Turns;
