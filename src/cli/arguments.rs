@@ -112,6 +112,9 @@ pub(super) enum Command {
     /// Check the configuration, or print its schema.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// On Windows: encrypt a secret of the rotator's own for this machine (DPAPI), for `{ dpapi = … }` in the
+    /// configuration. Typed at the terminal, or read from standard input.
+    Protect(ProtectOptions),
     /// Answer one request about the Connect server that this is: for an entra-rotator elsewhere, which reaches it over SSH or
     /// WinRM. With --lab it answers for a server of the lab.
     #[command(
@@ -124,6 +127,13 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProtectOptions {
+    /// The file to write; it must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

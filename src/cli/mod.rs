@@ -15,6 +15,7 @@ mod late;
 mod notify;
 mod output;
 mod plan;
+mod protect;
 mod report;
 mod results;
 mod rollback;
@@ -59,6 +60,7 @@ pub async fn run() -> Exit {
         Command::Lab(command) => lab::run(&global, command).await,
         Command::Notify(command) => notify::run(&global, &command).await,
         Command::Config(command) => config::run(&global, &command),
+        Command::Protect(options) => protect::run(&options),
         Command::Agent(options) => agent::run(&global, &options).await,
         Command::Completions { shell } => {
             let mut program = Arguments::command();

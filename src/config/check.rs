@@ -9,7 +9,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, notify};
+use super::{Config, notify, secret_ref};
 
 /// Everything that is wrong with a configuration file, in the order of the file.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ fn parse(text: &str) -> Result<Config, Vec<(usize, String)>> {
 fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::ValidationError<'_>) -> String {
     let key = path.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
     let in_notify = path.starts_with("/notify");
-    let is_secret = ["password", "token", "secret"].iter().any(|word| key.contains(word))
+    let is_secret = ["password", "passphrase", "token", "secret"].iter().any(|word| key.contains(word))
         || (in_notify && matches!(key, "url" | "key"))
         || path == "/vault/key";
     match kind {
@@ -120,9 +120,9 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             if is_secret =>
         {
             let forms = match key {
-                "bind_password" => "{ file = … }, { env = … }, { credential = … } or { vault = … }",
-                "key" if !in_notify => "{ file = … }, { env = … }, { credential = … } or { prompt = true }",
-                _ => "{ file = … }, { env = … } or { credential = … }",
+                "bind_password" => format!("{}, or {{ vault = … }}", secret_ref::FORMS),
+                "key" if !in_notify => format!("{}, or {{ prompt = true }}", secret_ref::FORMS),
+                _ => secret_ref::FORMS.to_owned(),
             };
             format!("`{key}` must be a reference: {forms}; secrets never stand here")
         }
@@ -406,7 +406,7 @@ servers = [{ server = "SYNC1" }]
         let password = parse(&in_vault).expect("no fault").directory.bind_password.expect("it is there");
         assert_eq!(password.vault.as_deref(), Some("entra/rotator"));
         insta::assert_snapshot!(faults(&in_vault.replace("entra/rotator", "/entra")).join("\n"), @"7: `vault` must be a path in the vault: no white space, and no / at its ends");
-        insta::assert_snapshot!(faults(&in_vault.replace("vault = \"entra", "env = \"A\", vault = \"entra")).join("\n"), @"7: `bind_password` must be a reference: { file = … }, { env = … }, { credential = … } or { vault = … }; secrets never stand here");
+        insta::assert_snapshot!(faults(&in_vault.replace("vault = \"entra", "env = \"A\", vault = \"entra")).join("\n"), @"7: `bind_password` must be a reference: { file = … }, { env = … } or { credential = … }, or { vault = … }; secrets never stand here");
         insta::assert_snapshot!(faults(&in_vault.replace("{ credential = \"token\" }", "{ vault = \"entra/token\" }")).join("\n"), @"11: unknown key `vault`");
     }
 
@@ -608,7 +608,7 @@ servers = [{ server = "SYNC1" }]
         --
         12: `recipients` must name two or more: the rotator's own, and one whose key is kept elsewhere for a bad day
         --
-        11: `key` must be a reference: { file = … }, { env = … }, { credential = … } or { prompt = true }; secrets never stand here
+        11: `key` must be a reference: { file = … }, { env = … } or { credential = … }, or { prompt = true }; secrets never stand here
         13: `url` has no place beside this `kind` or `method`
         --
         12: `recipients` must be public keys as `age-keygen` shows them: `age1` and 58 letters and digits

@@ -21,7 +21,7 @@ pub use notify::{
 pub use schedule::{
     BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
 };
-pub use secret_ref::{KeyRef, OwnPasswordRef, SecretRef};
+pub use secret_ref::{KeyRef, OwnPasswordRef, SecretRef, protect};
 pub use serve::{ServeConfig, TlsConfig};
 pub use server::{ServerConfig, ServerKind, ServerLogon};
 pub use vault::{AzureCloud, AzureIdentityConfig, AzureIdentityKind, LoginConfig, LoginMethod, VaultConfig, VaultKind};

@@ -69,7 +69,7 @@ impl Server {
     fn address(&self) -> SecretRef {
         let file = self.folder.path().join("url");
         std::fs::write(&file, format!("https://localhost:{}{PATH}\n", self.port)).expect("it can be written");
-        SecretRef { file: Some(file), env: None, credential: None }
+        SecretRef { file: Some(file), env: None, credential: None, dpapi: None }
     }
 
     fn ca_file(&self) -> Option<PathBuf> {
@@ -199,7 +199,7 @@ fn an_address_that_is_none_is_refused_without_being_shown() {
     for text in ["http://localhost/xyzzy", "xyzzy", "https://", "file:///xyzzy", "https://[xyzzy]/"] {
         let file = folder.path().join("url");
         std::fs::write(&file, text).expect("it can be written");
-        let address = SecretRef { file: Some(file), env: None, credential: None };
+        let address = SecretRef { file: Some(file), env: None, credential: None, dpapi: None };
         let fault = SecretAddress::new("webhook 1 (json)", &address, None).err().expect("it is refused");
         assert!(fault.to_string().contains("webhook 1") && !format!("{fault:?}").contains("xyzzy"), "{fault}");
     }

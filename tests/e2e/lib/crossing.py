@@ -1,4 +1,4 @@
-"""The two wire proxies of a fixture in one process: every external request of the program gets a number."""
+"""The wire proxies of a fixture in one process: every external request of the program gets a number."""
 
 import argparse
 import asyncio
@@ -11,6 +11,7 @@ from fixture import LDAPS, VAULT_ADDRESS, host, load
 
 wire = load("wire-proxy")
 DC_DOOR, VAULT_DOOR = 6360, 8201
+PROTOCOLS = ("ldap", "http", "server")
 START_LIMIT_S = 10
 
 
@@ -33,7 +34,7 @@ class Watch(wire.Watch):
         number, protocol, rest = line.split(" ", 2) if line.count(" ") > 1 else (line, "", "")
         line = f"{number} {protocol} {self.name}{rest}" if protocol == "ldap" else line
         super().log(line)
-        if protocol in ("ldap", "http") and self.options.words and line.endswith(self.options.words):
+        if protocol in PROTOCOLS and self.options.words and line.endswith(self.options.words):
             self.options.nth -= 1
             if self.options.nth == 0:
                 self.options.at = int(number)
@@ -68,6 +69,7 @@ class Crossing:
         ]
         if behind := world.vault_behind():
             self.doors.append((wire.http, Watch(self.options), VAULT_ADDRESS, VAULT_DOOR, *behind))
+        self.agents = world.server_door()
         ready = threading.Event()
         threading.Thread(target=lambda: asyncio.run(self.serve(ready)), daemon=True).start()
         if not ready.wait(START_LIMIT_S):
@@ -75,6 +77,8 @@ class Crossing:
 
     async def serve(self, ready):
         listeners = [await self.door(*door) for door in self.doors]
+        if self.agents:
+            listeners.append(await asyncio.start_unix_server(self.agent, self.agents))
         ready.set()
         await asyncio.gather(*(listener.serve_forever() for listener in listeners))
 
@@ -98,6 +102,23 @@ class Crossing:
                     await wire.farewell(side)
 
         return await asyncio.start_server(connection, address, port, ssl=inward, limit=wire.HEAD_BYTES_MAX)
+
+    async def agent(self, reader, writer):
+        """One request to an agent: the two moments are before it begins and after it ended."""
+        watch = Watch(self.options)
+        try:
+            number = watch.number()
+            watch.log(f"{number} server {(await reader.readline()).decode().strip()}")
+            for moment in ("before", "after"):
+                if watch.is_moment(number, moment):
+                    await watch.strike(number)
+                await wire.send(writer, b"+")
+                if moment == "before":
+                    await wire.within(wire.MESSAGE_LIMIT_S, reader.readexactly(1))
+        except (wire.Ended, OSError):
+            pass
+        finally:
+            await wire.farewell(writer)
 
     def order(self, number=None, moment=None, act=None, words=None, nth=1, cut=False, kill=None):
         """Numbers begin at 1 again. At request `number`, or at the `nth` one whose line in the log ends with these
@@ -125,7 +146,7 @@ class Crossing:
 
     def requests(self):
         """What was asked, without the numbers: "ldap modify CN=…"."""
-        return [line.split(" ", 1)[1] for line in self.lines() if line.split(" ", 2)[1] in ("ldap", "http")]
+        return [line.split(" ", 1)[1] for line in self.lines() if line.split(" ", 2)[1] in PROTOCOLS]
 
     def count(self):
         return int(Path(self.counter).read_text()) if self.counter.exists() else 0

@@ -96,6 +96,7 @@ class Fixture:
         self.logon_at = list(self.dcs)[-1]
         self.dn = json.loads((self.dc / "seed.json").read_text())["accounts"][SAM]
         self.start_vault()
+        self.start_server()
         self.config = self.configure()
 
     # --- which vault (vaults.py has others) ------------------------------------------------------------------
@@ -123,6 +124,19 @@ token = {{ file = {text_of(token)} }}"""
     def vault_behind(self):
         """What stands behind the door of the vault: its name, port, TLS folder, leaf and CA. None = it has no wire."""
         return VAULT, VAULT_PORT, self.vault.tls, "server", self.vault.tls / "ca.pem"
+
+    # --- how the server is reached (reached.py has another way) ----------------------------------------------
+
+    def start_server(self):
+        """What stands before it."""
+
+    def server_section(self, value):
+        """The lines of [[server]] below its name."""
+        return f"""kind = "lab"
+lab_dir = {text_of(value["lab"])}"""
+
+    def server_door(self):
+        """The socket where its requests are numbered; None = it has no wire."""
 
     # --- the program ---------------------------------------------------------------------------------------
 
@@ -154,8 +168,7 @@ bind_password = {{ {own} }}
 {self.vault_section(value)}
 [[server]]
 name = "{SERVER}"
-kind = "lab"
-lab_dir = {text["lab"]}
+{self.server_section(value)}
 [[account]]
 name = {text["account"]}
 kind = "connector"
