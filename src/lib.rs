@@ -25,5 +25,7 @@ pub mod rotation;
 pub mod schedule;
 #[cfg(feature = "app")]
 pub mod signals;
+#[cfg(all(windows, feature = "app"))]
+pub mod windows_service;
 #[cfg(feature = "app")]
 pub mod wiring;

@@ -5,9 +5,13 @@ use std::io;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Orders to end: SIGTERM or SIGINT; elsewhere Ctrl-C. From its making on they no longer end the process.
+/// Orders to end: SIGTERM or SIGINT; on Windows Ctrl-C, or the Service Control Manager's. From its making on they no
+/// longer end the process.
 #[derive(Debug)]
 pub struct Stops {
+    /// The Service Control Manager says it once.
+    #[cfg(windows)]
+    heard: bool,
     #[cfg(unix)]
     terminate: Signal,
     #[cfg(unix)]
@@ -19,8 +23,8 @@ impl Stops {
     pub fn heed() -> io::Result<Self> {
         #[cfg(unix)]
         return Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? });
-        #[cfg(not(unix))]
-        Ok(Self {})
+        #[cfg(windows)]
+        Ok(Self { heard: false })
     }
 
     /// Returns when the process is asked to end, once more each time. What came since the last time counts.
@@ -30,9 +34,20 @@ impl Stops {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        #[cfg(not(unix))]
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
+        #[cfg(windows)]
+        {
+            let interrupt = async {
+                if tokio::signal::ctrl_c().await.is_err() {
+                    std::future::pending().await
+                }
+            };
+            match crate::windows_service::stop() {
+                Some(stop) if !self.heard => tokio::select! {
+                    () = stop.given() => self.heard = true,
+                    () = interrupt => {}
+                },
+                _ => interrupt.await,
+            }
         }
     }
 }

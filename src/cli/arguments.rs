@@ -33,7 +33,14 @@ pub(super) enum LogFormat {
     Json,
 }
 
-#[derive(Debug, Args)]
+/// Where the configuration lies that nobody named.
+#[cfg(not(windows))]
+const CONFIG_FILE: &str = "/etc/entra-rotator/config.toml";
+/// Where the configuration lies that nobody named.
+#[cfg(windows)]
+const CONFIG_FILE: &str = r"C:\ProgramData\entra-rotator\config.toml";
+
+#[derive(Clone, Debug, Args)]
 pub(super) struct Global {
     /// The configuration file.
     #[arg(
@@ -41,7 +48,7 @@ pub(super) struct Global {
         global = true,
         value_name = "FILE",
         env = "ENTRA_ROTATOR_CONFIG",
-        default_value = "/etc/entra-rotator/config.toml"
+        default_value = CONFIG_FILE
     )]
     pub(super) config: PathBuf,
     /// Work on the embedded lab instead: a model of a directory, a Connect server and a vault. Needs no
@@ -100,6 +107,10 @@ pub(super) enum Command {
         anew. Exit codes: 0 ended in order, 2 usage or configuration, 5 a second service, 75 try later."
     )]
     Serve(ServeOptions),
+    /// The unattended service as a Windows service.
+    #[cfg(windows)]
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// When each account is rotated, and why then.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -274,11 +285,27 @@ pub(super) struct AdoptOptions {
     pub(super) ticket: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ServeOptions {
     /// Where health and metrics are served, whatever the configuration says.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<std::net::SocketAddr>,
+}
+
+#[cfg(windows)]
+#[derive(Debug, Subcommand)]
+pub(super) enum ServiceCommand {
+    /// Put the service in, or bring it up to date: started with Windows, restarted after a death, with a source in the
+    /// Application log. Does not start it.
+    Install {
+        /// The managed service account (gMSA) that it runs as, `DOMAIN\name$` [default: LocalSystem].
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<String>,
+    },
+    /// Stop the service and take it out.
+    Uninstall,
+    /// Be the service: for Windows' Service Control Manager alone.
+    Run,
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,6 +22,8 @@ mod rollback;
 mod rotate;
 mod schedule;
 mod serve;
+#[cfg(windows)]
+mod service;
 mod session;
 mod status;
 mod steps;
@@ -43,8 +45,12 @@ pub async fn run() -> Exit {
             return if wish.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    output::start_logging(&arguments.log, arguments.log_format);
-    let Arguments { global, command, .. } = arguments;
+    let Arguments { global, command, log, log_format } = arguments;
+    #[cfg(windows)]
+    if let Command::Service(command) = &command {
+        return service::run(&global, command, &log, log_format);
+    }
+    output::start_logging(&log, log_format);
     match command {
         Command::Rotate(options) => rotate::run(&global, &options).await,
         Command::Plan(options) => plan::run(&global, &options).await,
@@ -56,6 +62,9 @@ pub async fn run() -> Exit {
         Command::Report(options) => report::run(&global, &options).await,
         Command::Doctor(options) => doctor::run(&global, &options).await,
         Command::Serve(options) => serve::run(&global, &options).await,
+        // It has a log and a runtime of its own.
+        #[cfg(windows)]
+        Command::Service(_) => Exit::Usage,
         Command::Schedule(command) => schedule::run(&global, &command).await,
         Command::Lab(command) => lab::run(&global, command).await,
         Command::Notify(command) => notify::run(&global, &command).await,

@@ -10,12 +10,8 @@ pub(super) const SCHEMA: u32 = 1;
 
 /// Logs go to standard error, and only what the filter admits.
 pub(super) fn start_logging(filter: &str, form: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|cause| {
-        say(&format!("--log {filter} is no filter ({cause}); logging warnings"));
-        tracing_subscriber::EnvFilter::new("warn")
-    });
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(admitted(filter))
         .with_ansi(std::io::stderr().is_terminal() && form == LogFormat::Text)
         .with_writer(std::io::stderr);
     let started = match form {
@@ -26,8 +22,35 @@ pub(super) fn start_logging(filter: &str, form: LogFormat) {
     drop(started);
 }
 
+/// Logs go to Windows' Application log, and what is said too.
+#[cfg(windows)]
+pub(super) fn start_logging_to_events(filter: &str, form: LogFormat) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(admitted(filter))
+        .with_ansi(false)
+        .with_writer(crate::windows_service::EventLog::begin());
+    let started = match form {
+        // The event has a time and a level of its own.
+        LogFormat::Text => log.without_time().with_level(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    drop(started);
+}
+
+fn admitted(filter: &str) -> tracing_subscriber::EnvFilter {
+    tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|cause| {
+        say(&format!("--log {filter} is no filter ({cause}); logging warnings"));
+        tracing_subscriber::EnvFilter::new("warn")
+    })
+}
+
 /// Talk: a line on standard error.
 pub(super) fn say(line: &str) {
+    #[cfg(windows)]
+    if crate::windows_service::speaks_to_event_log() {
+        tracing::info!("{line}");
+        return;
+    }
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 

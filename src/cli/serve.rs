@@ -22,7 +22,12 @@ const FIRST_LOOKS: SignedDuration = SignedDuration::from_mins(10);
 const ERRANDS: usize = 2;
 
 pub(super) async fn run(global: &Global, options: &ServeOptions) -> Exit {
-    let served = match prepare(global, options) {
+    run_and_tell(global, options, || {}).await
+}
+
+/// The same; `serving` is called as soon as it serves.
+pub(super) async fn run_and_tell(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 'static) -> Exit {
+    let served = match prepare(global, options, serving) {
         Ok(served) => served,
         Err(exit) => return exit,
     };
@@ -32,7 +37,7 @@ pub(super) async fn run(global: &Global, options: &ServeOptions) -> Exit {
     })
 }
 
-fn prepare(global: &Global, options: &ServeOptions) -> Result<Served, Exit> {
+fn prepare(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 'static) -> Result<Served, Exit> {
     let (serve, notify) = if global.lab {
         (ServeConfig::default(), NotifyConfig::default())
     } else {
@@ -82,6 +87,9 @@ fn prepare(global: &Global, options: &ServeOptions) -> Result<Served, Exit> {
             let world = World::of_config(&config, None).map_err(|fault| order::sentence(&fault))?;
             Ok((world, config.notify))
         }),
-        listening: Box::new(|address| say(&format!("serving; health and metrics on {address}"))),
+        listening: Box::new(move |address| {
+            say(&format!("serving; health and metrics on {address}"));
+            serving();
+        }),
     })
 }

@@ -81,7 +81,7 @@ fn serve(name: &str, body: Body) -> Result<(), Error> {
 }
 
 /// The service from inside.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Running {
     reporter: Arc<Reporter>,
     stop: StopSignal,
