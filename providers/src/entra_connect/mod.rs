@@ -11,6 +11,7 @@ mod operation;
 mod process;
 mod remote;
 mod said;
+pub mod ssh;
 mod transport;
 mod turns;
 
