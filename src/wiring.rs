@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::azure_key_vault::{self, AzureKeyVault};
-use providers::entra_connect::Turns;
+use providers::entra_connect::ssh::{self, SshTransport};
+use providers::entra_connect::winrm::{self, WinrmTransport};
+use providers::entra_connect::{RemoteServer, Turns};
 use providers::hashicorp_vault::{self, HashicorpVault};
 use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, LabSetting};
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
@@ -19,7 +21,7 @@ use providers::sealed_file::{self, SealedFile};
 use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{
     self, AccountConfig, AzureCloud, AzureIdentityConfig, AzureIdentityKind, Config, DirectoryConfig, LoginMethod,
-    Logon, Quiesce, ServerKind, VaultConfig, VaultKind,
+    Logon, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig, VaultKind,
 };
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
@@ -32,8 +34,8 @@ const LAB_ADMINISTRATOR: &str = "admin@contoso.onmicrosoft.com";
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
 
-/// The file name of the lock that a lab's agents share.
-const LAB_TURNS: &str = "agent.lock";
+/// The file name of the lock that all who answer for a server share.
+const TURNS: &str = "agent.lock";
 
 /// Where Kubernetes puts a pod's token.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -142,9 +144,18 @@ impl World {
                     labs.push(lab);
                 }
                 ServerKind::Local => {
-                    servers.insert(server.name.clone(), this_server()?);
+                    servers.insert(server.name.clone(), this_server(&server.name)?);
                 }
-                ServerKind::Ssh | ServerKind::Winrm => return Err(Fault::broken("reaching a server", "not yet")),
+                ServerKind::Ssh => {
+                    let way = SshTransport::new(ssh(server)?);
+                    servers.insert(server.name.clone(), Arc::new(RemoteServer::new(&server.name, way)));
+                }
+                ServerKind::Winrm => {
+                    let way = WinrmTransport::new(winrm(server)?).map_err(|broken| {
+                        Fault::broken("reading a server's settings", broken.cause).hint(broken.hint)
+                    })?;
+                    servers.insert(server.name.clone(), Arc::new(RemoteServer::new(&server.name, way)));
+                }
             }
         }
         let wishes = wishes(config);
@@ -209,11 +220,71 @@ pub fn lab_server(dir: &Path, named: Option<&str>, server: Option<&str>) -> Resu
                 .hint(format!("say which one with --lab-server: {}", names.join(", "))));
         }
     };
-    Ok(Arc::new(Turns::new(server_of_lab(dir, name)?.1, dir.join(LAB_TURNS))))
+    Ok(Arc::new(Turns::new(server_of_lab(dir, name)?.1, dir.join(TURNS))))
+}
+
+/// How to reach a server over SSH.
+fn ssh(server: &ServerConfig) -> Result<ssh::Settings, Fault> {
+    let logon = match server.logon {
+        Some(ServerLogon::Key) => ssh::Logon::KeyFile {
+            file: of_server(server.key_file.as_ref(), "key_file")?,
+            passphrase: match &server.key_passphrase {
+                Some(passphrase) => Some(passphrase.read("the passphrase of the SSH key")?),
+                None => None,
+            },
+        },
+        _ => ssh::Logon::Agent { socket: None },
+    };
+    Ok(ssh::Settings {
+        host: of_server(server.host.as_ref(), "host")?,
+        port: server.port.unwrap_or(ssh::DEFAULT_PORT),
+        user: of_server(server.user.as_ref(), "user")?,
+        known_hosts_file: of_server(server.known_hosts_file.as_ref(), "known_hosts_file")?,
+        logon,
+        command: server.command.clone().unwrap_or_else(|| ssh::DEFAULT_COMMAND.to_owned()),
+    })
+}
+
+/// How to reach a server over WinRM.
+fn winrm(server: &ServerConfig) -> Result<winrm::Settings, Fault> {
+    let logon = match server.logon {
+        Some(ServerLogon::Ntlm) => winrm::Logon::Ntlm {
+            user: of_server(server.user.as_ref(), "user")?,
+            password: of_server(server.password.as_ref(), "password")?.read("the password for WinRM")?,
+        },
+        Some(ServerLogon::Certificate) => winrm::Logon::Certificate {
+            certificate_file: of_server(server.certificate_file.as_ref(), "certificate_file")?,
+            key_file: of_server(server.key_file.as_ref(), "key_file")?,
+        },
+        _ => winrm::Logon::Kerberos,
+    };
+    Ok(winrm::Settings {
+        url: of_server(server.url.as_ref(), "url")?,
+        ca_file: server.ca_file.clone(),
+        logon,
+        command: server.command.clone().unwrap_or_else(|| winrm::COMMAND.to_owned()),
+        address: server.address,
+    })
+}
+
+/// What the configuration's schema asks for.
+fn of_server<T: Clone>(value: Option<&T>, what: &str) -> Result<T, Fault> {
+    value.cloned().ok_or_else(|| Fault::broken("reading a server's settings", format!("{what} is missing")))
+}
+
+/// The Connect server that this machine is, under the name that the configuration gives it.
+#[cfg(windows)]
+pub fn this_server(name: &str) -> Result<Arc<dyn ConnectServer>, Fault> {
+    let folder = std::env::var_os("ProgramData").ok_or_else(|| {
+        Fault::broken("answering for this machine", "the environment has no ProgramData").hint("is this Windows?")
+    })?;
+    let file = PathBuf::from(folder).join("entra-rotator").join(TURNS);
+    Ok(Arc::new(Turns::new(Arc::new(WindowsServer::new(name)), file)))
 }
 
 /// The Connect server that this machine is.
-pub fn this_server() -> Result<Arc<dyn ConnectServer>, Fault> {
+#[cfg(not(windows))]
+pub fn this_server(_: &str) -> Result<Arc<dyn ConnectServer>, Fault> {
     Err(Fault::broken("answering for this machine", "it is no Windows server")
         .hint("the agent runs on the Connect server itself; with --lab it answers for a server of the lab"))
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::arguments::{AgentOptions, Global};
 use super::output::say;
 use super::session;
-use crate::order::{Exit, sentence};
+use crate::order::{self, Exit, sentence};
 use crate::wiring;
 
 /// How long a request may take to arrive.
@@ -30,7 +30,7 @@ pub(super) async fn run(global: &Global, options: &AgentOptions) -> Exit {
                 .map_err(|fault| usage(&sentence(&fault)))
         })
     } else {
-        wiring::this_server().map_err(|fault| usage(&sentence(&fault)))
+        wiring::this_server(&order::host()).map_err(|fault| usage(&sentence(&fault)))
     };
     let server = match server {
         Ok(server) => server,
