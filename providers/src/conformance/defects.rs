@@ -44,7 +44,9 @@ macro_rules! defects {
 }
 pub(super) use defects;
 
-pub(super) fn judge(good: &Report, broken: &Report, caught_by: &[&str], may: &[&str]) -> Result<(), String> {
+/// Whether the run against a broken adapter failed in the checks of `caught_by`, as far as the good one's run in the same
+/// world showed them, and besides in nothing but `may` (`*` = whatever else); else how not.
+pub fn judge(good: &Report, broken: &Report, caught_by: &[&str], may: &[&str]) -> Result<(), String> {
     let (shown, failed) = (good.passed(), broken.failed());
     let ran = |check: &str| broken.lines.iter().any(|(name, _)| *name == check);
     let must: Vec<&str> = caught_by.iter().copied().filter(|check| shown.contains(check) && ran(check)).collect();

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Hidden;
+use crate::port::Secret;
 
 /// What an agent is asked for: the calls of [`ConnectServer`](crate::port::ConnectServer), with their arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,18 @@ impl Operation {
             Self::ResetEntraAccount { .. } => "reset-entra-account",
             Self::Events { .. } => "events",
             Self::Runs { .. } => "runs",
+        }
+    }
+
+    /// The secrets among its arguments.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        match self {
+            Self::SetConnectorPassword { secret, .. }
+            | Self::SetServiceLogon { secret, .. }
+            | Self::LocalLogon { secret, .. }
+            | Self::ResetEntraAccount { secret, .. } => vec![secret.0.clone()],
+            Self::ChangeLocalPassword { old, new, .. } => vec![old.0.clone(), new.0.clone()],
+            _ => Vec::new(),
         }
     }
 

@@ -67,7 +67,14 @@ impl ProcessTransport {
                 keep_talk(&mut talk, &part[..count]);
             }
         };
-        let ((), output, talk) = tokio::try_join!(async { Ok(write.await) }, read_output, read_talk)?;
+        let ((), output, talk) = tokio::try_join!(
+            async {
+                write.await;
+                Ok(())
+            },
+            read_output,
+            read_talk
+        )?;
         let status = child
             .wait()
             .await

@@ -23,13 +23,14 @@ impl<T: Transport> RemoteServer<T> {
     async fn call<V: DeserializeOwned>(&self, operation: Operation) -> Result<V, Fault> {
         let doing = operation.doing(&self.name);
         let (acts, name, limit) = (operation.acts(), operation.name(), operation.limit());
+        let secrets = operation.secrets();
         let request = Request { protocol: PROTOCOL, step: step_scope::current(), operation };
         let bytes = request.encoded().map_err(|cause| Fault::broken(&doing, cause.to_string()))?;
         if bytes.len() > REQUEST_BYTES_MAX {
             return Err(Fault::broken(&doing, format!("the request is longer than {REQUEST_BYTES_MAX} bytes")));
         }
         tracing::debug!(server = self.name, address = self.transport.address(), operation = name, "asking the agent");
-        let call = Call { doing, name, acts, address: self.transport.address() };
+        let call = Call { doing, name, acts, secrets, address: self.transport.address() };
         match self.transport.exchange(&bytes, limit).await {
             Ok(answer) => call.read(&answer),
             Err(broken) => Err(call.broken(broken)),
@@ -42,6 +43,8 @@ struct Call<'a> {
     doing: String,
     name: &'static str,
     acts: bool,
+    /// What no word of the other side may repeat.
+    secrets: Vec<Secret>,
     address: &'a str,
 }
 
@@ -53,10 +56,12 @@ impl Call<'_> {
             Some(Err(cause)) => return Err(self.lost(format!("the agent's reply can't be read: {cause}"))),
             None => {
                 let status = answer.status.map_or_else(|| "without a status".to_owned(), |code| format!("with {code}"));
-                return Err(self.lost(format!("the agent ended {status} and gave no reply{}", said(answer))).hint(
-                    "look whether entra-rotator is there and may be run by the account that logs on: \
+                return Err(self
+                    .lost(format!("the agent ended {status} and gave no reply{}", said(answer, &self.secrets)))
+                    .hint(
+                        "look whether entra-rotator is there and may be run by the account that logs on: \
                      `entra-rotator agent --version` on the server",
-                ));
+                    ));
             }
         };
         if reply.protocol != PROTOCOL {

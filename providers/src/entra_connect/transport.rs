@@ -76,6 +76,17 @@ pub trait Transport: Send + Sync {
     async fn exchange(&self, request: &Zeroizing<Vec<u8>>, limit: Duration) -> Result<Answer, Broken>;
 }
 
+#[async_trait]
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn address(&self) -> &str {
+        (**self).address()
+    }
+
+    async fn exchange(&self, request: &Zeroizing<Vec<u8>>, limit: Duration) -> Result<Answer, Broken> {
+        (**self).exchange(request, limit).await
+    }
+}
+
 /// Adds what came to what is there; `false` when that would be more than an agent may say.
 pub(super) fn keep_output(output: &mut Vec<u8>, came: &[u8]) -> bool {
     let fits = output.len() + came.len() <= REPLY_BYTES_MAX;
