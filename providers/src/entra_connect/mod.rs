@@ -14,6 +14,7 @@ mod said;
 pub mod ssh;
 mod transport;
 mod turns;
+pub mod windows;
 pub mod winrm;
 
 #[cfg(test)]
