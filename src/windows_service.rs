@@ -57,7 +57,10 @@ pub fn put_in(config: &Path, account: Option<&str>) -> Result<(), String> {
         account: account.map(str::to_owned),
         automatic: true,
     };
-    install(&what, None).map_err(told)
+    for setting in install(&what, None).map_err(told)? {
+        tracing::warn!(setting, "this Windows does not know the setting");
+    }
+    Ok(())
 }
 
 /// Stops the service and takes it out, with its source of events. One that is not there is no fault.

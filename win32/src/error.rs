@@ -46,6 +46,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.code == 0 {
+            return write!(to, "{} failed without an error number", self.call);
+        }
         write!(to, "{} failed with error {}: {}", self.call, self.code, said(self.code))
     }
 }

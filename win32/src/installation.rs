@@ -9,7 +9,9 @@ use windows_service::service::{
     ServiceFailureResetPeriod, ServiceInfo, ServiceStartType, ServiceType,
 };
 use windows_service::service_manager::ServiceManagerAccess;
-use windows_sys::Win32::Foundation::{ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS};
+use windows_sys::Win32::Foundation::{
+    ERROR_INVALID_LEVEL, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS, ERROR_SERVICE_MARKED_FOR_DELETE,
+};
 
 use crate::Error;
 use crate::service::{manager, open, set_logon, status};
@@ -47,8 +49,9 @@ pub struct Installation {
 /// [`ChangeServiceConfigW`](https://learn.microsoft.com/en-us/windows/win32/api/winsvc/nf-winsvc-changeserviceconfigw),
 /// [`ChangeServiceConfig2W`](https://learn.microsoft.com/en-us/windows/win32/api/winsvc/nf-winsvc-changeserviceconfig2w)).
 ///
-/// The account's right to log on as a service is not given by this. It does not start the service.
-pub fn install(what: &Installation, password: Option<&str>) -> Result<(), Error> {
+/// Gives the settings that this Windows does not know, which should be none. The account's right to log on as a service is
+/// not given by this. It does not start the service.
+pub fn install(what: &Installation, password: Option<&str>) -> Result<Vec<&'static str>, Error> {
     let info = ServiceInfo {
         name: OsString::from(&what.name),
         display_name: OsString::from(&what.display_name),
@@ -79,23 +82,35 @@ pub fn install(what: &Installation, password: Option<&str>) -> Result<(), Error>
     if let (Some(account), Some(password)) = (&what.account, password) {
         set_logon(&what.name, account, password)?;
     }
-    describe(&service, what).map_err(|error| Error::service("ChangeServiceConfig2W", &error))
+    describe(&service, what)
 }
 
-fn describe(service: &Service, what: &Installation) -> windows_service::Result<()> {
-    service.set_description(&what.description)?;
+/// What is not part of the service itself, but of how Windows treats it.
+fn describe(service: &Service, what: &Installation) -> Result<Vec<&'static str>, Error> {
     let restart = ServiceAction { action_type: ServiceActionType::Restart, delay: RESTART_AFTER };
     let none = ServiceAction { action_type: ServiceActionType::None, delay: Duration::ZERO };
-    // After the last restart comes nothing: without this, Windows repeats the last action for ever.
-    let actions = std::iter::repeat_n(restart, RESTARTS).chain([none]).collect();
-    service.update_failure_actions(ServiceFailureActions {
+    let recovery = ServiceFailureActions {
         reset_period: ServiceFailureResetPeriod::After(FORGOTTEN_AFTER),
         reboot_msg: None,
         command: None,
-        actions: Some(actions),
-    })?;
-    service.set_failure_actions_on_non_crash_failures(true)?;
-    service.set_delayed_auto_start(what.automatic)
+        // After the last restart comes nothing: without this, Windows repeats the last action for ever.
+        actions: Some(std::iter::repeat_n(restart, RESTARTS).chain([none]).collect()),
+    };
+    let settings = [
+        ("description", service.set_description(&what.description)),
+        ("recovery actions", service.update_failure_actions(recovery)),
+        ("recovery after an error", service.set_failure_actions_on_non_crash_failures(true)),
+        ("delayed start", service.set_delayed_auto_start(what.automatic)),
+    ];
+    let mut unknown = Vec::new();
+    for (name, set) in settings {
+        match set.map_err(|error| Error::service("ChangeServiceConfig2W", &error)) {
+            Ok(()) => {}
+            Err(error) if error.code == ERROR_INVALID_LEVEL => unknown.push(name),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(unknown)
 }
 
 /// Takes a service out; one that is not there is no fault
@@ -109,7 +124,7 @@ pub fn uninstall(name: &str, limit: Duration) -> Result<bool, Error> {
         Err(error) if error.code == ERROR_SERVICE_DOES_NOT_EXIST => return Ok(true),
         Err(error) => return Err(error),
         Ok(service) => match service.delete().map_err(|error| Error::service("DeleteService", &error)) {
-            Err(error) if error.code == windows_sys::Win32::Foundation::ERROR_SERVICE_MARKED_FOR_DELETE => {}
+            Err(error) if error.code == ERROR_SERVICE_MARKED_FOR_DELETE => {}
             done => done?,
         },
     }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use windows_service::service::{Service, ServiceAccess, ServiceExitCode, ServiceState};
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_sys::Win32::Foundation::{
-    ERROR_DEPENDENT_SERVICES_RUNNING, ERROR_MORE_DATA, ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_CANNOT_ACCEPT_CTRL,
-    ERROR_SERVICE_NOT_ACTIVE,
+    ERROR_DEPENDENT_SERVICES_RUNNING, ERROR_INVALID_SERVICE_CONTROL, ERROR_MORE_DATA, ERROR_SERVICE_ALREADY_RUNNING,
+    ERROR_SERVICE_CANNOT_ACCEPT_CTRL, ERROR_SERVICE_NOT_ACTIVE,
 };
 use windows_sys::Win32::System::Services::{
     ChangeServiceConfigW, ENUM_SERVICE_STATUSW, EnumDependentServicesW, SERVICE_ACTIVE, SERVICE_ENUMERATE_DEPENDENTS,
@@ -35,6 +35,12 @@ pub enum State {
     ContinuePending,
     PausePending,
     Paused,
+}
+
+impl State {
+    fn is_pending(self) -> bool {
+        matches!(self, Self::StartPending | Self::StopPending | Self::ContinuePending | Self::PausePending)
+    }
 }
 
 impl fmt::Display for State {
@@ -143,6 +149,7 @@ pub fn stop(name: &str, limit: Duration) -> Result<Stopped, Error> {
                 Err(error) if error.code == ERROR_SERVICE_NOT_ACTIVE => continue,
                 // It is on its way somewhere, and hears nobody until it is there.
                 Err(error) if error.code == ERROR_SERVICE_CANNOT_ACCEPT_CTRL => {}
+                Err(error) if error.code == ERROR_INVALID_SERVICE_CONTROL && now.state.is_pending() => {}
                 Err(error) if error.code == ERROR_DEPENDENT_SERVICES_RUNNING => {
                     return Ok(Stopped::Needed(dependents(name)?));
                 }
