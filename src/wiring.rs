@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use providers::active_directory::{self, ActiveDirectory, DomainControllers, Identity, PasswordSource};
 use providers::azure_key_vault::{self, AzureKeyVault};
 use providers::entra_connect::ssh::{self, SshTransport};
+#[cfg(windows)]
+use providers::entra_connect::windows::{PowerShell, ThisMachine, WindowsServer};
 use providers::entra_connect::winrm::{self, WinrmTransport};
 use providers::entra_connect::{RemoteServer, Turns};
 use providers::hashicorp_vault::{self, HashicorpVault};
@@ -279,7 +281,7 @@ pub fn this_server(name: &str) -> Result<Arc<dyn ConnectServer>, Fault> {
         Fault::broken("answering for this machine", "the environment has no ProgramData").hint("is this Windows?")
     })?;
     let file = PathBuf::from(folder).join("entra-rotator").join(TURNS);
-    Ok(Arc::new(Turns::new(Arc::new(WindowsServer::new(name)), file)))
+    Ok(Arc::new(Turns::new(Arc::new(WindowsServer::new(name, ThisMachine, PowerShell::default())), file)))
 }
 
 /// The Connect server that this machine is.
