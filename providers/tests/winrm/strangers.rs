@@ -24,12 +24,12 @@ fn settings(port: u16) -> Settings {
 
 /// Answers each connection with these bytes, and keeps what it was sent.
 fn stranger(says: &'static [u8], keeps_open: bool) -> (u16, thread::JoinHandle<Vec<u8>>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("no port");
+    let port = listener.local_addr().expect("no port").port();
     let heard = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
-        stream.write_all(says).unwrap();
+        let (mut stream, _) = listener.accept().expect("nobody came");
+        stream.set_read_timeout(Some(Duration::from_secs(3))).expect("no limit");
+        stream.write_all(says).expect("nobody listens");
         let mut heard = Vec::new();
         if keeps_open {
             let _ = stream.read_to_end(&mut heard);
