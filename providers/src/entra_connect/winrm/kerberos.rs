@@ -6,7 +6,7 @@
 use std::thread;
 use std::time::Duration;
 
-use cross_krb5::{ClientCtx, InitiateFlags, K5Ctx as _, PendingClientCtx, Step};
+use cross_krb5::{ClientCtx, InitiateFlags, PendingClientCtx, Step};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
