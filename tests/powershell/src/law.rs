@@ -11,9 +11,12 @@ pub struct Law {
     pub types: BTreeSet<String>,
     /// Members of objects: properties and methods.
     pub members: BTreeSet<String>,
+    /// Keys of a data file, some with the one value that they may have.
+    pub keys: BTreeMap<String, Option<String>>,
 }
 
-/// Reads `allowed.txt`: `[path]`, then lines `command NAME -Parameter…`, `type NAME…`, `member NAME…`.
+/// Reads `allowed.txt`: `[path]`, then lines `command NAME -Parameter…`, `type NAME…`, `member NAME…`,
+/// `key NAME…` or `key NAME=VALUE`.
 pub fn read(text: &str) -> Result<BTreeMap<String, Law>, String> {
     let mut laws: BTreeMap<String, Law> = BTreeMap::new();
     let mut path = None;
@@ -37,7 +40,11 @@ pub fn read(text: &str) -> Result<BTreeMap<String, Law>, String> {
             }
             "type" => law.types.extend(words),
             "member" => law.members.extend(words),
-            other => return Err(format!("line {}: {other} is neither command, type nor member", number + 1)),
+            "key" => law.keys.extend(words.map(|word| match word.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (word, None),
+            })),
+            other => return Err(format!("line {}: {other} is neither command, type, member nor key", number + 1)),
         }
     }
     Ok(laws)

@@ -1,5 +1,5 @@
 //! Reads PowerShell scripts where there is no PowerShell: both parsers must take each script, and it may name only the
-//! commands, parameters, types and members that `allowed.txt` lists for it.
+//! commands, parameters, types, members and, in data files, keys that `allowed.txt` lists for it.
 //!
 //!   powershell-scripts --self-test ALLOWED SCRIPT…   the samples, and the scripts with one bracket taken out
 //!   powershell-scripts ALLOWED SCRIPT…               judges the scripts
@@ -50,7 +50,7 @@ fn judge(allowed: &str, scripts: &[String]) -> Result<(u32, u32), String> {
     let (mut passed, mut failed) = (0, 0);
     for path in scripts {
         let faults = match laws.get(path) {
-            Some(law) => script::faults(&read(path)?, law),
+            Some(law) => script::faults(&read(path)?, law, script::is_data(path)),
             None => vec![format!("0: it has no section in {allowed}")],
         };
         for fault in &faults {
@@ -74,8 +74,9 @@ fn self_test(allowed: &str, scripts: &[String]) -> Result<(u32, u32), String> {
     let (mut passed, mut failed) = (0, 0);
     let laws = law::read(samples::LAW)?;
     let law = laws.get("sample").ok_or("the samples have no law")?;
-    for (text, wanted) in samples::SAMPLES {
-        let mut faults = script::faults(text, law);
+    let scripts_of = samples::SAMPLES.iter().map(|sample| (sample, false));
+    for ((text, wanted), data) in scripts_of.chain(samples::DATA.iter().map(|sample| (sample, true))) {
+        let mut faults = script::faults(text, law, data);
         faults.retain(|fault| !fault.contains("not used any more"));
         let right = match wanted {
             None => faults.is_empty(),
@@ -88,7 +89,7 @@ fn self_test(allowed: &str, scripts: &[String]) -> Result<(u32, u32), String> {
             println!("FAILED  the sample {text:?}: wanted {wanted:?}, got {faults:?}");
         }
     }
-    let spare = script::faults("Write-Output 'x'\n", law);
+    let spare = script::faults("Write-Output 'x'\n", law, false);
     if spare.iter().any(|fault| fault.contains("not used any more: command get-content")) {
         passed += 1;
     } else {
@@ -98,7 +99,7 @@ fn self_test(allowed: &str, scripts: &[String]) -> Result<(u32, u32), String> {
     let laws = laws_of(allowed)?;
     for path in scripts {
         let Some(law) = laws.get(path) else { continue }; // Judged and refused later.
-        let (caught, missed) = without_one_bracket(&read(path)?, law);
+        let (caught, missed) = without_one_bracket(&read(path)?, law, script::is_data(path));
         println!("{path}: with one bracket taken out, {caught} of {} are caught", caught + missed.len());
         for line in &missed {
             println!("        not caught: line {line}");
@@ -114,14 +115,14 @@ fn self_test(allowed: &str, scripts: &[String]) -> Result<(u32, u32), String> {
 
 /// The script as often as it has brackets in its code, one of them missing each time: how many are caught, and the
 /// lines of the others.
-fn without_one_bracket(text: &str, law: &Law) -> (usize, Vec<usize>) {
+fn without_one_bracket(text: &str, law: &Law, data: bool) -> (usize, Vec<usize>) {
     let (mut caught, mut missed) = (0, Vec::new());
     let code = code_of(text);
     for (at, _) in text.char_indices().filter(|(at, letter)| BRACKETS.contains(letter) && code[*at]) {
         let mut broken = text.to_owned();
         broken.remove(at);
         // Some of them leave right syntax with a strange command in it, such as `string]`: then the law catches it.
-        if !script::faults(&broken, law).is_empty() {
+        if !script::faults(&broken, law, data).is_empty() {
             caught += 1;
         } else {
             missed.push(text[..at].lines().count());

@@ -7,6 +7,7 @@ command Get-Content -LiteralPath
 command Write-Output
 type string switch System.Guid
 member Trim Value
+key Name Number Fixed=one
 ";
 
 /// A script, and a part of the complaint that must be made; `None` = it must be accepted. A permission that a
@@ -62,4 +63,26 @@ pub const SAMPLES: &[(&str, Option<&str>)] = &[
     ("param([string $Name)\n$Name\n", Some("broken syntax")),
     ("<# help\n$a = 1\n", Some("broken syntax")),
     ("$a = [int 5\n", Some("broken syntax")),
+];
+
+/// The same for data files.
+pub const DATA: &[(&str, Option<&str>)] = &[
+    ("# A table.\n@{\n    Name = 'x'\n    Number = @(1, 2)\n}\n", None),
+    (
+        "@{\n    Name = $true\n    'Number' = @{ Name = 'x'; Number = { param([string] $Name) Write-Output $Name } }\n}\n",
+        None,
+    ),
+    ("@{ Fixed = 'One' }\n", None),
+    ("@{ Fixed = 'two' }\n", Some("the key fixed is one, not two")),
+    ("@{ Fixed = 'one', 'two' }\n", Some("the key fixed is one")),
+    ("@{ Nmae = 'x' }\n", Some("the key nmae")),
+    ("@{ Name = @{ Other = 'x' } }\n", Some("the key other")),
+    ("@{ Name = $Name }\n", Some("no variable")),
+    ("@{ Name = (Write-Output 'x') }\n", Some("runs no command")),
+    ("@{ Name = { Remove-Item } }\n", Some("the command remove-item")),
+    ("@{ Name = 'x' }\n@{ Number = 1 }\n", Some("one hash table")),
+    ("$a = @{ Name = 'x' }\n", Some("one hash table")),
+    ("'x'\n", Some("one hash table")),
+    ("@{ Name = 'x'\n", Some("broken syntax")),
+    ("@{ Name }\n", Some("broken syntax")),
 ];

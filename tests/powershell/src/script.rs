@@ -17,11 +17,25 @@ const NEVER: [(&str, &str); 7] = [
     ("background_operator", "nothing runs in the background"),
 ];
 
+/// Files that PowerShell reads as one hash table: manifests of modules, session configurations, role capabilities.
+const DATA: [&str; 3] = [".psd1", ".pssc", ".psrc"];
+
+/// What stands around a text.
+const QUOTES: [char; 2] = ['\'', '"'];
+
+/// The variables of a data file.
+const CONSTANTS: [&str; 3] = ["$true", "$false", "$null"];
+
+/// Whether PowerShell reads this file as data.
+pub fn is_data(path: &str) -> bool {
+    DATA.iter().any(|ending| path.ends_with(ending))
+}
+
 /// What a `try` needs one of.
 const ENDS_OF_TRY: [&str; 2] = ["catch_clauses", "finally_clause"];
 
-/// Every complaint about a script, each with its line.
-pub fn faults(text: &str, law: &Law) -> Vec<String> {
+/// Every complaint about a script, each with its line. `data` = it must be one hash table.
+pub fn faults(text: &str, law: &Law, data: bool) -> Vec<String> {
     let mut faults = Vec::new();
     for (number, line) in text.lines().enumerate() {
         if !line.is_ascii() {
@@ -39,6 +53,9 @@ pub fn faults(text: &str, law: &Law) -> Vec<String> {
     let mut judge = Judge { text, law, own: BTreeMap::new(), used: BTreeSet::new(), faults };
     judge.learn(tree.root_node());
     judge.walk(tree.root_node());
+    if data {
+        judge.table(tree.root_node());
+    }
     let unused: Vec<String> = judge.unused();
     judge.faults.extend(unused);
     judge.faults
@@ -207,6 +224,50 @@ impl<'a> Judge<'a> {
         self.used.insert(format!("member {name}"));
     }
 
+    /// The file is one hash table, and outside of its script blocks nothing but constants.
+    fn table(&mut self, root: Node<'_>) {
+        let mut node = root;
+        while node.kind() != "hash_literal_expression" {
+            let mut parts = children(node).into_iter().filter(|part| part.kind() != "comment");
+            match (parts.next(), parts.next()) {
+                (Some(only), None) => node = only,
+                _ => return self.fault(root, "a data file is one hash table".to_owned()),
+            }
+        }
+        self.constants(node);
+    }
+
+    fn constants(&mut self, node: Node<'_>) {
+        match node.kind() {
+            "script_block_expression" => return, // The walk has judged it.
+            "command" => self.fault(node, "a data file runs no command".to_owned()),
+            "variable" if !CONSTANTS.contains(&self.text(node).as_str()) => {
+                self.fault(node, "a data file has no variable".to_owned());
+            }
+            "key_expression" => self.key(node),
+            _ => {}
+        }
+        for child in children(node) {
+            self.constants(child);
+        }
+    }
+
+    fn key(&mut self, node: Node<'_>) {
+        let name = self.text(node).trim_matches(QUOTES).to_owned();
+        match self.law.keys.get(&name) {
+            None => self.fault(node, format!("the key {name} is not allowed here")),
+            Some(None) => {}
+            Some(Some(wanted)) => {
+                let value = node.parent().and_then(|entry| children(entry).pop());
+                let value = value.map(|value| self.text(value).trim_matches(QUOTES).to_owned()).unwrap_or_default();
+                if value != *wanted {
+                    self.fault(node, format!("the key {name} is {wanted}, not {value}"));
+                }
+            }
+        }
+        self.used.insert(format!("key {name}"));
+    }
+
     /// A permission that nothing needs is one too many.
     fn unused(&self) -> Vec<String> {
         let mut all = BTreeSet::new();
@@ -216,6 +277,7 @@ impl<'a> Judge<'a> {
         }
         all.extend(self.law.types.iter().map(|name| format!("type {name}")));
         all.extend(self.law.members.iter().map(|name| format!("member {name}")));
+        all.extend(self.law.keys.keys().map(|name| format!("key {name}")));
         all.difference(&self.used).map(|entry| format!("0: allowed, but not used any more: {entry}")).collect()
     }
 }
