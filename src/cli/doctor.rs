@@ -181,7 +181,7 @@ fn server(examined: &ExaminedServer, now: Timestamp) -> Server {
     };
     if let Ok(facts) = &seen.facts {
         server.build = Some(facts.build.clone());
-        server.staging = Some(facts.staging);
+        server.staging = facts.engine_answers.then_some(facts.staging);
         server.service = Some(facts.service.state.clone());
         describe(facts, now, &mut server.troubles, &mut server.notes);
     }
@@ -196,7 +196,7 @@ fn describe(facts: &ServerFacts, now: Timestamp, troubles: &mut Vec<String>, not
     if facts.scheduler.suspended {
         troubles.push("the scheduler is suspended: finish the upgrade or the wizard".to_owned());
     }
-    if !facts.scheduler.enabled {
+    if facts.engine_answers && !facts.scheduler.enabled {
         notes.push("sync is turned off for the whole tenant (SyncCycleEnabled)".to_owned());
     }
     notes.extend(facts.open_programs.iter().map(|program| format!("{program} is open")));

@@ -89,6 +89,7 @@ fn healthy() -> Observation {
         connectors: vec![connector(AD, ConnectorKind::ActiveDirectory), connector(ENTRA, ConnectorKind::Entra)],
         open_programs: Vec::new(),
         upgrading: false,
+        engine_answers: true,
         logon_dc: None,
         entra: None,
     };

@@ -20,11 +20,14 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(windows)]
 mod windows {
-    use std::io::Read as _;
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::process::{Command, Stdio};
     use std::time::Duration;
 
     use win32::service_main::Running;
-    use win32::{Error, domain, dpapi, event_log, file_version, installation, local_user, process, registry, service};
+    use win32::{
+        Error, domain, dpapi, event_log, file_version, installation, job, local_user, process, registry, service,
+    };
 
     type Answer = Result<String, Error>;
 
@@ -47,6 +50,12 @@ mod windows {
             ["version", path] => file_version::of(path)?,
             ["running", names @ ..] => text(process::running(names)?),
             ["created", id] => text(process::created_at(id.parse().unwrap_or_default())?),
+            ["orphan", how] => orphan(how)?,
+            ["parent", how] => parent(how)?,
+            ["sleep", limit] => {
+                std::thread::sleep(seconds(limit));
+                String::new()
+            }
             ["self"] => text(std::process::id()),
             ["created-self"] => text(process::created_at(std::process::id())?),
             ["string", key, value] => text(registry::string(key, value)?),
@@ -121,6 +130,48 @@ mod windows {
             running.alive();
             std::thread::sleep(Duration::from_secs(1));
         }
+    }
+
+    /// What becomes of a process whose parent is killed: `how` is `tied` or `loose`.
+    fn orphan(how: &str) -> Answer {
+        let mut parent = own(&["parent", how]).stdout(Stdio::piped()).spawn().map_err(|error| not_started(&error))?;
+        let mut line = String::new();
+        if let Some(output) = parent.stdout.take() {
+            // It says the number of its child as soon as there is one, and waits for its own end.
+            BufReader::new(output).read_line(&mut line).map_err(|error| not_started(&error))?;
+        }
+        let child: u32 = line.trim().parse().unwrap_or_default();
+        let created_at = process::created_at(child)?;
+        let killed = parent.kill().and_then(|()| parent.wait());
+        killed.map_err(|error| not_started(&error))?;
+        for _ in 0..50 {
+            if process::created_at(child) != Ok(created_at) {
+                return Ok("gone".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok("lives".to_owned())
+    }
+
+    fn parent(how: &str) -> Answer {
+        if how == "tied" {
+            job::tie_children()?;
+        }
+        let mut child = own(&["sleep", "20"]).stdout(Stdio::null()).spawn().map_err(|error| not_started(&error))?;
+        println!("{}", child.id());
+        child.wait().map_err(|error| not_started(&error))?;
+        Ok(String::new())
+    }
+
+    /// This program again.
+    fn own(arguments: &[&str]) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap_or_default());
+        command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn not_started(error: &std::io::Error) -> Error {
+        Error { call: "CreateProcessW", code: error.raw_os_error().unwrap_or_default().cast_unsigned() }
     }
 
     fn text(value: impl std::fmt::Debug) -> String {

@@ -19,6 +19,8 @@ mod handle;
 #[cfg(windows)]
 pub mod installation;
 #[cfg(windows)]
+pub mod job;
+#[cfg(windows)]
 pub mod local_user;
 #[cfg(windows)]
 pub mod process;

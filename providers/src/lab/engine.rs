@@ -204,6 +204,8 @@ impl Server {
             module: self.build.clone(),
             staging: self.staging,
             service: self.service.facts(),
+            // The lab knows its servers whether they run or not.
+            engine_answers: true,
             scheduler,
             connectors: connectors.collect(),
             open_programs: self.open_programs.clone(),

@@ -19,6 +19,9 @@ pub struct ServerFacts {
     pub staging: bool,
     /// The Windows service `ADSync`.
     pub service: ServiceFacts,
+    /// Whether the sync engine was asked too, which answers only while its service runs. Where it was not, `module`,
+    /// `staging`, `scheduler`, `connectors` and `entra` are not known, and say nothing.
+    pub engine_answers: bool,
     /// The sync scheduler.
     pub scheduler: SyncScheduler,
     /// The connectors, AD and Entra.

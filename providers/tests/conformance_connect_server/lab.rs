@@ -45,6 +45,8 @@ pub(crate) struct LabSubject {
     pub(crate) agent_ends: bool,
     /// Whether the way can be closed.
     pub(crate) way_closes: bool,
+    /// Whether the adapter makes its own faults of what it sees, and does a restart as a stop and a start.
+    pub(crate) own_words: bool,
     pub(crate) log_of: &'static [&'static str],
 }
 
@@ -55,6 +57,7 @@ pub(crate) struct LabSite {
     way: Arc<dyn ConnectServer>,
     agent_ends: bool,
     way_closes: bool,
+    own_words: bool,
     /// The account of the connector, and of the service if it has one.
     service_account: Option<&'static str>,
 }
@@ -157,8 +160,8 @@ impl Subject for LabSubject {
             service_secret: service_account.map(secret),
         };
         let way = (self.way)(&place);
-        let (agent_ends, way_closes) = (self.agent_ends, self.way_closes);
-        Ok(Box::new(LabSite { place, _dir: dir, known, way, agent_ends, way_closes, service_account }))
+        let (agent_ends, way_closes, own_words) = (self.agent_ends, self.way_closes, self.own_words);
+        Ok(Box::new(LabSite { place, _dir: dir, known, way, agent_ends, way_closes, own_words, service_account }))
     }
 
     fn call_limit(&self) -> Duration {
@@ -292,6 +295,17 @@ impl Site for LabSite {
                 done: matches!(word(&line, "answer").as_str(), "ok" | "done, and the process ends"),
             })
             .collect())
+    }
+
+    fn words_faults(&self) -> bool {
+        self.own_words
+    }
+
+    fn asked_for(&self, call: &'static str) -> Vec<&'static str> {
+        match call {
+            "restart" if self.own_words => vec!["stop", "start"],
+            call => vec![call],
+        }
     }
 
     async fn fill_events(&self, bytes: usize) -> Able<()> {

@@ -3,10 +3,15 @@
 //! which the suite must catch by name.
 //!
 //! A subject is a row in [`SUBJECTS`]. Arguments choose: the names of subjects, and names of checks or parts of them
-//! (docs/connect-server-conformance.md). As `agent FOLDER` this program is the agent of the lab there.
+//! (docs/connect-server-conformance.md). As `agent FOLDER` this program is the agent of the lab there; with the arguments
+//! of powershell.exe it is the stand-in of that.
 
 mod broken_transport;
 mod lab;
+mod native;
+#[path = "../../../tests/stand-ins/src/powershell/mod.rs"]
+#[expect(unreachable_pub, reason = "it is a part of a library, too")]
+mod powershell;
 mod wire;
 
 use std::path::Path;
@@ -22,6 +27,7 @@ use providers::entra_connect::{RemoteServer, Transport};
 
 use self::broken_transport::{BROKEN, Odd, SOUND, Strange};
 use self::lab::{LabSubject, Labs, Place, in_process};
+use self::native::Native;
 use self::wire::{AGENT, InMemory};
 
 /// The server's name in the configuration, which is not its own.
@@ -46,6 +52,7 @@ const SUBJECTS: &[Row] = &[
     Row { name: "lab", start: |labs| Ok(local(labs)), lacks: &[ENDS[0], ENDS[1], ENDS[2], CLOSED], limit_s: 60 },
     Row { name: "memory", start: |labs| Ok(over(labs, true, InMemory::new)), lacks: &[], limit_s: 60 },
     Row { name: "process", start: |labs| Ok(over(labs, false, wire::process)), lacks: &[CLOSED], limit_s: 120 },
+    Row { name: "windows", start: |labs| Ok(windows(labs)), lacks: &[], limit_s: 240 },
 ];
 
 /// The lab itself.
@@ -56,6 +63,7 @@ fn local(labs: &Arc<Labs>) -> LabSubject {
         way: Arc::new(|place| in_process(&place.dir)),
         agent_ends: false,
         way_closes: false,
+        own_words: false,
         log_of: &[],
     }
 }
@@ -72,8 +80,14 @@ fn over<T: Transport + 'static>(
         way: Arc::new(move |place| Arc::new(RemoteServer::new(CONFIGURED, transport(place)))),
         agent_ends: true,
         way_closes,
+        own_words: false,
         log_of: &["providers"],
     }
+}
+
+/// The adapter that runs on a Connect server, on the lab's.
+fn windows(labs: &Arc<Labs>) -> LabSubject {
+    LabSubject { own_words: true, ..over(labs, true, Native::new) }
 }
 
 fn strange(labs: &Arc<Labs>, strange: Strange) -> LabSubject {
@@ -151,6 +165,9 @@ impl Wish {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("-NoLogo") {
+        return powershell::run(std::env::args().collect());
+    }
     let mut arguments = std::env::args().skip(1);
     if let (Some(AGENT), Some(dir)) = (arguments.next().as_deref(), arguments.next()) {
         return wire::be_agent(Path::new(&dir));
@@ -161,6 +178,9 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         for row in SUBJECTS.iter().filter(|row| wish.asked(row.name)) {
             one(row, &labs, &mut tally, &wish).await;
+            if row.name == "windows" {
+                tally.count("windows, no other argument of PowerShell's", native::only_known_arguments());
+            }
         }
         if wish.asked("defects") {
             defects(&labs, &mut tally, &wish).await;

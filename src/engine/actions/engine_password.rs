@@ -12,8 +12,19 @@ use crate::engine::scene::{Acted, Before, Scene};
 use crate::rotation::{Direction, EngineMethod, Seen, Side, Step};
 
 pub(super) async fn connector(scene: &Scene<'_>, server: &str, connector: &str) -> Result<ConnectorFacts, Fault> {
+    seen(scene, server, connector).await?.ok_or_else(|| {
+        Fault::later(format!("looking at {connector} on {server}"), "the engine does not answer")
+            .hint("start ADSync on the server")
+    })
+}
+
+/// The connector; `None` = the engine that would tell of it stands still.
+async fn seen(scene: &Scene<'_>, server: &str, connector: &str) -> Result<Option<ConnectorFacts>, Fault> {
     let facts = scene.aside(scene.ports.server(server)?.describe()).await?;
-    facts.connectors.into_iter().find(|facts| facts.name == connector).ok_or_else(|| {
+    if !facts.engine_answers {
+        return Ok(None);
+    }
+    facts.connectors.into_iter().find(|facts| facts.name == connector).map(Some).ok_or_else(|| {
         Fault::refused(format!("looking at {connector} on {server}"), "the server no longer has this connector")
     })
 }
@@ -23,7 +34,9 @@ pub(super) fn marks(facts: &ConnectorFacts) -> Seen {
 }
 
 pub(super) async fn before(scene: &Scene<'_>, step: &Step, server: &str, name: &str) -> Result<Before, Fault> {
-    let now = marks(&connector(scene, server, name).await?);
+    // Applying it starts the engine; until then nobody can tell what it stores.
+    let Some(now) = seen(scene, server, name).await? else { return Ok(Before::Clear(Seen::Nothing)) };
+    let now = marks(&now);
     let by_a_person = scene.plan.inventory.engine_method == EngineMethod::Attended;
     if by_a_person && never_touched(scene, step, &now) {
         // Nobody is asked to type what is there already.
@@ -56,7 +69,8 @@ pub(super) async fn apply(scene: &Scene<'_>, server: &str, name: &str) -> Result
 }
 
 pub(super) async fn look(scene: &Scene<'_>, step: &Step, server: &str, name: &str) -> Result<(Side, Seen), Fault> {
-    let now = marks(&connector(scene, server, name).await?);
+    let Some(now) = seen(scene, server, name).await? else { return Ok((Side::Blind, Seen::Nothing)) };
+    let now = marks(&now);
     let side = if scene.before(step) == Some(&now) { Side::Old } else { Side::Blind };
     Ok((side, now))
 }

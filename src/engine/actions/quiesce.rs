@@ -20,6 +20,7 @@ const RESTORE_AFTER: SignedDuration = SignedDuration::from_hours(2);
 
 pub(super) async fn before(scene: &Scene<'_>, server: &str) -> Result<Before, Fault> {
     let facts = scene.ports.server(server)?.describe().await?;
+    answers(server, &facts)?;
     // What another rotation paused and did not release yet is not the value before.
     let enabled = scene.plan.inventory.scheduler_owed.unwrap_or(facts.scheduler.enabled);
     Ok(Before::Clear(Seen::Scheduler { enabled }))
@@ -46,6 +47,7 @@ async fn clear(scene: &Scene<'_>, server: &str) -> Result<bool, Fault> {
     let mut enabled = true;
     for used in &inventory.servers {
         let facts = scene.ports.server(&used.server)?.describe().await?;
+        answers(&used.server, &facts)?;
         still_as_planned(inventory, used, &facts)?;
         let waiting = || format!("waiting for a gap on {}", used.server);
         if facts.scheduler.cycle_running {
@@ -65,6 +67,16 @@ async fn clear(scene: &Scene<'_>, server: &str) -> Result<bool, Fault> {
         }
     }
     Ok(enabled)
+}
+
+/// What nobody could tell is not taken for a scheduler that is off, or a connector that is gone.
+fn answers(server: &str, facts: &ServerFacts) -> Result<(), Fault> {
+    if facts.engine_answers {
+        return Ok(());
+    }
+    let cause = format!("its engine does not answer, the ADSync service is {}", facts.service.state);
+    Err(Fault::later(format!("looking at {server} before anything is touched"), cause)
+        .hint("start ADSync on the server"))
 }
 
 /// Asked before anything is touched: from then on the engine fails until the password is entered.

@@ -38,6 +38,7 @@ async fn roles(scene: &Scene<'_>) -> Seen {
     for used in &scene.plan.inventory.servers {
         let Ok(server) = scene.ports.server(&used.server) else { continue };
         if let Ok(facts) = scene.aside(server.describe()).await
+            && facts.engine_answers
             && facts.staging != used.staging
         {
             swapped.push(used.server.clone());

@@ -84,7 +84,7 @@ impl Look<'_> {
             let seen = format!("the ADSync service is {}", facts.service.state);
             self.drift.add(DriftKind::Engine, name, seen, "`doctor` says why; start it");
         }
-        if facts.scheduler.suspended {
+        if facts.engine_answers && facts.scheduler.suspended {
             self.drift.add(
                 DriftKind::Engine,
                 name,
@@ -92,7 +92,7 @@ impl Look<'_> {
                 "finish the upgrade or the wizard on the server",
             );
         }
-        if !facts.scheduler.enabled && !self.expected.scheduler_paused {
+        if facts.engine_answers && !facts.scheduler.enabled && !self.expected.scheduler_paused {
             self.drift.add(
                 DriftKind::Engine,
                 name,
@@ -146,6 +146,7 @@ impl Look<'_> {
                     );
                 }
             }
+            AccountKind::Connector if !facts.engine_answers => {}
             AccountKind::Connector => {
                 let Some(account) = account else { return };
                 let binding: Vec<&ConnectorFacts> = facts
@@ -199,8 +200,11 @@ impl Look<'_> {
 
     /// Whether the servers have the roles that the last rotation found, and for a connector account exactly one is active.
     pub(super) fn roles(&mut self, servers: &[ExaminedServer]) {
-        let described: Vec<&ServerFacts> =
-            servers.iter().filter_map(|server| server.seen.facts.as_ref().ok()).collect();
+        let described: Vec<&ServerFacts> = servers
+            .iter()
+            .filter_map(|server| server.seen.facts.as_ref().ok())
+            .filter(|facts| facts.engine_answers)
+            .collect();
         let mut seen = Vec::new();
         for facts in &described {
             let recorded = self.expected.servers.iter().find(|recorded| recorded.server == facts.server);

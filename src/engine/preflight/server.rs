@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use providers::port::{
-    AccountFacts, ConnectorFacts, ConnectorKind, EntraIdentity, FailureClass, QuiesceMode, ServerFacts,
+    AccountFacts, ConnectorFacts, ConnectorKind, EntraIdentity, FailureClass, Fault, QuiesceMode, ServerFacts,
 };
 
 use super::check::Checks;
@@ -22,6 +22,13 @@ impl Look<'_> {
     /// The server, looked at for whatever speaks against any rotation on it.
     pub(super) async fn server(&self, checks: &mut Checks, name: &str) -> Result<ServerFacts, Refusal> {
         let facts = self.ports.server(name)?.describe().await?;
+        if !facts.engine_answers {
+            // Without its role and its connectors no plan can be made for it, and a repair neither.
+            let cause = format!("its engine does not answer, the ADSync service is {}", facts.service.state);
+            return Err(Fault::later(format!("looking at {name}"), cause)
+                .hint("`doctor` says why; start it first")
+                .into());
+        }
         let role = if facts.staging { "in staging mode" } else { "active" };
         checks.pass("server", name, format!("it answers, {role}"));
         self.build(checks, name, &facts);

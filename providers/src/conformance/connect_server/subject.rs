@@ -147,6 +147,17 @@ pub trait Site: Send + Sync {
         unable("nobody here sees what reaches the server")
     }
 
+    /// Whether the adapter words its faults itself, of what Windows says. Then their meaning and class are the port's, and
+    /// the rest is its own.
+    fn words_faults(&self) -> bool {
+        false
+    }
+
+    /// The calls that the server sees when the adapter is asked for this one.
+    fn asked_for(&self, call: &'static str) -> Vec<&'static str> {
+        vec![call]
+    }
+
     /// Fills the event logs with as many events as are ever given, of at least so many bytes together, all of them now
     /// past and with letters beyond ASCII.
     async fn fill_events(&self, _bytes: usize) -> Able<()> {

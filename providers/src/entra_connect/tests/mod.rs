@@ -85,6 +85,7 @@ fn facts() -> ServerFacts {
         }],
         open_programs: vec!["miisclient.exe".to_owned()],
         upgrading: false,
+        engine_answers: true,
         logon_dc: Some("dc1".to_owned()),
         entra: Some(EntraIdentity::Application { certificate_ends_at: None, managed: true }),
     }

@@ -171,9 +171,15 @@ impl Call<'_> {
         if ["ma-already-running", "ma-update-in-progress"].iter().any(|word| text.contains(word)) {
             return made(Meaning::Later).hint("wait until they are done").of(FailureClass::Busy);
         }
-        // Nobody listens at the engine's endpoint.
+        // Nobody listens at the engine's endpoint. The cmdlets of scheduled tasks, which a script uses too, don't ask there.
         if is("EndpointNotFoundException") {
-            return made(Meaning::Later).hint("start ADSync on the server");
+            return Fault::later(self.doing, cause).hint("start ADSync on the server");
+        }
+        // The module examines what it is given before the engine has it, with the domain controller or the cloud's help.
+        if is("SynchronizationConfigurationValidationException") {
+            let away = AWAY.iter().any(|word| text.contains(word));
+            return made(if away { Meaning::Later } else { Meaning::Refused })
+                .hint("nothing was changed; look at the server's Application log");
         }
         if is("CommandNotFoundException") || is("ParameterBindingException") {
             return made(Meaning::Broken)
@@ -200,6 +206,9 @@ impl Call<'_> {
         Fault::new(if fault.acting { Meaning::Unclear } else { Meaning::Later }, self.doing, cause)
     }
 }
+
+/// What a validation says that found nobody to ask.
+const AWAY: [&str; 3] = ["failed-connection", "sending the request", "Unable to communicate"];
 
 /// What Entra ID answers to an administrator whose sign-in needs more than a password: a second factor, or a device or a
 /// place that conditional access wants ("Microsoft Entra authentication and authorization error codes").

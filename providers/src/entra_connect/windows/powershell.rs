@@ -107,6 +107,11 @@ impl PowerShell {
             None => command.env_remove("PSModulePath"),
             Some(folders) => command.env("PSModulePath", folders),
         };
+        // Whoever is next must not meet a script of one who was ended by force.
+        #[cfg(windows)]
+        if let Err(error) = win32::job::tie_children() {
+            tracing::warn!(%error, "a script would outlive this process, should that be ended by force");
+        }
         let started = command.spawn().map_err(|cause| format!("{} can't be started: {cause}", self.program.display()));
         let mut run = started.and_then(Run::of).map_err(nothing)?;
         let talked = timeout(limit, run.talk(&input)).await;

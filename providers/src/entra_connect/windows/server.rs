@@ -27,8 +27,14 @@ const HOLDERS: [&str; 2] = ["AzureADConnect.exe", "miisclient.exe"];
 /// among them: one of it runs as a service for whatever is installed, and stays for minutes after.
 const UPGRADERS: [&str; 3] = ["AzureADConnectSetup.exe", "AADConnectSetup.exe", "AzureADConnectUpgrade.exe"];
 /// The sources of the events that matter, by log.
-const SOURCES: [(&str, &[&str]); 2] =
-    [("Application", &["ADSync", "Directory Synchronization"]), ("System", &["Service Control Manager"])];
+const SOURCES: [(&str, &[&str]); 2] = [
+    ("Application", &["ADSync", "Directory Synchronization", "Entra Connect Admin Actions"]),
+    ("System", &SERVICE_MANAGER),
+];
+
+const SERVICE_MANAGER: [&str; 1] = ["Service Control Manager"];
+/// That the account may not log on as a service, as the service manager's event says it.
+const RIGHT_LOST: &str = ">7041</EventID>";
 
 /// How long a service may take to stop, and to start.
 const STOP_LIMIT: Duration = Duration::from_secs(280);
@@ -46,6 +52,8 @@ const SERVICE_PASSWORD_MAX: usize = 127;
 const ACCESS_DENIED: u32 = 5;
 const WRONG_OLD_PASSWORD: u32 = 86;
 const OWN_ERROR: u32 = 1066;
+/// Nobody listens: the request has not left.
+const SERVER_UNAVAILABLE: u32 = 1722;
 const LOGON_FAILED: u32 = 1069;
 /// Numbers with which an account is turned away that may have shown the right password.
 const BARRED: [(u32, &str); 6] = [
@@ -138,12 +146,12 @@ impl<M: Machine> WindowsServer<M> {
 
     async fn stop_within(&self, doing: &str) -> Result<(), Fault> {
         let stopped = self.ask(doing, |machine| machine.stop_service(SERVICE, STOP_LIMIT)).await?;
-        match stopped.map_err(|error| {
-            if error.code == ACCESS_DENIED {
+        match stopped.map_err(|error| match error.code {
+            ACCESS_DENIED => {
                 Fault::refused(doing, error.to_string()).hint("stopping a service needs a local administrator")
-            } else {
-                Fault::unclear(doing, error.to_string())
             }
+            SERVER_UNAVAILABLE => Fault::later(doing, error.to_string()),
+            _ => Fault::unclear(doing, error.to_string()),
         })? {
             Stopped::Yes => Ok(()),
             Stopped::Pending(ServiceStatus { state, process_id, .. }) => {
@@ -161,18 +169,42 @@ impl<M: Machine> WindowsServer<M> {
         if self.service(doing).await?.state == ServiceState::Running {
             return Ok(());
         }
+        let begun = self.look(doing, |machine| Ok(machine.now())).await?;
         let started = self.ask(doing, |machine| machine.start_service(SERVICE, START_LIMIT)).await?;
-        match started.map_err(|error| not_started(doing, &error))? {
+        let started = match started {
+            Ok(started) => started,
+            Err(error) => return Err(self.told(not_started(doing, &error), begun).await),
+        };
+        match started {
             Started::Yes => {}
             Started::Pending(status) => {
                 let cause = format!("the service is {} after {} s", status.state.word(), START_LIMIT.as_secs());
                 return Err(Fault::refused(doing, cause).hint(LOOK_AT_LOGS));
             }
-            Started::Ended(status) => return Err(ended(doing, &status)),
+            Started::Ended(status) => return Err(self.told(ended(doing, &status), begun).await),
         }
         sleep(STEADY).await;
         let status = self.service(doing).await?;
-        if status.state == ServiceState::Running { Ok(()) } else { Err(ended(doing, &status)) }
+        if status.state == ServiceState::Running {
+            return Ok(());
+        }
+        Err(self.told(ended(doing, &status), begun).await)
+    }
+
+    /// The same fault, where the service manager's log since then knows better: a refused logon has one number, whether
+    /// the password is wrong or the right to log on as a service is gone.
+    async fn told(&self, fault: Fault, begun: Timestamp) -> Fault {
+        if fault.class != Some(FailureClass::ServiceLogon) {
+            return fault;
+        }
+        let xpath = xpath(&SERVICE_MANAGER, begun);
+        let events = self.look(&fault.doing, move |machine| machine.events("System", &xpath, EVENTS_MAX)).await;
+        let own = format!(">{SERVICE}<");
+        let lost = |event: &String| event.contains(RIGHT_LOST) && event.contains(&own);
+        if events.is_ok_and(|events| events.iter().any(lost)) {
+            return fault.of(FailureClass::ServiceLogonRight);
+        }
+        fault
     }
 }
 
@@ -245,14 +277,14 @@ impl<M: Machine> ConnectServer for WindowsServer<M> {
         let upgrading = !self.look(&doing, |machine| machine.running_of(&UPGRADERS)).await?.is_empty();
         // A machine that can't tell is no reason not to describe it.
         let logon_dc = self.ask(&doing, Machine::logon_dc).await?.ok().flatten();
-        // The cmdlets ask the engine: while it stands still, Windows alone answers, and what only they know is left empty.
-        // That the service does not run, whoever reads this sees first.
-        let described = match status.state {
-            ServiceState::Running => {
+        // The cmdlets ask the engine: while it stands still, Windows alone answers.
+        let engine_answers = status.state == ServiceState::Running;
+        let described = match engine_answers {
+            true => {
                 let call = Call { doing: &doing, script: Script::Describe, secret: None };
                 call.run(&self.powershell, &json!({})).await?
             }
-            _ => Described::default(),
+            false => Described::default(),
         };
         let Described { module, staging, scheduler, connectors, entra } = described;
         let connectors: Vec<_> = connectors.into_iter().filter_map(super::facts::Connector::facts).collect();
@@ -264,6 +296,7 @@ impl<M: Machine> ConnectServer for WindowsServer<M> {
             module,
             staging,
             service,
+            engine_answers,
             scheduler: scheduler.facts(),
             open_programs,
             upgrading,
@@ -367,9 +400,15 @@ impl<M: Machine> ConnectServer for WindowsServer<M> {
     async fn local_logon(&self, account: &str, secret: &Secret) -> Result<bool, Fault> {
         let doing = format!("logging on as {account} on {}", self.name);
         let name = self.local_name(account, &doing).await?;
-        let secret = secret.clone();
-        let accepted = self.ask(&doing, move |machine| machine.logon(&name, &secret)).await?;
-        accepted.map_err(|error| user_fault(&doing, &error, &BARRED))
+        let (secret, wanted) = (secret.clone(), name.clone());
+        let accepted = self.ask(&doing, move |machine| machine.logon(&wanted, &secret)).await?;
+        let accepted = accepted.map_err(|error| user_fault(&doing, &error, &BARRED))?;
+        if !accepted {
+            // Windows does not say whether it is the password that is wrong, or the name.
+            let known = self.ask(&doing, move |machine| machine.local_user(&name)).await?;
+            known.map_err(|error| user_fault(&doing, &error, &[]))?;
+        }
+        Ok(accepted)
     }
 
     async fn stop(&self) -> Result<(), Fault> {
@@ -429,6 +468,8 @@ impl<M: Machine> ConnectServer for WindowsServer<M> {
             let xpath = xpath(sources, since);
             events.extend(self.look(&doing, move |machine| machine.events(channel, &xpath, EVENTS_MAX)).await?);
         }
+        // An XPath compares milliseconds.
+        events.retain(|event| logged_at(event).is_none_or(|at| at >= since));
         // Each log is in order by itself.
         events.sort_by_key(|event| logged_at(event));
         let surplus = events.len().saturating_sub(EVENTS_MAX);

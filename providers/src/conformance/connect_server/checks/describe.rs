@@ -21,6 +21,7 @@ pub(super) async fn describe_tells_build_and_service(scene: &Scene) -> Verdict {
         let at = scene.at(situation).await?;
         let facts = done(at.server.describe().await, "the description")?;
         ensure!(facts.build == at.known.build, "its build is {:?}, not {:?}", facts.build, at.known.build);
+        ensure!(facts.engine_answers, "the engine of a service that runs is said not to answer: {facts:?}");
         ensure!(!facts.staging && !facts.upgrading, "it is said to stage or to be upgraded: {facts:?}");
         let service = &facts.service;
         ensure!(service.account == at.known.start_name, "its service runs as {:?}", service.account);
@@ -31,11 +32,14 @@ pub(super) async fn describe_tells_build_and_service(scene: &Scene) -> Verdict {
     Ok(())
 }
 
-/// A stopped service has no process.
+/// A stopped service has no process; what only its engine knows is right, or said not to be known.
 pub(super) async fn describe_of_a_stopped_service_has_no_process(scene: &Scene) -> Verdict {
     let at = scene.at(Situation::AsInstalled).await?;
     done(at.site.direct().stop().await, "stopping past the adapter")?;
-    let service = done(at.server.describe().await, "the description")?.service;
+    let facts = done(at.server.describe().await, "the description")?;
+    let named = facts.connectors.iter().any(|connector| connector.name == at.known.connector);
+    ensure!(named == facts.engine_answers, "its connectors are neither told nor said to be unknown: {facts:?}");
+    let service = facts.service;
     ensure!(service.state == "stopped", "a stopped service is said to be {:?}", service.state);
     ensure!(service.process_id == 0 && service.started_at.is_none(), "a stopped service has {service:?}");
     Ok(())

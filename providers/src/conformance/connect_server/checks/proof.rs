@@ -56,6 +56,8 @@ pub(super) async fn proof_that_did_not_come_about_is_a_fault(scene: &Scene) -> V
     fault(at.server.prove("fabrikam.test").await, Meaning::Refused, "a run of a connector that is not there")?;
     done(at.site.direct().stop().await, "stopping past the adapter")?;
     fault(at.server.prove(&at.known.connector).await, Meaning::Later, "a run of a stopped engine")?;
+    // A stopped engine need not tell its history.
+    done(at.site.direct().start().await, "a start past the adapter")?;
     let runs = done(at.server.runs(&at.known.connector).await, "the last runs")?;
     ensure!(runs.is_empty(), "no run came about, and there are {runs:?}");
     Ok(())

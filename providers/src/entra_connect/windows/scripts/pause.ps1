@@ -3,6 +3,8 @@
 try {
     $request = ConvertFrom-Json -InputObject ([string]$lines[0])
     Import-SyncModule
+    # A task is only planted where the switch can be reached.
+    $null = Get-ADSyncScheduler
     $name = 'entra-rotator restores the scheduler'
     $culture = [System.Globalization.CultureInfo]::InvariantCulture
     $planted = $false

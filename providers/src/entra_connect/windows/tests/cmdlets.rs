@@ -48,6 +48,16 @@ fn some_errors_come_before_the_engine() {
     let missing = ("System.Management.Automation.CommandNotFoundException", "The term is not recognized", 0);
     assert_eq!(fault(Script::Prove, true, missing).meaning, Meaning::Broken);
 
+    // What the module itself examines has not reached the engine: a wrong password stays wrong, a network comes back.
+    let validated = |message| {
+        let class = "Microsoft.IdentityManagement.PowerShell.ObjectModel.SynchronizationConfigurationValidationException";
+        fault(Script::SetConnectorPassword, true, (class, message, -2_146_233_088)).meaning
+    };
+    assert_eq!(validated("Failed to retrieve schema.<connection-result>failed-authentication"), Meaning::Refused);
+    assert_eq!(validated("Failed to retrieve schema.<connection-result>failed-connection"), Meaning::Later);
+
+    // Nobody listens to the switch; its task is not asked about there.
+    assert_eq!(fault(Script::Release, true, nobody).meaning, Meaning::Later);
     // The switch may be given back, and only the task not taken away.
     assert_eq!(fault(Script::Release, true, by_number).meaning, Meaning::Unclear);
     assert_eq!(fault(Script::Release, false, by_number).meaning, Meaning::Refused);

@@ -1,6 +1,6 @@
 //! The published table of the scripts: what each is for, which cmdlets it names, and what its argument's hash is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -27,6 +27,34 @@ fn commands(text: &str) -> BTreeSet<&str> {
             parts.is_some_and(|(verb, noun)| begins(verb) && begins(noun)) && !own.contains(word)
         })
         .collect()
+}
+
+/// The functions of `common.ps1`, each with its parameters.
+fn functions() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut functions = BTreeMap::new();
+    for part in COMMON.split("\nfunction ").skip(1) {
+        let (name, body) = part.split_once(" {\n").unwrap();
+        let given = body.trim_start().strip_prefix("param(").map_or("", |rest| rest.split_once(")\n").unwrap().0);
+        // `$Object, [string] $Name`
+        let names = given.split(',').filter_map(|one| one.split_once('$')).map(|(_, name)| name);
+        functions.insert(name, names.collect());
+    }
+    functions
+}
+
+#[test]
+fn the_functions_of_common_have_the_parameters_that_the_list_allows() {
+    const ALLOWED: &str = include_str!("../../../../../tests/powershell/allowed.txt");
+    let (functions, mut judged) = (functions(), 0);
+    for line in ALLOWED.lines().filter_map(|line| line.strip_prefix("command ")) {
+        let mut words = line.split('#').next().unwrap().split_whitespace();
+        let Some(parameters) = words.next().and_then(|name| functions.get(name)) else { continue };
+        for wanted in words {
+            judged += 1;
+            assert!(parameters.iter().any(|known| wanted == format!("-{known}")), "{line}: there are {parameters:?}");
+        }
+    }
+    assert!(judged > 20, "only {judged} parameters were seen");
 }
 
 /// What stands before every script but `restore`.
