@@ -48,6 +48,8 @@ pub(crate) struct LabSubject {
     /// Whether the adapter makes its own faults of what it sees, and does a restart as a stop and a start.
     pub(crate) own_words: bool,
     pub(crate) log_of: &'static [&'static str],
+    /// What the adapter logs on with.
+    pub(crate) own_secrets: Vec<Secret>,
 }
 
 pub(crate) struct LabSite {
@@ -166,6 +168,10 @@ impl Subject for LabSubject {
 
     fn call_limit(&self) -> Duration {
         CALL_LIMIT
+    }
+
+    fn own_secrets(&self) -> Vec<Secret> {
+        self.own_secrets.clone()
     }
 
     fn log_of(&self) -> &'static [&'static str] {

@@ -95,7 +95,11 @@ impl Link {
         *stage = "key to log on with";
         let ready = Ready::new(&settings.logon).await?;
         *stage = "TCP connection";
-        let lost = |cause: std::io::Error| Broken::new(Reached::Nothing, format!("no TCP connection: {cause}"));
+        let lost = |cause: std::io::Error| {
+            Broken::new(Reached::Nothing, format!("no TCP connection: {cause}")).hint(
+                "does an SSH server listen there, and does this machine reach it: host, port, name resolution, firewall?",
+            )
+        };
         let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(lost)?;
         stream.set_nodelay(true).map_err(lost)?;
         let stream = stream.into_std().map_err(lost)?;
