@@ -44,12 +44,11 @@ fn admitted(filter: &str) -> tracing_subscriber::EnvFilter {
     })
 }
 
-/// Talk: a line on standard error.
+/// Talk: a line on standard error. A service has none, but what was meant to be one may have been started at a terminal.
 pub(super) fn say(line: &str) {
     #[cfg(windows)]
     if crate::windows_service::speaks_to_event_log() {
         tracing::info!("{line}");
-        return;
     }
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -22,6 +22,8 @@ fn main() -> std::process::ExitCode {
 mod windows {
     use std::io::{BufRead as _, BufReader, Read as _};
     use std::process::{Command, Stdio};
+    use std::io::Read as _;
+    use std::path::PathBuf;
     use std::time::Duration;
 
     use win32::service_main::Running;
@@ -38,8 +40,12 @@ mod windows {
                 win32::service_main::run(name, move |running| behave(running, &behaviour))?;
                 String::new()
             }
-            ["install", name, behaviour] => install(name, behaviour, None)?,
-            ["install-as", name, behaviour, account] => install(name, behaviour, Some(account))?,
+            ["install", name, behaviour] => install(name, &of_ours(name, behaviour), None)?,
+            ["install-as", name, behaviour, account] => install(name, &of_ours(name, behaviour), Some(account))?,
+            // Another program as a service.
+            ["put-in", name, account, program, arguments @ ..] => {
+                install(name, &(PathBuf::from(program), owned(arguments)), Some(account))?
+            }
             ["uninstall", name] => text(installation::uninstall(name, Duration::from_secs(5))?),
             ["status", name] => text(service::status(name)?),
             ["config", name] => text(service::config(name)?),
@@ -82,13 +88,22 @@ mod windows {
         })
     }
 
-    fn install(name: &str, behaviour: &str, account: Option<&str>) -> Answer {
+    /// The command line of this program as a service that behaves so.
+    fn of_ours(name: &str, behaviour: &str) -> (PathBuf, Vec<String>) {
+        (std::env::current_exe().unwrap_or_default(), owned(&["serve", name, behaviour]))
+    }
+
+    fn owned(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    fn install(name: &str, (program, arguments): &(PathBuf, Vec<String>), account: Option<&str>) -> Answer {
         let what = installation::Installation {
             name: name.to_owned(),
             display_name: format!("{name} for tests"),
             description: "A service for tests.".to_owned(),
-            program: std::env::current_exe().unwrap_or_default(),
-            arguments: vec!["serve".to_owned(), name.to_owned(), behaviour.to_owned()],
+            program: program.clone(),
+            arguments: arguments.clone(),
             account: account.map(str::to_owned),
             automatic: false,
         };
