@@ -21,9 +21,8 @@ fn main() -> std::process::ExitCode {
 #[cfg(windows)]
 mod windows {
     use std::io::{BufRead as _, BufReader, Read as _};
-    use std::process::{Command, Stdio};
-    use std::io::Read as _;
     use std::path::PathBuf;
+    use std::process::{Command, Stdio};
     use std::time::Duration;
 
     use win32::service_main::Running;

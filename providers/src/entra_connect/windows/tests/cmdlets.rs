@@ -50,7 +50,8 @@ fn some_errors_come_before_the_engine() {
 
     // What the module itself examines has not reached the engine: a wrong password stays wrong, a network comes back.
     let validated = |message| {
-        let class = "Microsoft.IdentityManagement.PowerShell.ObjectModel.SynchronizationConfigurationValidationException";
+        let class =
+            "Microsoft.IdentityManagement.PowerShell.ObjectModel.SynchronizationConfigurationValidationException";
         fault(Script::SetConnectorPassword, true, (class, message, -2_146_233_088)).meaning
     };
     assert_eq!(validated("Failed to retrieve schema.<connection-result>failed-authentication"), Meaning::Refused);
