@@ -90,6 +90,7 @@ fn version_1_of_the_values_is_this() {
         serde_json::to_value(facts()).unwrap(),
         json!({
             "server": "SYNC1", "host": "SYNC1", "build": "2.6.92.0", "module": "", "staging": true,
+            "engine_answers": true,
             "service": {"account": r".\größe", "state": "running", "process_id": 3104,
                         "started_at": "2026-11-18T10:00:00.0000001Z"},
             "scheduler": {"enabled": true, "suspended": false, "cycle_running": true, "next_cycle_at": null},
