@@ -174,7 +174,7 @@ command = {text_of(self.command(value))}"""
         """What the rotator proved itself with, logon by logon: NTLM's answers to a challenge, from which a password can
         be guessed at leisure."""
         text = (self.folder / self.access_log).read_bytes()
-        tokens = [base64.b64decode(token) for token in re.findall(rb"Authorization: Negotiate ([A-Za-z0-9+/=]+)", text)]
+        tokens = [base64.b64decode(token) for token in re.findall(rb"(?i)\nauthorization: Negotiate ([A-Za-z0-9+/=]+)", text)]
         last = [token for token in tokens if token.startswith(b"NTLMSSP\0\3\0\0\0")]
         # MS-NLMP, 2.2.1.3: length, room and offset of NtChallengeResponse; NTProofStr is its beginning.
         at = [int.from_bytes(token[24:28], "little") for token in last]
