@@ -24,6 +24,7 @@ pub fn tie_children() -> Result<(), Error> {
     *TIED.get_or_init(tie)
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is a handle that is forgotten, and no secret")]
 fn tie() -> Result<(), Error> {
     // SAFETY: neither attributes, so that nobody inherits the handle, nor a name.
     let job = Kernel::of(unsafe { CreateJobObjectW(null(), null()) }).ok_or_else(|| Error::last("CreateJobObjectW"))?;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use windows_service::service::{
@@ -25,6 +25,9 @@ type Body = Box<dyn FnOnce(&Running) -> u32 + Send>;
 static BODY: Mutex<Option<(String, Body)>> = Mutex::new(None);
 /// What went wrong before there was a body to tell.
 static BROKEN: Mutex<Option<Error>> = Mutex::new(None);
+/// What the handler of controls speaks to. It must own nothing itself: `windows-service` drops it after the first stop, and
+/// a second one may be on its way already (Wine sends it; its process died of that).
+static CONTROLLED: OnceLock<(Arc<Reporter>, StopSignal)> = OnceLock::new();
 
 windows_service::define_windows_service!(entry, service_main);
 
@@ -54,14 +57,13 @@ fn service_main(_: Vec<OsString>) {
 }
 
 fn serve(name: &str, body: Body) -> Result<(), Error> {
-    let stop = StopSignal::default();
-    let reporter = Arc::new(Reporter::default());
-    let (to_signal, to_report) = (stop.clone(), Arc::clone(&reporter));
-    let handle = service_control_handler::register(name, move |control| match control {
+    let (reporter, stop) = CONTROLLED.get_or_init(Default::default);
+    let handle = service_control_handler::register(name, |control| match control {
         ServiceControl::Stop | ServiceControl::Shutdown | ServiceControl::Preshutdown => {
-            // From here on no control is accepted, so none comes: what this closure owns goes with the first one.
-            to_report.report(ServiceState::StopPending, ServiceExitCode::NO_ERROR);
-            to_signal.give();
+            if let Some((reporter, stop)) = CONTROLLED.get() {
+                reporter.stopping();
+                stop.give();
+            }
             ServiceControlHandlerResult::NoError
         }
         ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
@@ -70,7 +72,7 @@ fn serve(name: &str, body: Body) -> Result<(), Error> {
     .map_err(|error| Error::service("RegisterServiceCtrlHandlerExW", &error))?;
     reporter.open(handle);
     reporter.report(ServiceState::StartPending, ServiceExitCode::NO_ERROR);
-    let running = Running { reporter: Arc::clone(&reporter), stop };
+    let running = Running { reporter: Arc::clone(reporter), stop: stop.clone() };
     let exit = match catch_unwind(AssertUnwindSafe(|| body(&running))) {
         Ok(0) => ServiceExitCode::NO_ERROR,
         Ok(code) => ServiceExitCode::ServiceSpecific(code),
@@ -126,6 +128,14 @@ impl Reporter {
 
     fn report(&self, state: ServiceState, exit: ServiceExitCode) {
         self.tell(&mut self.lock(), state, exit);
+    }
+
+    /// A stop that comes when it has stopped is none.
+    fn stopping(&self) {
+        let mut told = self.lock();
+        if told.state != Some(ServiceState::Stopped) {
+            self.tell(&mut told, ServiceState::StopPending, ServiceExitCode::NO_ERROR);
+        }
     }
 
     /// Only from `from`: a stop that came first is not talked over.

@@ -55,8 +55,8 @@ class Checks:
         return 1 if self.failed or not self.passed else 0
 
 
-def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False, more=()):
-    """Runs `body(checks, part, folder)` for each part inside networks of its own, two side by side, and exits.
+def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False, more=(), lanes=SIDE_BY_SIDE):
+    """Runs `body(checks, part, folder)` for each part inside networks of its own, `lanes` side by side, and exits.
 
     Everything in there, servers too, ends with it: a process tree and a tmpfs that nobody else sees. The parts named
     in `unprivileged` run as nobody, in a user namespace; a machine that forbids that skips them by name. Started by
@@ -110,7 +110,7 @@ def run(script, body, limit_s, parts=("",), unprivileged=(), pair=False, more=()
         for _, child in running:
             child.kill()
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(SIDE_BY_SIDE, len(parts)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(lanes, len(parts)))]
     clock = threading.Timer(limit_s, end)
     clock.daemon = True
     clock.start()

@@ -7,17 +7,19 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from checks import ROOT, TESTBED
+from checks import ROOT, TESTBED, Checks
 from fixture import SAM, SECRET, SERVER, VAULT, VAULT_ADDRESS, VAULT_PORT, Fixture, openbao
 
 WINE = TESTBED / "wine"
 BUILT = ROOT / "target/windows"
 PROBE, PRODUCT, POWERSHELL, ENGINE = (BUILT / f"{name}.exe" for name in ("probe", "entra-rotator", "powershell", "miiserver"))
-START_LIMIT_S, CALL_LIMIT_S, STOP_LIMIT_S = 300, 90, 60
+START_LIMIT_S, CALL_LIMIT_S, STOP_LIMIT_S, TOOL_LIMIT_S = 300, 90, 60, 300
+SKIPPED = 77
 SERVICE = "ADSync"
 # Where the programs lie whose places the stand-ins take.
 INTERPRETER = Path("windows/system32/WindowsPowerShell/v1.0/powershell.exe")
@@ -26,9 +28,22 @@ INSTALLED = Path("Program Files/Microsoft Azure AD Sync/Bin/miiserver.exe")
 SERVICE_SAM, SERVICE_SECRET = "self-changer", "entra/adsync"
 
 
-def absent():
-    """The programs that are not built."""
-    return [str(file) for file in (PROBE, PRODUCT, POWERSHELL, ENGINE) if not file.is_file()]
+def leave_unless_built(*programs):
+    """Ends the stage, and says what became of the stage `windows`, when that has not made these programs."""
+    absent = ", ".join(file.name for file in programs if not file.is_file())
+    if not absent:
+        return
+    checks, logs = Checks(), ROOT / "target/test-logs"
+    ended, log = logs / "windows.end", logs / "windows.log"
+    status = ended.read_text().split()[0] if ended.is_file() else None
+    if status == str(SKIPPED):
+        said = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("skipped: ")]
+        checks.skip(f"the stage windows was skipped, so there is no {absent}: {said[-1][9:] if said else 'it says no reason'}")
+    else:
+        what = f"failed (status {status})" if status else "has not run"
+        checks.that(f"the stage windows {what}, so there is no {absent}", False, "deploy/windows/build --check makes them")
+    code = checks.end()
+    sys.exit(code if checks.failed else SKIPPED)
 
 
 class Answer:
@@ -60,6 +75,10 @@ class Windows:
 
     def start(self):
         subprocess.run([WINE, "start", self.folder], check=True, timeout=START_LIMIT_S, stdin=subprocess.DEVNULL)
+
+    def restart(self):
+        """Its power is cut, and comes back."""
+        subprocess.run([WINE, "restart", self.folder], check=True, timeout=START_LIMIT_S, stdin=subprocess.DEVNULL)
 
     def begin(self, *command, traces=None, **options):
         environment = {**os.environ, **({"WINEDEBUG": traces} if traces else {})}
@@ -145,6 +164,12 @@ class WineWorld(Fixture):
         words = [*arguments, "--config", config or self.config]
         return self.windows.begin(PRODUCT, *map(seen_by_windows, words), traces=traces, **(streams | options))
 
+    def finish(self, process, limit_s=TOOL_LIMIT_S):
+        return super().finish(process, limit_s)
+
+    def tool(self, *arguments, config=None, limit_s=TOOL_LIMIT_S):
+        return super().tool(*arguments, config=config, limit_s=limit_s)
+
     # --- the service -------------------------------------------------------------------------------------------
 
     def order(self, *starts):
@@ -170,3 +195,11 @@ class WineWorld(Fixture):
         started = self.service("start")
         if "Yes(" not in started:
             raise RuntimeError(f"the service does not start: {started}\n{self.happened()}")
+
+
+class ServerAlone(WineWorld):
+    """The Connect server, without a directory and a vault."""
+
+    def __init__(self, folder):
+        self.folder, self.lab = folder, folder / "lab"
+        self.start_server()
