@@ -25,8 +25,8 @@ type Body = Box<dyn FnOnce(&Running) -> u32 + Send>;
 static BODY: Mutex<Option<(String, Body)>> = Mutex::new(None);
 /// What went wrong before there was a body to tell.
 static BROKEN: Mutex<Option<Error>> = Mutex::new(None);
-/// What the handler of controls speaks to. It must own nothing itself: `windows-service` drops it after the first stop, and
-/// a second one may be on its way already (Wine sends it; its process died of that).
+/// What the handler of controls speaks to. It owns nothing itself: `windows-service` frees it with the first stop, and then
+/// only the service manager's good order would keep a second one from meeting freed memory.
 static CONTROLLED: OnceLock<(Arc<Reporter>, StopSignal)> = OnceLock::new();
 
 windows_service::define_windows_service!(entry, service_main);
