@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use win32::Error;
 use win32::installation::{Installation, install, uninstall};
 use win32::service_main::{self, Running, StopSignal};
-use win32::{event_log, service};
+use win32::{account_right, event_log, service};
 
 /// The service's name, and that of its event source.
 pub const NAME: &str = "entra-rotator";
@@ -33,7 +33,7 @@ static STOP: OnceLock<StopSignal> = OnceLock::new();
 static TO_EVENT_LOG: AtomicBool = AtomicBool::new(false);
 
 /// Puts the service in, or brings it up to date, with its source of events. `account` is a managed one (gMSA), for any
-/// other would be one more password; `None` = LocalSystem.
+/// other would be one more password; it is given the right to log on as a service. `None` = LocalSystem, which has it.
 pub fn put_in(config: &Path, account: Option<&str>) -> Result<(), String> {
     if let Some(account) = account.filter(|account| !account.ends_with('$')) {
         return Err(format!(
@@ -57,14 +57,18 @@ pub fn put_in(config: &Path, account: Option<&str>) -> Result<(), String> {
         account: account.map(str::to_owned),
         automatic: true,
     };
+    if let Some(account) = account {
+        account_right::grant(account, account_right::SERVICE_LOGON).map_err(told)?;
+    }
     for setting in install(&what, None).map_err(told)? {
         tracing::warn!(setting, "this Windows does not know the setting");
     }
     Ok(())
 }
 
-/// Stops the service and takes it out, with its source of events. One that is not there is no fault.
-pub fn take_out() -> Result<(), String> {
+/// Stops the service and takes it out, with its source of events. One that is not there is no fault. `account` may not log
+/// on as a service any more; `None` = whoever may keeps it, for another service may run as the same account.
+pub fn take_out(account: Option<&str>) -> Result<(), String> {
     match service::stop(NAME, STOP_LIMIT) {
         Ok(_) => {}
         Err(error) if error.code == ERROR_SERVICE_DOES_NOT_EXIST => {}
@@ -74,6 +78,9 @@ pub fn take_out() -> Result<(), String> {
         return Err("the service is marked for deletion, and goes when the last program that looks at it ends\n  \
                     next step: close services.msc"
             .to_owned());
+    }
+    if let Some(account) = account {
+        account_right::revoke(account, account_right::SERVICE_LOGON).map_err(told)?;
     }
     event_log::unregister_source(NAME).map_err(told)
 }

@@ -39,7 +39,11 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Fault>
 
 /// A whole file that may hold a key, in a buffer that is wiped. One that is longer than it can need is an error.
 pub(crate) fn file(path: &Path, bytes_max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    let length = fs::metadata(path)?.len();
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let length = metadata.len();
     if length > bytes_max {
         return Err(io::Error::other(format!("it has {length} bytes, more than the {bytes_max} it can need")));
     }

@@ -298,12 +298,17 @@ pub(super) enum ServiceCommand {
     /// Put the service in, or bring it up to date: started with Windows, restarted after a death, with a source in the
     /// Application log. Does not start it.
     Install {
-        /// The managed service account (gMSA) that it runs as, `DOMAIN\name$` [default: LocalSystem].
+        /// The managed service account (gMSA) that it runs as, `DOMAIN\name$`; it is given the right to log on as a service
+        /// [default: LocalSystem].
         #[arg(long, value_name = "ACCOUNT")]
         account: Option<String>,
     },
     /// Stop the service and take it out.
-    Uninstall,
+    Uninstall {
+        /// Take the right to log on as a service from this account, too.
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<String>,
+    },
     /// Be the service: for Windows' Service Control Manager alone.
     Run,
 }

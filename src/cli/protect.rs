@@ -36,7 +36,8 @@ fn secret() -> Result<Secret, String> {
                 .map_err(|cause| format!("the terminal can't be read: {cause}"))?,
         )
     } else {
-        let mut text = Zeroizing::new(String::new());
+        // It never grows: bytes that move leave copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(BYTES_MAX as usize + 2));
         let read = std::io::stdin().take(BYTES_MAX + 1).read_to_string(&mut text);
         if read.map_err(|cause| format!("standard input can't be read: {cause}"))? as u64 > BYTES_MAX {
             return Err(format!("that is no secret: it is longer than {BYTES_MAX} bytes"));

@@ -16,7 +16,9 @@ pub(super) fn run(global: &Global, command: &ServiceCommand, log: &str, log_form
     let done = match command {
         ServiceCommand::Install { account } => windows_service::put_in(&global.config, account.as_deref())
             .map(|()| say("the service is there; start it: sc start entra-rotator")),
-        ServiceCommand::Uninstall => windows_service::take_out().map(|()| say("the service is gone")),
+        ServiceCommand::Uninstall { account } => {
+            windows_service::take_out(account.as_deref()).map(|()| say("the service is gone"))
+        }
         ServiceCommand::Run => {
             let global = global.clone();
             windows_service::run(move |serving| async move {

@@ -128,7 +128,11 @@ impl KeyRef {
 }
 
 fn read_file(path: &Path) -> std::io::Result<String> {
-    let length = std::fs::metadata(path)?.len();
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let length = metadata.len();
     if length > SECRET_BYTES_MAX {
         return Err(std::io::Error::other(format!("{length} bytes are too many for a secret")));
     }
@@ -160,7 +164,11 @@ pub fn protect(_: &Secret) -> std::io::Result<Vec<u8>> {
 
 #[cfg(windows)]
 fn read_protected(path: &Path) -> std::io::Result<String> {
-    let length = std::fs::metadata(path)?.len();
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let length = metadata.len();
     if length > SECRET_BYTES_MAX {
         return Err(std::io::Error::other(format!("{length} bytes are too many for a secret")));
     }

@@ -10,6 +10,9 @@ pub const EVENT_COUNT_MAX: usize = 4_096;
 
 /// The most nodes (elements and texts) of one event.
 const NODES_MAX: u32 = 4_096;
+/// Each may be half an attribute.
+const QUOTES_MAX: usize = 4_000;
+const NAMESPACES_MAX: usize = 64;
 
 /// An event of a Windows log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -115,6 +118,11 @@ fn event(piece: &str) -> Result<ServerEvent, String> {
     if piece.len() > EVENT_BYTES_MAX {
         return Err(format!("it has {} bytes, more than {EVENT_BYTES_MAX}", piece.len()));
     }
+    // Parsing takes as long as attributes and namespaces have pairs.
+    let quotes = piece.bytes().filter(|byte| matches!(byte, b'"' | b'\'')).count();
+    if quotes > QUOTES_MAX || piece.matches("xmlns").count() > NAMESPACES_MAX {
+        return Err("it has more attributes than any event".to_owned());
+    }
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     let document = Document::parse_with_options(piece, options).map_err(|wrong| wrong.to_string())?;
     let root = document.root_element();
@@ -192,6 +200,18 @@ mod tests {
         assert_eq!(event.channel, "Application");
         assert_eq!(event.at, "2026-11-21T08:00:00.1234567Z".parse().expect("a time"));
         assert_eq!((event.values.as_slice(), event.text.as_str()), (&["contoso.test".to_owned()][..], "contoso.test"));
+    }
+
+    #[test]
+    fn what_would_take_the_parser_minutes_is_not_parsed() {
+        let many: String = (0..6_000).map(|number| format!("a{number}='' ")).collect();
+        let spaces: String = (0..100).map(|number| format!("xmlns:a{number}='a' ")).collect();
+        for much in [many, spaces] {
+            assert_eq!(
+                broken(&PLAIN.replace("<Data>", &format!("<Data {much}>"))),
+                "it has more attributes than any event"
+            );
+        }
     }
 
     #[test]

@@ -17,8 +17,8 @@ const ROUNDS_MAX: usize = 20_000;
 /// How often a wait looks whether it is to halt.
 const HALT_ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// No single request or look takes longer; the adapters' own deadlines are far shorter.
-const REQUEST_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// No step or look takes longer; the adapters' own deadlines come first, a proof's after half an hour.
+const REQUEST_LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Whether a rotation is to be left to a later process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

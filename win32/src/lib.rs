@@ -5,6 +5,8 @@
 //! answer means for a rotation is decided elsewhere. On any other system the package is empty.
 
 #[cfg(windows)]
+pub mod account_right;
+#[cfg(windows)]
 pub mod domain;
 #[cfg(windows)]
 pub mod dpapi;

@@ -12,6 +12,7 @@ mod process;
 mod remote;
 mod said;
 pub mod ssh;
+mod tcp;
 mod transport;
 mod turns;
 pub mod windows;

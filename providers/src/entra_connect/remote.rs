@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::envelope::{Outcome, PROTOCOL, REQUEST_BYTES_MAX, Reply, Request};
-use super::said::said;
+use super::said::{said, worded};
 use super::transport::{Answer, Broken, Reached, Transport};
 use super::{Hidden, Operation};
 use crate::port::{ConnectServer, Fault, LocalUserFacts, Meaning, ProofFacts, Secret, ServerFacts, step_scope};
@@ -53,7 +53,7 @@ impl Call<'_> {
     fn read<V: DeserializeOwned>(&self, answer: &Answer) -> Result<V, Fault> {
         let reply = match Reply::found_in(&answer.output) {
             Some(Ok(reply)) => reply,
-            Some(Err(cause)) => return Err(self.lost(format!("the agent's reply can't be read: {cause}"))),
+            Some(Err(cause)) => return Err(self.unreadable(&cause)),
             None => {
                 let status = answer.status.map_or_else(|| "without a status".to_owned(), |code| format!("with {code}"));
                 return Err(self
@@ -76,13 +76,21 @@ impl Call<'_> {
             .hint("install the same version of entra-rotator on both sides"));
         }
         match reply.outcome {
-            Outcome::Fault(fault) => Err(fault),
+            Outcome::Fault(fault) => {
+                let [doing, cause, hint] =
+                    [&fault.doing, &fault.cause, &fault.hint].map(|text| worded(text, &self.secrets));
+                Err(Fault { doing, cause, hint, ..fault })
+            }
             Outcome::Done(_) if reply.operation != self.name => {
                 Err(self.lost(format!("the agent answered `{}` instead of `{}`", reply.operation, self.name)))
             }
-            Outcome::Done(value) => serde_json::from_value(value)
-                .map_err(|cause| self.lost(format!("the agent's reply can't be read: {cause}"))),
+            Outcome::Done(value) => serde_json::from_value(value).map_err(|cause| self.unreadable(&cause)),
         }
+    }
+
+    /// The reader's own words quote what they met.
+    fn unreadable(&self, cause: &impl std::fmt::Display) -> Fault {
+        self.lost(format!("the agent's reply can't be read: {}", worded(&cause.to_string(), &self.secrets)))
     }
 
     /// The request arrived, or may have: whatever acts may have happened.
@@ -93,6 +101,7 @@ impl Call<'_> {
 
     fn broken(&self, broken: Broken) -> Fault {
         let Broken { reached, cause, hint } = broken;
+        let cause = worded(&cause, &self.secrets);
         let fault = match reached {
             Reached::Request => self.lost(cause),
             Reached::Nothing => Fault::later(&self.doing, format!("{cause} ({})", self.address)),

@@ -1,5 +1,5 @@
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,17 +38,25 @@ impl Turns {
     }
 
     /// The lock, held until it is dropped. Nothing was done while there is none.
+    ///
+    /// Everybody passes a gate, a lock on a second file, one after the other: a look that comes later does not overtake an
+    /// act that waits for earlier looks.
     async fn turn(&self, kind: Kind) -> Result<File, Fault> {
+        let deadline = Instant::now() + TURN_LIMIT;
+        let _gate = self.locked(&self.file.with_extension("gate"), Kind::Act, deadline).await?;
+        self.locked(&self.file, kind, deadline).await
+    }
+
+    async fn locked(&self, path: &Path, kind: Kind, deadline: Instant) -> Result<File, Fault> {
         let doing = format!("waiting for a turn on {}", self.server.name());
         let unusable = |cause: std::io::Error| {
-            Fault::broken(&doing, format!("{} can't be locked: {cause}", self.file.display()))
+            Fault::broken(&doing, format!("{} can't be locked: {cause}", path.display()))
                 .hint("let the account that the agent runs as write in that folder")
         };
-        if let Some(folder) = self.file.parent() {
+        if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(unusable)?;
         }
-        let file = File::options().create(true).truncate(false).write(true).open(&self.file).map_err(unusable)?;
-        let deadline = Instant::now() + TURN_LIMIT;
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(unusable)?;
         loop {
             let asked = match kind {
                 Kind::Act => file.try_lock(),
@@ -60,7 +68,8 @@ impl Turns {
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(TURN_POLL).await,
                 Err(TryLockError::WouldBlock) => {
                     let cause = format!("another request is at work there for more than {} s", TURN_LIMIT.as_secs());
-                    return Err(Fault::later(&doing, cause).hint(
+                    // A restart may take ten minutes: the six looks of a rotation must not be over before.
+                    return Err(Fault::later(&doing, cause).retry_after_s(Some(TURN_LIMIT.as_secs() as u32)).hint(
                         "wait until it has ended; `entra-rotator agent` or powershell.exe on the server is its process",
                     ));
                 }

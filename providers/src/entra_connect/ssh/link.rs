@@ -9,6 +9,7 @@ use russh::{Disconnect, Preferred, SshId, compression};
 use tokio::net::TcpStream;
 
 use crate::entra_connect::said::cleaned;
+use crate::entra_connect::tcp;
 use crate::entra_connect::transport::{Broken, Reached};
 
 use super::Settings;
@@ -100,7 +101,7 @@ impl Link {
                 "does an SSH server listen there, and does this machine reach it: host, port, name resolution, firewall?",
             )
         };
-        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(lost)?;
+        let stream = tcp::connect(host, *port).await.map_err(lost)?;
         stream.set_nodelay(true).map_err(lost)?;
         let stream = stream.into_std().map_err(lost)?;
         let cut = Cut(stream.try_clone().map_err(lost)?);

@@ -3,6 +3,7 @@
 mod agents;
 mod replies;
 mod there_and_back;
+mod turns;
 mod wire;
 
 use std::collections::VecDeque;

@@ -171,3 +171,31 @@ async fn a_shell_that_quotes_the_request_is_not_quoted() {
         }
     }
 }
+
+/// An agent is our own program as a rule; nothing holds the other side to that.
+#[tokio::test]
+async fn no_fault_of_an_agent_carries_a_secret_on() {
+    for operation in operations().into_iter().filter(|operation| !operation.secrets().is_empty()) {
+        for secret in operation.secrets() {
+            let quoting = format!("no place for {} here", secret.expose());
+            let fault = Fault::refused(quoting.clone(), quoting.clone()).hint(quoting);
+            let line = Reply { protocol: PROTOCOL, operation: String::new(), outcome: Outcome::Fault(fault) };
+            let came = meaning(Canned::saying(line.encoded().unwrap()), &operation).await;
+            assert!(came.meaning == Meaning::Refused && came.cause == "words that quote the request", "{came:?}");
+            shows_no_secret(&format!("{came:?}"));
+            // A reader says what it met where it wanted something else.
+            let odd =
+                json!({"protocol": PROTOCOL, "operation": operation.name(), "outcome": {"done": secret.expose()}});
+            let came = meaning(Canned::saying(format!("entra-rotator-reply {odd}\n")), &operation).await;
+            assert!(came.meaning == lost(&operation) && came.cause.contains("can't be read"), "{came:?}");
+            shows_no_secret(&format!("{came:?}"));
+        }
+    }
+    let long = Reply {
+        protocol: PROTOCOL,
+        operation: String::new(),
+        outcome: Outcome::Fault(Fault::later("d", "ö".repeat(1 << 16))),
+    };
+    let came = meaning(Canned::saying(long.encoded().unwrap()), &Operation::Stop).await;
+    assert!(came.cause.chars().count() < 5_000 && came.cause.ends_with('…'), "{}", came.cause.len());
+}

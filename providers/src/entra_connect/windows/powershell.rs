@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -32,6 +32,10 @@ const PART_BYTES: usize = 64 * 1024;
 
 /// How long a killed process may take to be gone, and its last words to arrive.
 const END_LIMIT: Duration = Duration::from_secs(3);
+
+/// [Process creation flags](https://learn.microsoft.com/en-us/windows/win32/procthread/process-creation-flags).
+#[cfg(windows)]
+const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
 /// Where the interpreter lies, below the system's folder.
 const PROGRAM: &str = r"System32\WindowsPowerShell\v1.0\powershell.exe";
@@ -107,6 +111,9 @@ impl PowerShell {
             None => command.env_remove("PSModulePath"),
             Some(folders) => command.env("PSModulePath", folders),
         };
+        // A console of its own: Ctrl-C at ours asks us to stop in order, and would end a script in the middle.
+        #[cfg(windows)]
+        command.creation_flags(CREATE_NO_WINDOW);
         // Whoever is next must not meet a script of one who was ended by force.
         #[cfg(windows)]
         if let Err(error) = win32::job::tie_children() {
@@ -190,9 +197,9 @@ impl Run {
     async fn talk(&mut self, input: &Zeroizing<Vec<u8>>) -> Result<(), String> {
         let stdin = self.stdin.take();
         let write = async {
-            if let Some(mut stdin) = stdin {
+            if let Some(stdin) = stdin {
                 // A process that ends without reading has its own reason, which its reply tells.
-                let _ = stdin.write_all(input).await;
+                let _ = hand_over(stdin, input).await;
             }
             Ok(())
         };
@@ -242,6 +249,18 @@ impl Run {
         let text = cleaned(&String::from_utf8_lossy(&self.talk));
         if text.is_empty() { String::new() } else { format!(": {text}") }
     }
+}
+
+#[cfg(not(windows))]
+async fn hand_over(mut stdin: ChildStdin, input: &[u8]) -> std::io::Result<()> {
+    tokio::io::AsyncWriteExt::write_all(&mut stdin, input).await
+}
+
+/// There tokio writes from a copy, which nobody would wipe.
+#[cfg(windows)]
+async fn hand_over(stdin: ChildStdin, input: &Zeroizing<Vec<u8>>) -> std::io::Result<()> {
+    let (mut pipe, input) = (std::fs::File::from(stdin.into_owned_handle()?), input.clone());
+    tokio::task::spawn_blocking(move || std::io::Write::write_all(&mut pipe, &input)).await?
 }
 
 /// Reads up to the end, unless it is more than `most` bytes.

@@ -23,6 +23,7 @@ use tokio_rustls::TlsConnector;
 use super::endpoint::Endpoint;
 use super::message::OPERATION_LIMIT;
 use super::trust;
+use crate::entra_connect::tcp;
 use crate::entra_connect::transport::{Broken, Reached};
 
 /// For the name, the connection and the TLS handshake.
@@ -74,7 +75,7 @@ impl Connection {
     async fn connect(at: &Endpoint, tls: Arc<ClientConfig>) -> Result<Self, Broken> {
         let connected = match at.address {
             Some(address) => TcpStream::connect((address, at.port)).await,
-            None => TcpStream::connect((at.host.as_str(), at.port)).await,
+            None => tcp::connect(&at.host, at.port).await,
         };
         let unconnected = |cause: io::Error| {
             Broken::new(Reached::Nothing, format!("no connection to {at}: {cause}")).hint(NO_CONNECTION_HINT)

@@ -1,7 +1,8 @@
 //! NTLMv2, the client's side, as much as a logon inside TLS needs (MS-NLMP).
 //!
 //! Nothing is signed or sealed with its keys, TLS does that: so there is no RC4, and no key is exchanged. What ties the
-//! logon to this connection and this host (the message's own code, the channel binding, the target's name) is always there.
+//! logon to this connection and this host (the message's own code, the channel binding, the target's name) is always there,
+//! but for the binding where the certificate is of a kind that has none (Ed25519): then all zeros say so, as MS-NLMP wants.
 //! NTLMv1 and LM answers are never given.
 
 use hmac::{Hmac, KeyInit, Mac};

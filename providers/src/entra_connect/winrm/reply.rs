@@ -6,6 +6,10 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 /// A reply has some dozens; one that says more is none of WinRM's.
 const NODES_MAX: u32 = 20_000;
+/// Each quotation mark may be half an attribute, which the parser compares with all others of its element.
+const QUOTES_MAX: usize = 4_000;
+/// The parser hands each namespace down to every element that names one of its own.
+const NAMESPACES_MAX: usize = 64;
 /// The longest piece of the server's own words that goes into a cause.
 const WORDS_CHARS_MAX: usize = 300;
 
@@ -25,6 +29,11 @@ impl<'a> Envelope<'a> {
     /// `None` when it is no SOAP.
     pub(super) fn read(body: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
+        // Parsing has no deadline: nothing goes in that would take minutes.
+        let quotes = body.iter().filter(|byte| matches!(byte, b'"' | b'\'')).count();
+        if quotes > QUOTES_MAX || text.matches("xmlns").count() > NAMESPACES_MAX {
+            return None;
+        }
         let options = ParsingOptions { nodes_limit: NODES_MAX, ..ParsingOptions::default() };
         let document = Document::parse_with_options(text.trim_start_matches('\u{feff}'), options).ok()?;
         (document.root_element().tag_name().name() == "Envelope").then_some(Self(document))
@@ -200,8 +209,14 @@ mod tests {
     fn what_is_no_soap_is_not_read() {
         let deep = envelope(&"<a>".repeat(100_000));
         let wide = envelope(&"<a/>".repeat(30_000));
+        // Either takes the parser minutes.
+        let many = |part: &dyn Fn(usize) -> String| (0..60_000).map(part).collect::<String>();
+        let attributes = envelope(&format!("<a {}/>", many(&|number| format!("a{number}='' "))));
+        let names = many(&|number| format!("xmlns:a{number}='a' "));
+        let namespaces = envelope(&format!("<a {names}>{}</a>", "<a xmlns:z='a'/>".repeat(15_000)));
         let entity = "<!DOCTYPE a [<!ENTITY b \"c\">]><s:Envelope xmlns:s=\"x\">&b;</s:Envelope>";
-        for text in ["", "<html><body>no</body></html>", "Unauthorized", entity, &deep, &wide] {
+        for text in ["", "<html><body>no</body></html>", "Unauthorized", entity, &deep, &wide, &attributes, &namespaces]
+        {
             assert!(Envelope::read(text.as_bytes()).is_none(), "{}", &text[..text.len().min(40)]);
         }
         assert!(Envelope::read(&[0xff, 0xfe]).is_none());
