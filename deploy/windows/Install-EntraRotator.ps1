@@ -7,8 +7,8 @@ Installs entra-rotator on this Windows server, or brings it up to date.
 
 .DESCRIPTION
 Copies the program, makes its folder of data for SYSTEM, Administrators and the service's account alone, lays an example
-of the configuration there when there is none, gives the account the right to log on as a service, and, on a Connect
-server, its groups, and puts the service in. It does not start a service that did not run.
+of the configuration there when there is none, puts the account, on a Connect server, into its groups, and puts the
+service in, which gives the account the right to log on as a service. It does not start a service that did not run.
 
 Run it again after each new version: what is as wanted already stays untouched. It was read by two parsers and never
 run: begin with -WhatIf.
@@ -69,6 +69,10 @@ $administrators = 'S-1-5-32-544'
 function Test-Account {
     $name = @($Account.Split('\'))[-1]
     if ($null -eq (Get-Command -Name Test-ADServiceAccount -ErrorAction SilentlyContinue)) {
+        $known = Get-Registration
+        if (($null -ne $known) -and ($known.State -eq 'Running') -and ($known.StartName -eq $Account)) {
+            return New-Step -Step 'managed account' -State 'as wanted already' -Detail "The service runs as $Account."
+        }
         return New-Step -Step 'managed account' -State 'to do' -Detail "Not tested, for the module ActiveDirectory is not here. Install-WindowsFeature RSAT-AD-PowerShell, then Test-ADServiceAccount '$name'. It must say True."
     }
     if (Test-ADServiceAccount -Identity $name -WarningAction SilentlyContinue) {
@@ -191,23 +195,6 @@ function Add-Config {
     return New-Step -Step 'configuration' -State 'not changed' -Detail $config
 }
 
-# CreateServiceW does not give the right; the console services.msc does. Without it the start ends with 1069, event 7041.
-function Add-Right {
-    param([string] $Sid)
-    $what = 'log on as a service'
-    if (-not (Test-Path -LiteralPath $folder)) {
-        return New-Step -Step $what -State 'not changed' -Detail $Account
-    }
-    if (@(Get-LogonRight -Folder $folder) -contains ('*' + $Sid)) {
-        return New-Step -Step $what -State 'as wanted already' -Detail $Account
-    }
-    if ($PSCmdlet.ShouldProcess($Account, 'Give the right to log on as a service')) {
-        Set-LogonRight -Sid $Sid -Present $true -Folder $folder
-        return New-Step -Step $what -State 'done' -Detail 'In the local policy. Where a group policy sets this right, it takes it back: enter the account there too.'
-    }
-    return New-Step -Step $what -State 'not changed' -Detail $Account
-}
-
 # On a Connect server: Administrators, for the service manager; the engine's own group, for its cmdlets.
 function Add-Groups {
     if ($null -eq (Get-Service -Name ADSync -ErrorAction SilentlyContinue)) {
@@ -229,17 +216,42 @@ function Add-Groups {
     }
 }
 
+# What the service manager holds of the service: nothing where there is none.
+function Get-Registration {
+    return Get-CimInstance -ClassName Win32_Service -Filter "Name='$service'"
+}
+
+# The account and the command line that it starts with.
+function Get-Start {
+    $found = Get-Registration
+    if ($null -eq $found) {
+        return ''
+    }
+    return ($found.StartName + ': ' + $found.PathName)
+}
+
+# The program itself gives the account the right to log on as a service: CreateServiceW does not, the console
+# services.msc does. Without it the start ends with 1069, event 7041.
 function Add-Service {
-    if (-not $PSCmdlet.ShouldProcess($service, "Put in the service, as $Account")) {
+    if (-not $PSCmdlet.ShouldProcess($service, "Put in the service, as $Account, with the right to log on as a service")) {
         return New-Step -Step 'service' -State 'not changed' -Detail $service
     }
+    $before = Get-Start
+    # Also where it is there: once more is no harm, and brings back a right that was taken.
     $arguments = 'service install --account "' + $Account + '" --config "' + $config + '"'
     $code = Invoke-Program -File $installed -Arguments $arguments
     if ($code -ne 0) {
         throw "The service was not put in: entra-rotator ended with $code and said why above."
     }
-    $null = Get-Service -Name $service
-    return New-Step -Step 'service' -State 'done' -Detail ($service + ', with its source in the Application log')
+    $now = Get-Start
+    if ($now -eq '') {
+        throw "The service was put in, and the service manager does not know it. Look at services.msc, and run this again."
+    }
+    if ($now -eq $before) {
+        return New-Step -Step 'service' -State 'as wanted already' -Detail $now
+    }
+    $script:changed = $true
+    return New-Step -Step 'service' -State 'done' -Detail ($now + '. The right to log on as a service is in the local policy: where a group policy sets it, enter the account there too.')
 }
 
 # The file alone is looked at; a service that ran before runs again.
@@ -251,16 +263,27 @@ function Complete-Service {
     if ($code -ne 0) {
         return New-Step -Step 'start' -State 'to do' -Detail ("The configuration has faults, told above. Then: Start-Service $service")
     }
+    $found = Get-Service -Name $service -ErrorAction SilentlyContinue
+    if ($null -eq $found) {
+        return
+    }
+    # It was not stopped for a new program: one that runs with what it is to start with is left alone.
+    if ([string]$found.Status -eq 'Running') {
+        if ($script:changed) {
+            return New-Step -Step 'start' -State 'to do' -Detail "It runs with its account and command line of before: Restart-Service $service"
+        }
+        return New-Step -Step 'start' -State 'as wanted already' -Detail 'It runs.'
+    }
     if (-not $script:ran) {
         return New-Step -Step 'start' -State 'to do' -Detail "entra-rotator plan --all, and then: Start-Service $service"
     }
-    $found = Get-Service -Name $service
     $found.Start()
     $found.WaitForStatus('Running', $startLimit)
     return New-Step -Step 'start' -State 'done' -Detail 'It ran before, and runs again.'
 }
 
 $ran = $false
+$changed = $false
 $exitCode = 0
 $steps = @()
 try {
@@ -275,7 +298,6 @@ try {
     $steps += @(Set-DataFolder -Sid $sid)
     if (-not $AgentOnly) {
         $steps += @(Add-Config)
-        $steps += @(Add-Right -Sid $sid)
     }
     $steps += @(Add-Groups)
     if (-not $AgentOnly) {

@@ -10,8 +10,9 @@ Stops the service and takes it out, with its source in the Application log, and 
 folder of data stays: the journal is the record of what was done, and the passwords' way back. -RemoveData removes it,
 after asking.
 
-Nothing is removed while a rotation is open or held, or while the server still owes the scheduler's switch: -Force says
-that you know. It was read by two parsers and never run: begin with -WhatIf.
+Nothing is removed while a rotation is open or held, while a late proof is owed, while the server still owes the
+scheduler's switch, or where nobody can tell: -Force says that you know. It was read by two parsers and never run: begin
+with -WhatIf.
 
 .PARAMETER Account
 Takes the right to log on as a service, and the membership in Administrators and the engine's group, from this account.
@@ -21,7 +22,7 @@ Without it the account keeps them: they may have other uses.
 Removes C:\ProgramData\entra-rotator too: configuration, journal, protected secrets. Asks, always.
 
 .PARAMETER Force
-Goes on although a rotation is open or held.
+Goes on although a rotation is open or held, or nobody can tell.
 
 .PARAMETER SyncGroup
 The group that may configure the sync engine, where another one than ADSyncAdmins was chosen at its setup.
@@ -57,29 +58,49 @@ $installed = Join-Path -Path $folder -ChildPath 'entra-rotator.exe'
 $data = Join-Path -Path $env:ProgramData -ChildPath 'entra-rotator'
 $config = Join-Path -Path $data -ChildPath 'config.toml'
 $task = 'entra-rotator restores the scheduler'
-# Exit codes of `status --check`: held, a late proof is overdue, interrupted.
-$open = @(3, 8, 75)
+# Where the example of the configuration lays it.
+$journal = Join-Path -Path $data -ChildPath 'journal.db'
 
-# Whoever leaves now must not leave half a rotation behind.
+# Whoever leaves now must not leave half a rotation behind. What can't be looked at may be one.
 function Test-Open {
     if (@(Get-ScheduledTask -TaskName $task -ErrorAction SilentlyContinue).Count -gt 0) {
         return "The task '$task' waits here: a rotation has turned the scheduler off and has not given it back."
     }
-    if ((Test-Path -LiteralPath $installed) -and (Test-Path -LiteralPath $config)) {
-        $code = Invoke-Program -File $installed -Arguments ('status --check --config "' + $config + '"')
-        if ($open -contains $code) {
-            return "A rotation is held or was interrupted, or a late proof is due (status --check ended with $code)."
+    if (-not (Test-Path -LiteralPath $config)) {
+        if (Test-Path -LiteralPath $journal) {
+            return "The rotations could not be looked at: there is a journal, and no '$config'."
         }
+        return ''
+    }
+    if (-not (Test-Path -LiteralPath $installed)) {
+        return "The rotations could not be looked at: there is a configuration, and no '$installed'."
+    }
+    # Its exit code alone would not tell a late proof from a password that is only old.
+    try {
+        $told = Read-Program -File $installed -Arguments ('status --format json --config "' + $config + '"')
+        if ($told.Code -ne 0) {
+            return "The rotations could not be looked at: code $($told.Code), and why stands above."
+        }
+        $status = ConvertFrom-Json -InputObject $told.Text
+        foreach ($known in @($status.accounts)) {
+            # One that is at work this moment shows as interrupted, too.
+            if (@('held', 'interrupted') -contains $known.state) {
+                return "The rotation of $($known.account) is $($known.state)."
+            }
+            # due, overdue or failed: after the removal nobody makes it.
+            if (($null -ne $known.late_proof) -and ($known.late_proof.state -ne 'proven')) {
+                return "The late proof of $($known.account) is $($known.late_proof.state)."
+            }
+        }
+    }
+    catch {
+        return "The rotations could not be looked at: $($_.Exception.Message)"
     }
     return ''
 }
 
-function Remove-Rights {
-    $sid = Resolve-Sid -Name $Account
-    if ($PSCmdlet.ShouldProcess($Account, 'Take the right to log on as a service')) {
-        Set-LogonRight -Sid $sid -Present $false -Folder $folder
-        New-Step -Step 'log on as a service' -State 'done' -Detail $Account
-    }
+# The right to log on as a service goes with the service.
+function Remove-Membership {
     foreach ($group in @((Get-AdministratorsName), $SyncGroup)) {
         if ($PSCmdlet.ShouldProcess($group, "Take $Account out of the local group")) {
             try {
@@ -97,26 +118,35 @@ $steps = @()
 try {
     $why = Test-Open
     if (($why -ne '') -and (-not $Force)) {
-        throw "$why Nothing was removed. Bring it to its end with 'entra-rotator status' and 'entra-rotator resume', or say -Force."
+        throw "$why Nothing was removed. Look with 'entra-rotator status', bring it to its end with 'entra-rotator resume' or 'entra-rotator rotate --due', or say -Force."
+    }
+    if ($Account -ne '') {
+        # A name that is misspelt is told before anything is done.
+        $null = Resolve-Sid -Name $Account
     }
     if (Test-Path -LiteralPath $installed) {
-        if ($PSCmdlet.ShouldProcess($service, 'Stop the service and take it out, with its source of events')) {
-            $code = Invoke-Program -File $installed -Arguments 'service uninstall'
+        $arguments = 'service uninstall'
+        $detail = $service
+        if ($Account -ne '') {
+            $arguments += ' --account "' + $Account + '"'
+            $detail += ', and the right to log on as a service of ' + $Account
+        }
+        if ($PSCmdlet.ShouldProcess($detail, 'Stop the service and take it out, with its source of events')) {
+            $code = Invoke-Program -File $installed -Arguments $arguments
             if ($code -ne 0) {
-                throw "The service was not taken out: entra-rotator ended with $code and said why above."
+                throw "Not all was taken out of $($detail): entra-rotator ended with $code and said why above."
             }
-            $steps += New-Step -Step 'service' -State 'done' -Detail $service
+            $steps += New-Step -Step 'service' -State 'done' -Detail $detail
         }
     }
     elseif ($null -ne (Get-Service -Name $service -ErrorAction SilentlyContinue)) {
         throw "The service is there, but not its program '$installed'. Copy the program there again, and run this again."
     }
+    elseif ($Account -ne '') {
+        $steps += New-Step -Step 'log on as a service' -State 'to do' -Detail "The program is not here, which takes the right of $($Account): secpol.msc, Local Policies, User Rights Assignment."
+    }
     if ($Account -ne '') {
-        # The lists of rights pass a folder that only administrators can write to.
-        if (-not (Test-Path -LiteralPath $folder) -and $PSCmdlet.ShouldProcess($folder, 'Make the folder for a moment')) {
-            $null = New-Item -ItemType Directory -Path $folder
-        }
-        $steps += @(Remove-Rights)
+        $steps += @(Remove-Membership)
     }
     if ((Test-Path -LiteralPath $folder) -and $PSCmdlet.ShouldProcess($folder, 'Remove the folder of the program')) {
         Remove-Item -LiteralPath $folder -Recurse -Force -Confirm:$false

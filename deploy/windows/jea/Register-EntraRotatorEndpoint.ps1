@@ -79,7 +79,9 @@ function Add-Endpoint {
     Copy-Item -LiteralPath (Join-Path -Path $source -ChildPath 'EntraRotator.psd1') -Destination $module -Force
     Copy-Item -LiteralPath (Join-Path -Path $source -ChildPath 'RoleCapabilities\EntraRotatorAgent.psrc') -Destination $roles -Force
     $text = Get-Content -LiteralPath (Join-Path -Path $PSScriptRoot -ChildPath 'EntraRotator.pssc') -Raw
-    $text = $text.Replace('{gmsa}', $Account).Replace('{group}', $Group)
+    # Without the dollar sign: PowerShell puts one behind the name itself (CreateGMSAAccountCredentials, in the file
+    # CustomShellCommands.cs of PowerShell's source; seen there, and not in that of Windows PowerShell 5.1).
+    $text = $text.Replace('{gmsa}', $Account.TrimEnd('$')).Replace('{group}', $Group)
     $file = Join-Path -Path $module -ChildPath 'EntraRotator.pssc'
     Set-Content -LiteralPath $file -Value $text -Encoding Unicode
     if (-not (Test-PSSessionConfigurationFile -Path $file)) {

@@ -4,9 +4,10 @@
 #
 # Not the same as on a server: this is PowerShell 7, where ConvertTo-Json writes dates in ISO form and never wraps arrays,
 # where text is UTF-8, and where no ConvertFrom-Json is written to a Windows event log. Windows PowerShell 5.1 decides.
-Set-StrictMode -Version 3.0
 
 function Read-State {
+    # A module may read what is not there, for it asks for no strict mode: that of our scripts must not reach it.
+    $null = $nobodySetThis
     return (Get-Content -LiteralPath $env:ADSYNC_STATE -Raw | ConvertFrom-Json)
 }
 
@@ -16,10 +17,13 @@ function Save-State {
 }
 
 function Get-ADSyncScheduler {
+    [CmdletBinding()]
+    param()
     return (Read-State).Scheduler
 }
 
 function Set-ADSyncScheduler {
+    [CmdletBinding()]
     param([bool] $SyncCycleEnabled)
     $state = Read-State
     $state.Scheduler.SyncCycleEnabled = $SyncCycleEnabled
@@ -28,10 +32,13 @@ function Set-ADSyncScheduler {
 
 # Empty while nothing runs.
 function Get-ADSyncConnectorRunStatus {
+    [CmdletBinding()]
+    param()
     return (Read-State).Running
 }
 
 function Get-ADSyncConnector {
+    [CmdletBinding()]
     param([string] $Name)
     foreach ($connector in (Read-State).Connectors) {
         if (($Name -eq '') -or ($connector.Name -eq $Name)) {
@@ -47,6 +54,7 @@ function Get-ADSyncConnector {
 }
 
 function Add-ADSyncConnector {
+    [CmdletBinding()]
     param($Connector)
     Write-Host 'the module writes to its host'
     $state = Read-State
@@ -61,11 +69,14 @@ function Add-ADSyncConnector {
 }
 
 function Get-ADSyncEntraConnectorCredential {
+    [CmdletBinding()]
+    param()
     return (Read-State).Entra
 }
 
 # Throws what a refused logon throws.
 function Search-ADSyncDirectoryObjects {
+    [CmdletBinding()]
     param($AdConnectorId, [string] $LdapFilter, [string] $SearchScope, [int] $SizeLimit)
     $state = Read-State
     foreach ($connector in $state.Connectors) {
@@ -81,6 +92,7 @@ function Search-ADSyncDirectoryObjects {
 }
 
 function Invoke-ADSyncRunProfile {
+    [CmdletBinding()]
     param([string] $ConnectorName, [string] $RunProfileName)
     $result = 'success'
     $connection = 'success'
@@ -114,6 +126,7 @@ function Invoke-ADSyncRunProfile {
 }
 
 function Get-ADSyncRunProfileResult {
+    [CmdletBinding()]
     param($ConnectorId, [int] $NumberRequested, [switch] $RunStepDetails)
     foreach ($run in (@((Read-State).Runs) | Select-Object -First $NumberRequested)) {
         $run
@@ -121,6 +134,7 @@ function Get-ADSyncRunProfileResult {
 }
 
 function Add-ADSyncAADServiceAccount {
+    [CmdletBinding()]
     param($AADCredential)
     $state = Read-State
     $state.Administrator = $AADCredential.UserName + ' ' + $AADCredential.GetNetworkCredential().Password
@@ -129,10 +143,12 @@ function Add-ADSyncAADServiceAccount {
 
 # Off Windows there are no scheduled tasks: nothing is planted there, and nothing is to be taken away.
 function Get-ScheduledTask {
+    [CmdletBinding()]
     param([string] $TaskName)
 }
 
 function Unregister-ScheduledTask {
+    [CmdletBinding()]
     param([string] $TaskName, [switch] $Confirm)
 }
 

@@ -93,7 +93,7 @@ impl Run<'_> {
         }
         match script {
             Script::Describe => self.describe().await,
-            Script::Pause => self.pause(&request, &world).await,
+            Script::Pause => self.pause(&request).await,
             Script::Release => self.release(&request).await,
             Script::SetConnectorPassword => self.set_connector_password(&request, &world).await,
             Script::StoredLogon => self.stored_logon(&request, &world).await,
@@ -113,7 +113,7 @@ impl Run<'_> {
         Ok(Reply::Done(objects::server(&facts)))
     }
 
-    async fn pause(&mut self, request: &Value, world: &Value) -> Said {
+    async fn pause(&mut self, request: &Value) -> Said {
         let (restore, at) = (truth(request, "restore")?, text(request, "restore_at")?);
         let at: Timestamp =
             at.parse().map_err(|_| ErrorRecord::argument("String was not recognized as a valid DateTime."))?;
@@ -122,13 +122,9 @@ impl Run<'_> {
         if program.is_empty() || arguments != Script::Restore.arguments().join(" ") {
             return Err(ErrorRecord::argument("the planted task would run something else"));
         }
-        let planted = !world["restore_task"].is_null();
-        if !planted {
-            self.host.acting();
-        }
         self.host.acting();
         let done = self.server.pause_scheduler(restore, at).await;
-        done.map_err(by(SCHEDULER)).map(|()| Reply::Done(json!({ "planted": !planted })))
+        done.map_err(by(SCHEDULER)).map(|()| Reply::Done(json!({})))
     }
 
     async fn release(&mut self, request: &Value) -> Said {

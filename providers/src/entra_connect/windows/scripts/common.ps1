@@ -6,8 +6,9 @@
 # (the rest stands as \uXXXX), so the code page of the console is no matter.
 # The host itself takes standard input, for $input, when -EncodedCommand is given; where it does not, it is read here, and
 # only when it is a pipe: the planted task has a console of its own, where nobody types.
-Set-StrictMode -Version 3.0
-$ErrorActionPreference = 'Stop'
+# What is set at this level holds in every module too, for this is the global scope. So the two lines below silence what
+# modules say by the way, and strict mode is that of a function, main, in which each script does its work. Each call
+# says -ErrorAction Stop itself, where a cmdlet might only write its error: a module's functions see no preference of main.
 $WarningPreference = 'SilentlyContinue'
 $ProgressPreference = 'SilentlyContinue'
 $lines = @($input)
@@ -105,10 +106,10 @@ function Get-Optional {
 # The module of the installed engine, from where the service's own key says it lies; by name where there is no such key.
 function Import-SyncModule {
     $key = 'HKLM:\SYSTEM\CurrentControlSet\Services\ADSync\Parameters'
-    if (Test-Path -LiteralPath $key) {
-        $folder = [string](Get-ItemProperty -LiteralPath $key -Name Path).Path
+    if (Test-Path -LiteralPath $key -ErrorAction Stop) {
+        $folder = [string](Get-ItemProperty -LiteralPath $key -Name Path -ErrorAction Stop).Path
         $file = [System.IO.Path]::Combine($folder, 'Bin\ADSync\ADSync.psd1')
-        if (Test-Path -LiteralPath $file) {
+        if (Test-Path -LiteralPath $file -ErrorAction Stop) {
             Import-Module -Name $file -ErrorAction Stop
             return
         }
@@ -120,7 +121,7 @@ function Import-SyncModule {
 function Find-Connector {
     param([string] $Name)
     $names = @()
-    foreach ($connector in @(Get-ADSyncConnector)) {
+    foreach ($connector in @(Get-ADSyncConnector -ErrorAction Stop)) {
         if ($connector.Name -eq $Name) {
             return $connector
         }
@@ -134,7 +135,8 @@ function Find-Connector {
 function Get-LastRuns {
     param($Connector, [int] $Count)
     $runs = @()
-    $found = Get-ADSyncRunProfileResult -ConnectorId $Connector.Identifier -NumberRequested $Count -RunStepDetails
+    $id = $Connector.Identifier
+    $found = Get-ADSyncRunProfileResult -ConnectorId $id -NumberRequested $Count -RunStepDetails -ErrorAction Stop
     foreach ($run in @($found)) {
         if ($null -eq $run) {
             continue
