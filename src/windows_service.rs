@@ -79,10 +79,11 @@ pub fn take_out(account: Option<&str>) -> Result<(), String> {
                     next step: close services.msc"
             .to_owned());
     }
-    if let Some(account) = account {
-        account_right::revoke(account, account_right::SERVICE_LOGON).map_err(told)?;
+    event_log::unregister_source(NAME).map_err(told)?;
+    match account {
+        Some(account) => account_right::revoke(account, account_right::SERVICE_LOGON).map_err(told),
+        None => Ok(()),
     }
-    event_log::unregister_source(NAME).map_err(told)
 }
 
 fn told(error: Error) -> String {

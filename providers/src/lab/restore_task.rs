@@ -27,7 +27,7 @@ impl World {
         }
     }
 
-    /// Plants the server's task, unless one lies there already, and then switches off.
+    /// Plants the server's task, with the value of one that lies there already, and then switches off.
     pub(super) fn pause_scheduler(
         &mut self,
         server: &str,
@@ -36,7 +36,8 @@ impl World {
         doing: &str,
     ) -> Result<(), Fault> {
         let server = self.server(server, doing)?;
-        server.restore_task.get_or_insert(task);
+        let enabled = server.restore_task.as_ref().map_or(task.enabled, |planted| planted.enabled);
+        server.restore_task = Some(RestoreTask { enabled, at: task.at });
         self.scheduler.switch(false, now);
         self.count("scheduler-writes");
         Ok(())

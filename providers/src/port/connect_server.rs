@@ -166,7 +166,8 @@ pub trait ConnectServer: Send + Sync {
     async fn describe(&self) -> Result<ServerFacts, Fault>;
 
     /// Turns SyncCycleEnabled off. Before that the server plants a one-shot task of its own, which gives it the value
-    /// `restore` at `restore_at`, whatever becomes of us. Planted already = the first task stays as it is.
+    /// `restore` at `restore_at`, whatever becomes of us. Planted already = the new task keeps its
+    /// value, not its time.
     async fn pause_scheduler(&self, restore: bool, restore_at: Timestamp) -> Result<(), Fault>;
 
     /// Gives SyncCycleEnabled the value `enabled`, and then removes the task that [`pause_scheduler`](Self::pause_scheduler)

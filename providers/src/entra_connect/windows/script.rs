@@ -165,8 +165,14 @@ mod tests {
     #[test]
     fn only_those_that_say_so_before_may_act() {
         // `acting` is what tells "surely unchanged" from "may have happened" when an answer is lost.
-        const ACTING: [&str; 5] =
-            ["Set-ADSyncScheduler", "Add-ADSync", "Invoke-ADSyncRunProfile", "Register-", "Unregister-"];
+        const ACTING: [&str; 6] = [
+            "Set-ADSyncScheduler",
+            "Add-ADSync",
+            "Invoke-ADSyncRunProfile",
+            "Register-",
+            "Unregister-",
+            "Stop-ScheduledTask",
+        ];
         for script in Script::ALL.into_iter().filter(|script| *script != Script::Restore) {
             let text = &script.text()[include_str!("scripts/common.ps1").len()..];
             let said = text.find("Write-Acting");

@@ -267,10 +267,11 @@ async fn the_planted_task_gives_the_switch_back_by_itself_once() {
     let bench = Bench::new();
     let server = bench.server();
     server.pause_scheduler(true, at("2026-11-21T10:30:00Z")).await.unwrap();
-    server.pause_scheduler(false, at("2026-11-21T13:00:00Z")).await.unwrap();
-    assert!(!server.describe().await.unwrap().scheduler.enabled);
+    server.pause_scheduler(false, at("2026-11-21T11:00:00Z")).await.unwrap();
     bench.pass(SignedDuration::from_mins(30));
-    assert!(server.describe().await.unwrap().scheduler.enabled, "the first task counts");
+    assert!(!server.describe().await.unwrap().scheduler.enabled, "the second time counts");
+    bench.pass(SignedDuration::from_mins(30));
+    assert!(server.describe().await.unwrap().scheduler.enabled, "the first value counts");
     server.pause_scheduler(true, at("2026-11-21T15:00:00Z")).await.unwrap();
     server.release_scheduler(false).await.unwrap();
     bench.pass(SignedDuration::from_hours(6));

@@ -61,8 +61,10 @@ defects! {
     KeepsTheProcess: ["restart_is_another_process", "connector_password_waits_for_the_restart"] or ["*"],
     /// A restart without the stop.
     OnlyStarts: ["restart_is_another_process", "restart_fails_as_stop_and_start_do"] or ["*"],
-    /// The task of the last pause counts.
-    PlantsTheTaskAnew: ["pause_again_keeps_the_first_task"] or ["*"],
+    /// The last pause's value counts.
+    PlantsTheTaskAnew: ["pause_again_keeps_the_first_value"] or ["*"],
+    /// Paused is paused: a second pause moves nothing.
+    PausesOnce: ["pause_again_keeps_the_first_value"] or ["*"],
     /// A task that restores `true`, whatever is asked for.
     RestoresOneValue: ["pause_switches_off_and_plants_the_task"],
     /// The switch is turned on, whatever is asked for.

@@ -97,6 +97,9 @@ impl ConnectServer for Broken {
         if self.is(Defect::PlantsTheTaskAnew) {
             self.inner.release_scheduler(false).await?;
         }
+        if self.is(Defect::PausesOnce) && !self.inner.describe().await?.scheduler.enabled {
+            return Ok(());
+        }
         let restore = restore || self.is(Defect::RestoresOneValue);
         self.worded(self.inner.pause_scheduler(restore, restore_at).await)
     }

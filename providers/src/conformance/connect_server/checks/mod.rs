@@ -97,7 +97,7 @@ pub(super) const ALL: &[Check] = checks![
         service::restart_fails_as_stop_and_start_do,
     ],
     "Turns SyncCycleEnabled off." => [scheduler::pause_switches_off_and_plants_the_task],
-    "Planted already = the first task stays as it is." => [scheduler::pause_again_keeps_the_first_task],
+    "Planted already = the new task keeps its value, not its time." => [scheduler::pause_again_keeps_the_first_value],
     "whatever becomes of us" => [scheduler::pause_ends_by_itself],
     "Gives SyncCycleEnabled the value `enabled`, and then removes the task" => [
         scheduler::release_gives_the_value_and_removes_the_task,

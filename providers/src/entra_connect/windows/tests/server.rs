@@ -116,7 +116,7 @@ async fn a_password_goes_over_standard_input_alone() {
 
 #[tokio::test]
 async fn the_planted_task_runs_a_script_of_its_own() {
-    let bench = Bench::new(Model::new()).answers("pause", &done(json!({ "planted": true })));
+    let bench = Bench::new(Model::new()).answers("pause", &done(json!({})));
     bench.server.pause_scheduler(true, at("2026-03-01T14:00:00Z")).await.unwrap();
     let request = bench.asked("pause")["request"].clone();
     assert_eq!((&request["restore"], &request["restore_at"]), (&json!(true), &json!("2026-03-01T14:00:00Z")));
