@@ -37,24 +37,36 @@ def escaped(value):
                    for byte in value.encode())
 
 
-def values(folder, sam, name):
-    """The values of one attribute of one account; `dn` is one too."""
-    found = []
-    text = ldb("ldbsearch", folder, f"(sAMAccountName={escaped(sam)})", name).stdout
+def all_values(folder, sam, *names):
+    """The values of attributes of one account, a list for each; `dn` is one too. A search for many costs
+    as much as one for one."""
+    found = {name: [] for name in names}
+    text = ldb("ldbsearch", folder, f"(sAMAccountName={escaped(sam)})", *names).stdout
     for line in text.replace("\n ", "").splitlines():
-        if line.startswith(f"{name}:: "):
-            found.append(base64.b64decode(line.split(":: ", 1)[1]).decode(errors="replace"))
-        elif line.startswith(f"{name}: "):
-            found.append(line.split(": ", 1)[1])
-    return found
+        name, _, value = line.partition(": ")
+        if name in found:
+            found[name].append(value)
+        elif name.endswith(":") and name[:-1] in found:
+            found[name[:-1]].append(base64.b64decode(value).decode(errors="replace"))
+    return [found[name] for name in names]
+
+
+def values(folder, sam, name):
+    """The values of one of them."""
+    return all_values(folder, sam, name)[0]
+
+
+def attributes(folder, sam, *names):
+    """The one value of each attribute of one account, read from the database file."""
+    for name, found in zip(names, lists := all_values(folder, sam, *names)):
+        if len(found) != 1:
+            raise Failed(f"{sam} has {len(found)} values of {name}")
+    return [found[0] for found in lists]
 
 
 def attribute(folder, sam, name):
-    """One attribute of one account, read from the database file."""
-    found = values(folder, sam, name)
-    if len(found) != 1:
-        raise Failed(f"{sam} has {len(found)} values of {name}")
-    return found[0]
+    """The same for one attribute."""
+    return attributes(folder, sam, name)[0]
 
 
 def change(folder, dn, attributes):
