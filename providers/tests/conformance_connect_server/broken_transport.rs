@@ -37,7 +37,6 @@ pub(crate) enum Strange {
     LosesNonAsciiOnTheWayBack,
     ExpandsVariables,
     DropsTheStep,
-    TellsTheRequest,
     LogsTheRequest,
     /// Sound: a banner, a profile's words without an end of line, Windows' line ends, more words behind.
     HasNoise,
@@ -45,6 +44,8 @@ pub(crate) enum Strange {
     TellsNoStatus,
     /// Sound: where no agent answers, a shell quotes the request that it was handed.
     QuotesTheRequest,
+    /// Sound: its own fault quotes the request, which goes no further.
+    TellsTheRequest,
 }
 
 /// A strange transport by its name, the checks that must fail on it, and those that may (`*` = whatever else).
@@ -82,7 +83,6 @@ pub(crate) const BROKEN: &[Row] = &[
     row("expands-variables", Strange::ExpandsVariables, &[PASSWORDS], &[]),
     // Bad luck that is ordered for a step does not strike either.
     row("drops-the-step", Strange::DropsTheStep, &[ONCE, LOST], &[ENDS, LOOK_LOST]),
-    row("tells-the-request", Strange::TellsTheRequest, &[SHOWN], &[]),
     row("logs-the-request", Strange::LogsTheRequest, &[SHOWN], &[]),
 ];
 
@@ -90,6 +90,7 @@ pub(crate) const SOUND: &[Row] = &[
     row("has-noise", Strange::HasNoise, &[], &[]),
     row("tells-no-status", Strange::TellsNoStatus, &[], &[]),
     row("quotes-the-request", Strange::QuotesTheRequest, &[], &[]),
+    row("tells-the-request", Strange::TellsTheRequest, &[], &[]),
 ];
 
 /// A strange transport.
