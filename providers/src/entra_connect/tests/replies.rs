@@ -180,7 +180,7 @@ async fn no_fault_of_an_agent_carries_a_secret_on() {
             let quoting = format!("no place for {} here", secret.expose());
             let fault = Fault::refused(quoting.clone(), quoting.clone()).hint(quoting);
             let line = Reply { protocol: PROTOCOL, operation: String::new(), outcome: Outcome::Fault(fault) };
-            let came = meaning(Canned::saying(line.encoded().unwrap()), &operation).await;
+            let came = call(&remote(Canned::saying(line.encoded().unwrap())), &operation).await.unwrap_err();
             assert!(came.meaning == Meaning::Refused && came.cause == "words that quote the request", "{came:?}");
             shows_no_secret(&format!("{came:?}"));
             // A reader says what it met where it wanted something else.
@@ -196,6 +196,6 @@ async fn no_fault_of_an_agent_carries_a_secret_on() {
         operation: String::new(),
         outcome: Outcome::Fault(Fault::later("d", "ö".repeat(1 << 16))),
     };
-    let came = meaning(Canned::saying(long.encoded().unwrap()), &Operation::Stop).await;
+    let came = remote(Canned::saying(long.encoded().unwrap())).stop().await.unwrap_err();
     assert!(came.cause.chars().count() < 5_000 && came.cause.ends_with('…'), "{}", came.cause.len());
 }
