@@ -1,67 +1,94 @@
 //! What systemd is told: ready, alive, ending. Elsewhere nobody is told.
+//!
+//! The datagrams of sd_notify(3), sent without waiting: a service manager that reads none for a while (its queue is ten
+//! long) must not stop a service that has passwords under way. That is why the crate for it is not used, which waits.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::board::Board;
 use crate::clock::Clock;
 
-/// Tells that the service is up.
-pub(super) fn ready(address: &str) {
-    tell(&format!("health and metrics on {address}"), State::Ready);
-}
+/// How often the service manager is told that the service is ready before it is left alone, and the pause between.
+const READY_TRIES: u32 = 60;
+const READY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Tells that it ends.
-pub(super) fn ending() {
-    tell("what can wait is parked, the rest comes to its end", State::Ending);
-}
-
-/// Tells in time that the keeper is at work, where systemd asks for that; stays silent when it is not.
-pub(super) async fn watch(board: Arc<Board>, clock: Arc<dyn Clock>) {
+/// Tells that the service is up, and then in time that the keeper is at work, where systemd asks for that; is silent when
+/// it is not.
+pub(super) async fn watch(address: &str, board: Arc<Board>, clock: Arc<dyn Clock>) {
+    for _ in 0..READY_TRIES {
+        match tell(&format!("READY=1\nSTATUS=health and metrics on {address}\n")) {
+            Err(cause) if cause.kind() == ErrorKind::WouldBlock => clock.sleep(READY_PAUSE).await,
+            told => {
+                warn(told);
+                break;
+            }
+        }
+    }
     let Some(every) = asked_every() else { return std::future::pending().await };
     loop {
         if super::http::is_alive(&board, &*clock) {
-            tell("", State::Alive);
+            warn(tell("WATCHDOG=1\n"));
         }
         clock.sleep(every / 3).await;
     }
 }
 
-enum State {
-    Ready,
-    Alive,
-    Ending,
+/// Tells that it ends.
+pub(super) fn ending() {
+    warn(tell("STOPPING=1\nSTATUS=what can wait is parked, the rest comes to its end\n"));
 }
 
-#[cfg(unix)]
-fn tell(status: &str, state: State) {
-    use sd_notify::NotifyState;
-    let state = match state {
-        State::Ready => NotifyState::Ready,
-        State::Alive => NotifyState::Watchdog,
-        State::Ending => NotifyState::Stopping,
-    };
-    let states = [state, NotifyState::Status(status)];
-    let told = if status.is_empty() { &states[..1] } else { &states[..] };
-    // Without systemd there is nobody to tell.
-    if let Err(cause) = sd_notify::notify(false, told) {
+fn warn(told: io::Result<()>) {
+    if let Err(cause) = told {
         tracing::warn!(%cause, "systemd could not be told");
     }
 }
 
-#[cfg(not(unix))]
-fn tell(_status: &str, state: State) {
-    match state {
-        State::Ready | State::Alive | State::Ending => {}
+/// Without systemd there is nobody to tell.
+fn tell(text: &str) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::env::var_os("NOTIFY_SOCKET").map_or(Ok(()), |socket| send(socket.as_ref(), text));
+    #[cfg(not(unix))]
+    {
+        let _ = text;
+        Ok(())
     }
 }
 
 #[cfg(unix)]
-fn asked_every() -> Option<std::time::Duration> {
-    let mut micros = 0;
-    sd_notify::watchdog_enabled(false, &mut micros).then(|| std::time::Duration::from_micros(micros))
+fn send(socket: &std::path::Path, text: &str) -> io::Result<()> {
+    let sender = std::os::unix::net::UnixDatagram::unbound()?;
+    sender.set_nonblocking(true)?;
+    sender.send_to(text.as_bytes(), socket).map(drop)
 }
 
-#[cfg(not(unix))]
-fn asked_every() -> Option<std::time::Duration> {
-    None
+/// How often systemd asks to hear of this process, if it does (sd_watchdog_enabled(3)).
+fn asked_every() -> Option<Duration> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let is_other = number("WATCHDOG_PID").is_some_and(|pid| pid != u64::from(std::process::id()));
+    let every = number("WATCHDOG_USEC").filter(|micros| *micros > 0 && !is_other)?;
+    Some(Duration::from_micros(every))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    #[test]
+    fn a_manager_that_reads_nothing_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        assert_eq!(send(&path, "READY=1\n").unwrap_err().kind(), ErrorKind::NotFound);
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let refused = (0..10_000).find_map(|_| send(&path, "WATCHDOG=1\n").err()).unwrap();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        let mut read = [0; 64];
+        let length = manager.recv(&mut read).unwrap();
+        assert_eq!(&read[..length], b"WATCHDOG=1\n");
+        send(&path, "STOPPING=1\n").unwrap();
+    }
 }

@@ -66,13 +66,13 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let unheard = |cause: std::io::Error| (format!("signals can't be had: {cause}"), Exit::Later);
     let (stops, reloads) = (Stops::heed().map_err(unheard)?, Reloads::heed().map_err(unheard)?);
     listening(http.address);
-    guard::ready(&http.address.to_string());
+    let address = http.address.to_string();
     let (orders, listener) = mpsc::channel(4);
     let beside = async {
         tokio::join!(
             heed_stop(stops, orders.clone()),
             heed_reload(reloads, orders, &*reload, &postman),
-            guard::watch(Arc::clone(&board), Arc::clone(&clock)),
+            guard::watch(&address, Arc::clone(&board), Arc::clone(&clock)),
             postman.beat(&board, &clock),
             postman.report(&board, &clock),
         );
