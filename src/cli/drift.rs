@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::arguments::Global;
 use super::output::show;
 use super::session;
-use crate::engine::{Drift, Expected, Found, Wish, drift};
+use crate::engine::{Drift, Expected, Found, Looked, Wish, drift, look};
 use crate::journal::{Journal, Query, State};
 use crate::order::{Exit, sharing};
 use crate::wiring::World;
@@ -56,7 +56,7 @@ async fn looked(global: &Global, names: &[String]) -> Result<Vec<Account>, Exit>
     };
     let mut accounts = Vec::new();
     for wish in &wishes {
-        let drift = look(&world, journal.as_deref(), wish).await?;
+        let drift = drift_of(&world, journal.as_deref(), wish).await?;
         let unseen = drift.unseen.into_iter().map(|fault| Unseen {
             what: fault.doing,
             cause: fault.cause,
@@ -72,19 +72,22 @@ async fn looked(global: &Global, names: &[String]) -> Result<Vec<Account>, Exit>
     Ok(accounts)
 }
 
-async fn look(world: &World, journal: Option<&dyn Journal>, wish: &Wish) -> Result<Drift, Exit> {
+async fn drift_of(world: &World, journal: Option<&dyn Journal>, wish: &Wish) -> Result<Drift, Exit> {
     let ports = world.ports();
+    // Its own changes would be found.
+    let unseen = |cause: String| {
+        let fault = Fault::later(format!("looking at {}", wish.account), cause).hint("wait for it, or `resume` it");
+        Drift { unseen: vec![fault], ..Drift::default() }
+    };
     let Some(journal) = journal else { return Ok(drift(ports, wish, &Expected::nothing(ports)).await) };
     let open = session::usable(journal.list(&Query { open: true, ..Query::of(&wish.account) }).await)?;
     if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
-        // Its own changes would be found.
-        let cause = format!("rotation {} of it runs, or was interrupted", running.id);
-        let fault = Fault::later(format!("looking at {}", wish.account), cause).hint("wait for it, or `resume` it");
-        return Ok(Drift { unseen: vec![fault], ..Drift::default() });
+        return Ok(unseen(format!("rotation {} of it runs, or was interrupted", running.id)));
     }
-    let sharing = sharing(world, wish);
-    let expected = session::usable(Expected::of(journal, ports, &wish.account, &sharing).await)?;
-    Ok(drift(ports, wish, &expected).await)
+    match session::usable(look(journal, ports, wish, &sharing(world, wish)).await)? {
+        Looked::Seen(drift) => Ok(drift),
+        Looked::Overtaken(rotation) => Ok(unseen(format!("rotation {rotation} went on there meanwhile"))),
+    }
 }
 
 fn exit(accounts: &[Account]) -> Exit {

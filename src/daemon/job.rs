@@ -3,7 +3,7 @@ use std::sync::Arc;
 use providers::port::{Fault, QuiesceMode};
 
 use super::log::Log;
-use crate::engine::{Drift, Expected, Wish, drift};
+use crate::engine::{Drift, Looked, Wish, look};
 use crate::journal::{Busy, Journal};
 use crate::order::{Came, Context, Order, Wanted, each_open_of, leases, prove_late, rotate, sharing};
 use crate::rotation::Trigger;
@@ -43,7 +43,7 @@ pub(super) struct Done {
     pub(super) job: Job,
     pub(super) came: Vec<Came>,
     pub(super) drift: Option<Drift>,
-    /// Somebody else works on the account or on one of its servers.
+    /// Somebody else works on the account or on one of its servers, or did during a look.
     pub(super) is_taken: bool,
     /// The journal did not say what a look must be held against.
     pub(super) journal: Option<String>,
@@ -73,8 +73,9 @@ impl Hands {
                 // Given back at once: a look must not keep a person away.
                 drop(taken);
                 let (ports, sharing) = (self.world.ports(), sharing(&self.world, wish));
-                match Expected::of(&*self.journal, ports, &wish.account, &sharing).await {
-                    Ok(expected) => done.drift = Some(drift(ports, wish, &expected).await),
+                match look(&*self.journal, ports, wish, &sharing).await {
+                    Ok(Looked::Seen(drift)) => done.drift = Some(drift),
+                    Ok(Looked::Overtaken(_)) => done.is_taken = true,
                     Err(error) => done.journal = Some(error.to_string()),
                 }
             }

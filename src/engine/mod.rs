@@ -19,7 +19,7 @@ mod preflight;
 mod scene;
 
 pub use actions::STOP_PLANNED_S;
-pub use drift::{Drift, DriftKind, Expected, Found, drift};
+pub use drift::{Drift, DriftKind, Expected, Found, Looked, drift, look};
 pub use drive::{Asked, Halt, Rotation, Stopped, Watch};
 pub use examine::{Examination, ExaminedAccount, ExaminedServer, examine, own_changes, own_changes_of};
 pub use late_proof::late_proof_due;

@@ -36,12 +36,15 @@ pub struct Expected {
     pub own_changes: BTreeMap<String, OwnChanges>,
     /// How far back events are read: what was before the last finished rotation was mended by it.
     pub since: Timestamp,
+    /// When the journal was read.
+    pub read_at: Timestamp,
 }
 
 impl Expected {
     /// Where there is no journal yet, nothing is expected.
     pub fn nothing(ports: &Ports) -> Self {
-        Self { since: ports.clock.now() - EVENTS_SINCE, ..Self::default() }
+        let read_at = ports.clock.now();
+        Self { since: read_at - EVENTS_SINCE, read_at, ..Self::default() }
     }
 
     /// What the journal knows of an account. `sharing`: the accounts that work on its servers, itself among them.
@@ -70,6 +73,24 @@ impl Expected {
         }
         expected.own_changes = own_changes_of(journal, sharing, expected.since).await?;
         Ok(expected)
+    }
+
+    /// A rotation of these accounts with an entry of after this was read.
+    pub async fn overtaken(
+        &self,
+        journal: &dyn Journal,
+        sharing: &BTreeSet<&str>,
+    ) -> Result<Option<String>, JournalError> {
+        // The journal lists a little more than it is asked for.
+        let since = Query { since: Some(self.read_at), newest: Some(NEWEST_MAX), ..Query::default() };
+        for listed in journal.list(&since).await? {
+            if sharing.contains(listed.account.as_str())
+                && journal.read(&listed.id).await?.iter().any(|entry| entry.at > self.read_at)
+            {
+                return Ok(Some(listed.id));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes from a rotation what no newer one told.

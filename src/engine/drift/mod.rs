@@ -1,8 +1,9 @@
 //! The drift look: what is not as this program left it. Reads only: nobody logs on with a rotated password, so that no
 //! wrong one is ever counted, and no test sync runs.
 //!
-//! `expected` is what the journal knows, `found` what is told; `account`, `server` and `vault` look. Whoever asks sees to
-//! it that no rotation of the account, or on one of its servers, runs meanwhile: its own changes would be found.
+//! `expected` is what the journal knows, `found` what is told; `account`, `server` and `vault` look. A rotation of the
+//! account, or on one of its servers, that runs meanwhile would be found: whoever asks `drift` sees to it that there is none,
+//! `look` finds it in the journal.
 
 mod account;
 mod expected;
@@ -17,9 +18,32 @@ use providers::port::step_scope;
 use super::credentials::{self, Due};
 use super::examine::{examine, limited, noted};
 use super::{AccountKind, Ports, Wish};
+use crate::journal::{Journal, JournalError};
 use crate::procedure::StartName;
 pub use expected::Expected;
 pub use found::{Drift, DriftKind, Found};
+
+/// What came of a look that is held against the journal.
+#[derive(Debug)]
+pub enum Looked {
+    /// What is not as this program left it.
+    Seen(Drift),
+    /// This rotation went on meanwhile, on one of the same servers: what was found may be its doing, so nothing is known.
+    Overtaken(String),
+}
+
+/// Looks, with what the journal knows. `sharing`: the accounts that work on the account's servers, itself among them.
+pub async fn look(
+    journal: &dyn Journal,
+    ports: &Ports,
+    wish: &Wish,
+    sharing: &BTreeSet<&str>,
+) -> Result<Looked, JournalError> {
+    let expected = Expected::of(journal, ports, &wish.account, sharing).await?;
+    let drift = drift(ports, wish, &expected).await;
+    let overtaken = expected.overtaken(journal, sharing).await?;
+    Ok(overtaken.map_or(Looked::Seen(drift), Looked::Overtaken))
+}
 
 /// Looks at an account, its servers and its place in the vault, and at what the tool itself works with.
 pub async fn drift(ports: &Ports, wish: &Wish, expected: &Expected) -> Drift {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use entra_rotator::clock::{SystemClock, SystemEntropy};
-use entra_rotator::engine::{DriftKind, Expected, Nobody, Ports, Wish, drift};
+use entra_rotator::engine::{DriftKind, Expected, Looked, Nobody, Ports, Wish, drift, look};
 use entra_rotator::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
 use entra_rotator::rotation::Event;
 use jiff::{SignedDuration, Timestamp};
@@ -51,6 +51,8 @@ fn wish() -> Wish {
 struct With {
     vault: Arc<dyn Vault>,
     own: Result<OwnCredential, Fault>,
+    /// Who begins a rotation when that is asked for, and with what.
+    meanwhile: Option<(Arc<SqliteJournal>, String, Event)>,
 }
 
 #[async_trait]
@@ -88,6 +90,10 @@ impl Vault for With {
     }
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {
+        if let Some((journal, account, begun)) = &self.meanwhile {
+            let id = format!("meanwhile-{account}");
+            journal.begin(&id, account, Timestamp::now(), begun).await.expect("begun");
+        }
         self.own.clone()
     }
 
@@ -110,7 +116,7 @@ async fn the_tools_own_credentials_are_watched() {
     };
     let looked = async |own| {
         let ports = ports(&lab);
-        let ports = Ports { vault: Arc::new(With { vault: Arc::clone(&ports.vault), own }), ..ports };
+        let ports = Ports { vault: Arc::new(With { vault: Arc::clone(&ports.vault), own, meanwhile: None }), ..ports };
         drift(&ports, &wish(), &Expected::nothing(&ports)).await
     };
     let fresh = looked(Ok(own(-89, 8))).await;
@@ -121,6 +127,36 @@ async fn the_tools_own_credentials_are_watched() {
     assert!(found.seen.contains("more than 90 days ago") && found.seen.contains("ends at"), "{}", found.seen);
     let unseen = looked(Err(Fault::later("asking the vault", "no answer"))).await;
     assert!(unseen.found.is_empty() && unseen.unseen.len() == 1, "{unseen:?}");
+}
+
+#[tokio::test]
+async fn what_a_rotation_does_meanwhile_is_no_drift() {
+    let lab = Lab::made();
+    assert_eq!(lab.rotate().code, Some(0));
+    let journal = SqliteJournal::open_without_ballast(&lab.dir().join("journal.db")).await.expect("a journal");
+    let journal = Arc::new(journal);
+    let first = journal.list(&Query::default()).await.expect("listed").remove(0).id;
+    let begun = journal.read(&first).await.expect("read").remove(0).event;
+    let looked = async |by: Option<&str>, sharing: &[&str]| {
+        let ports = ports(&lab);
+        let own = ports.vault.own_credential().await;
+        let meanwhile = by.map(|account| (Arc::clone(&journal), account.to_owned(), begun.clone()));
+        let ports = Ports { vault: Arc::new(With { vault: Arc::clone(&ports.vault), own, meanwhile }), ..ports };
+        look(&*journal, &ports, &wish(), &sharing.iter().copied().collect()).await.expect("readable")
+    };
+    let quiet = looked(None, &[ACCOUNT]).await;
+    assert!(matches!(&quiet, Looked::Seen(drift) if drift.found.is_empty()), "what ended just before: {quiet:?}");
+    let elsewhere = looked(Some("other"), &[ACCOUNT]).await;
+    assert!(matches!(elsewhere, Looked::Seen(_)), "on another server: {elsewhere:?}");
+    let before = looked(None, &[ACCOUNT, "other"]).await;
+    assert!(matches!(before, Looked::Seen(_)), "begun before, and nothing since: {before:?}");
+    for account in ["neighbour", ACCOUNT] {
+        let overtaken = looked(Some(account), &[ACCOUNT, "neighbour"]).await;
+        assert!(
+            matches!(&overtaken, Looked::Overtaken(id) if *id == format!("meanwhile-{account}")),
+            "{account}: {overtaken:?}"
+        );
+    }
 }
 
 /// A journal that counts what is asked of it.
