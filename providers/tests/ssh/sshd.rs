@@ -111,10 +111,11 @@ pub(crate) fn make_key(file: &Path, kind: &[&str], passphrase: &str) {
 }
 
 fn started(folder: &Path, port: u16, lines: &[&str]) -> Option<Child> {
+    // A shell that is not the first reads no ~/.bashrc, which is somebody else's.
     let config = format!(
         "{}\nListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\n\
          PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n\
-         KbdInteractiveAuthentication no\nMaxStartups 100\nLogLevel VERBOSE\n",
+         KbdInteractiveAuthentication no\nMaxStartups 100\nLogLevel VERBOSE\nSetEnv SHLVL=1\n",
         lines.join("\n"),
         folder = folder.display()
     );

@@ -49,7 +49,8 @@ class ReachedWorld(OpenBaoWorld):
                                        f'{{ "$@" 2>&1 >&3 | tee -a "{self.agent_talk}" >&2; }} 3>&1\n')
             Path(keeper[0]).chmod(0o700)
         agent = [PROGRAM, *self.agent_words, "--lab", "--lab-dir", str(value["lab"]), "agent", "--lab-server", SERVER]
-        return " ".join([str(DOOR), str(self.server_door()), *keeper, *agent])
+        # Not by its first line: what `python3` is may be looked up by a script of its own.
+        return " ".join([sys.executable, "-IS", str(DOOR), str(self.server_door()), *keeper, *agent])
 
     def server_door(self):
         """The socket where whoever numbers requests listens; without one the door lets everything through."""
@@ -78,6 +79,8 @@ KbdInteractiveAuthentication no
 UsePAM no
 StrictModes no
 PidFile none
+# A shell that is not the first reads no ~/.bashrc: what stands there is not tested, and may take longer than all the rest.
+SetEnv SHLVL=1
 LogLevel {self.log_level}
 """)
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

@@ -1,8 +1,12 @@
 """A domain controller's database, read and changed as the files on disk: no server is asked."""
 
 import base64
+import json
+import os
+import subprocess
+import threading
 
-from .tools import Failed, tool
+from .tools import TOOL_SECONDS, Failed, samba_script, tool
 
 REALM, DOMAIN, BASE = "CONTOSO.TEST", "CONTOSO", "DC=contoso,DC=test"
 SITE = "Default-First-Site-Name"
@@ -22,9 +26,12 @@ def controller(folder):
     return folder / "dc1" if (folder / "dc1").is_dir() else folder
 
 
+def database_file(folder):
+    return f"{controller(folder)}/state/private/sam.ldb"
+
+
 def database(folder):
-    folder = controller(folder)
-    return "-H", f"{folder}/state/private/sam.ldb", f"--configfile={folder}/smb.conf"
+    return "-H", database_file(folder), f"--configfile={controller(folder)}/smb.conf"
 
 
 def ldb(command, folder, *arguments, stdin=None):
@@ -37,17 +44,50 @@ def escaped(value):
                    for byte in value.encode())
 
 
+class Reader:
+    """A process that keeps one database open. It ends when this one does."""
+
+    all, making = {}, threading.Lock()
+
+    def __init__(self, folder):
+        self.turn = threading.Lock()
+        self.process = subprocess.Popen(
+            samba_script("reader.py", f"{folder}/smb.conf", database_file(folder)), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C.UTF-8"})
+
+    @classmethod
+    def of(cls, folder):
+        """A database that was put there anew has a reader of its own."""
+        folder = controller(folder)
+        key = str(folder), os.stat(database_file(folder)).st_ino
+        with cls.making:
+            reader = cls.all.get(key)
+            if reader is None or reader.process.poll() is not None:
+                reader = cls.all[key] = cls(folder)
+            return reader
+
+    def ask(self, expression, names):
+        with self.turn:
+            # Who does not answer in time is ended, and then its output is.
+            alarm = threading.Timer(TOOL_SECONDS, self.process.kill)
+            alarm.start()
+            try:
+                self.process.stdin.write(f"{json.dumps([expression, names])}\n".encode())
+                self.process.stdin.flush()
+                answer = self.process.stdout.readline()
+            except OSError:
+                answer = b""
+            finally:
+                alarm.cancel()
+            if not answer.endswith(b"\n"):
+                self.process.kill()
+                raise Failed(f"{expression} can't be read: {self.process.communicate()[1].decode(errors='replace')}")
+            return json.loads(answer)
+
+
 def all_values(folder, sam, *names):
-    """The values of attributes of one account, a list for each; `dn` is one too. A search for many costs
-    as much as one for one."""
-    found = {name: [] for name in names}
-    text = ldb("ldbsearch", folder, f"(sAMAccountName={escaped(sam)})", *names).stdout
-    for line in text.replace("\n ", "").splitlines():
-        name, _, value = line.partition(": ")
-        if name in found:
-            found[name].append(value)
-        elif name.endswith(":") and name[:-1] in found:
-            found[name[:-1]].append(base64.b64decode(value).decode(errors="replace"))
+    """The values of attributes of one account, a list for each; `dn` is one too."""
+    found = Reader.of(folder).ask(f"(sAMAccountName={escaped(sam)})", names)
     return [found[name] for name in names]
 
 

@@ -63,6 +63,7 @@ tls cafile = {folder}/tls/ca.pem
 tls certfile = {folder}/tls/leaf.pem
 tls keyfile = {folder}/tls/leaf.key
 ldap server require strong auth = allow_sasl_over_tls
+prefork children = 1
 max log size = 0
 """
 
@@ -115,7 +116,8 @@ def begin(folder, address, services, kdcs=None):
     (folder / "krb5.conf").write_text(kerberos([address]))
     (folder / "run" / "krb5.conf").write_text(kerberos([address, *(kdcs or [])]))
     # One process for everything is quickest to start, but it would wait for itself where it is its own client.
-    model = "standard" if "drepl" in services else "single"
+    # Not one for each connection either: the forks take longer than what they are for.
+    model = "prefork" if "drepl" in services else "single"
     with open(folder / "samba.log", "ab") as log:
         try:
             server = subprocess.Popen(

@@ -36,14 +36,20 @@ def tool(*command, stdin=None, seconds=TOOL_SECONDS, env=None, check=True):
     return done
 
 
-def with_samba(script, *arguments, stdin=None, seconds=TOOL_SECONDS):
-    """Runs a script of this folder under the Python that has Samba's modules: the one that samba-tool itself names."""
+def samba_script(script, *arguments):
+    """The command that runs a script of this folder under the Python that has Samba's modules: the one that samba-tool
+    itself names."""
     path = shutil.which("samba-tool")
     if not path:
         raise missing("samba-tool")
     with open(path, encoding="utf-8") as file:
         python = file.readline().removeprefix("#!").split()
-    return tool(*python, "-B", str(Path(__file__).parent / script), *arguments, stdin=stdin, seconds=seconds)
+    return *python, "-B", str(Path(__file__).parent / script), *arguments
+
+
+def with_samba(script, *arguments, stdin=None, seconds=TOOL_SECONDS):
+    """Runs it."""
+    return tool(*samba_script(script, *arguments), stdin=stdin, seconds=seconds)
 
 
 def write_private(path, text):
