@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import subprocess
+import tempfile
 import threading
 
 from .tools import TOOL_SECONDS, Failed, samba_script, tool
@@ -50,16 +51,19 @@ class Reader:
     all, making = {}, threading.Lock()
 
     def __init__(self, folder):
-        self.turn = threading.Lock()
+        self.turn, self.talk = threading.Lock(), tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             samba_script("reader.py", f"{folder}/smb.conf", database_file(folder)), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C.UTF-8"})
+            stdout=subprocess.PIPE, stderr=self.talk, env={**os.environ, "LC_ALL": "C.UTF-8"})
 
     @classmethod
     def of(cls, folder):
         """A database that was put there anew has a reader of its own."""
         folder = controller(folder)
-        key = str(folder), os.stat(database_file(folder)).st_ino
+        try:
+            key = str(folder), os.stat(database_file(folder)).st_ino
+        except OSError as trouble:
+            raise Failed(f"there is no database: {trouble}") from None
         with cls.making:
             reader = cls.all.get(key)
             if reader is None or reader.process.poll() is not None:
@@ -81,7 +85,9 @@ class Reader:
                 alarm.cancel()
             if not answer.endswith(b"\n"):
                 self.process.kill()
-                raise Failed(f"{expression} can't be read: {self.process.communicate()[1].decode(errors='replace')}")
+                self.process.wait()
+                self.talk.seek(0)
+                raise Failed(f"{expression} can't be read: {self.talk.read().decode(errors='replace')}")
             return json.loads(answer)
 
 
