@@ -25,6 +25,8 @@ pub mod rotation;
 pub mod schedule;
 #[cfg(feature = "app")]
 pub mod signals;
+#[cfg(feature = "app")]
+pub mod signing;
 #[cfg(all(windows, feature = "app"))]
 pub mod windows_service;
 #[cfg(feature = "app")]

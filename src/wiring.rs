@@ -26,7 +26,7 @@ use crate::config::{
     Logon, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig, VaultKind,
 };
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
-use crate::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
+use crate::journal::{Busy, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Place, Query, Stored};
 use crate::order::Roster;
 use crate::rotation::{EngineMethod, EntraAdministrator, Event, Limits};
 
@@ -49,7 +49,7 @@ pub struct Records {
     pub accounts: Vec<String>,
     /// When each is to be rotated.
     pub roster: Roster,
-    journal_file: PathBuf,
+    journal: Place,
 }
 
 impl Records {
@@ -57,19 +57,19 @@ impl Records {
     pub fn of_lab(dir: &Path, named: Option<&str>) -> Result<Self, Fault> {
         let world = World::of_lab(dir, named)?;
         let accounts = world.wishes.into_iter().map(|wish| wish.account).collect();
-        Ok(Self { accounts, roster: world.roster, journal_file: world.journal_file })
+        Ok(Self { accounts, roster: world.roster, journal: world.journal_place })
     }
 
     /// Those of a configuration.
     pub fn of_config(config: &Config) -> Result<Self, Fault> {
         let accounts = config.account.iter().map(|account| account.name.clone()).collect();
         let roster = Roster::of(config, &wishes(config))?;
-        Ok(Self { accounts, roster, journal_file: config.journal.file.clone() })
+        Ok(Self { accounts, roster, journal: place(config) })
     }
 
     /// The journal.
     pub async fn journal(&self) -> Result<Box<dyn Journal>, JournalError> {
-        Ok(Box::new(SqliteJournal::open_without_ballast(&self.journal_file).await?))
+        self.journal.open_as_it_is().await
     }
 }
 
@@ -79,8 +79,8 @@ pub struct World {
     pub wishes: Vec<Wish>,
     /// When each is to be rotated.
     pub roster: Roster,
-    /// Where the journal lies.
-    pub journal_file: PathBuf,
+    /// Where the journal is kept.
+    pub journal_place: Place,
     ports: Ports,
     labs: Vec<Lab>,
 }
@@ -96,17 +96,17 @@ impl World {
         Ok(Self {
             roster: Roster::by_hand(wishes.clone()),
             wishes,
-            journal_file: dir.join(LAB_JOURNAL),
+            journal_place: Place::File(dir.join(LAB_JOURNAL)),
             ports: ports(lab.vault(), lab.directory(), servers),
             labs: vec![lab],
         })
     }
 
-    /// A fleet of labs in memory, with a clock of its own. Its journal lies in `journal_file`.
-    pub fn of_fleet(fleet: &Fleet, journal_file: PathBuf, clock: Arc<dyn Clock>) -> Self {
+    /// A fleet of labs in memory, with a clock of its own.
+    pub fn of_fleet(fleet: &Fleet, journal_place: Place, clock: Arc<dyn Clock>) -> Self {
         let wishes: Vec<Wish> = fleet.sites().iter().flat_map(|site| lab_wishes(site.accounts())).collect();
         let ports = Ports { clock, ..ports(fleet.vault(), fleet.directory(), fleet.servers()) };
-        Self { roster: Roster::by_hand(wishes.clone()), wishes, journal_file, ports, labs: Vec::new() }
+        Self { roster: Roster::by_hand(wishes.clone()), wishes, journal_place, ports, labs: Vec::new() }
     }
 
     /// A new fleet by this machine's clock, whose every answer takes `latency`; each site's last account is its service's.
@@ -114,7 +114,7 @@ impl World {
         sites: usize,
         accounts_per_site: usize,
         latency: Duration,
-        journal_file: PathBuf,
+        journal_place: Place,
     ) -> Result<Self, Fault> {
         let setting = LabSetting {
             now: Arc::new(|| SystemClock.now()),
@@ -122,7 +122,7 @@ impl World {
             latency: Some(Arc::new(move |_: &str, _: &str| latency)),
         };
         let plan = FleetPlan { service_accounts: accounts_per_site > 1, ..FleetPlan::new(sites, accounts_per_site) };
-        Ok(Self::of_fleet(&Fleet::in_memory(&plan, &setting)?, journal_file, Arc::new(SystemClock)))
+        Ok(Self::of_fleet(&Fleet::in_memory(&plan, &setting)?, journal_place, Arc::new(SystemClock)))
     }
 
     /// What a configuration describes. `typed_key` = the key of the sealed file, where a person is to type it and did.
@@ -164,7 +164,7 @@ impl World {
         Ok(Self {
             roster: Roster::of(config, &wishes)?,
             wishes,
-            journal_file: config.journal.file.clone(),
+            journal_place: place(config),
             ports: ports(vault, Arc::new(directory), servers),
             labs,
         })
@@ -187,17 +187,22 @@ impl World {
 
     /// The journal, for rotating: with its ballast.
     pub async fn journal(&self) -> Result<Box<dyn Journal>, JournalError> {
-        Ok(self.watched(SqliteJournal::open(&self.journal_file).await?))
+        Ok(self.watched(self.journal_place.open().await?))
     }
 
     /// The journal, for reading and for going on with what was begun.
     pub async fn journal_as_it_is(&self) -> Result<Box<dyn Journal>, JournalError> {
-        Ok(self.watched(SqliteJournal::open_without_ballast(&self.journal_file).await?))
+        Ok(self.watched(self.journal_place.open_as_it_is().await?))
     }
 
-    fn watched(&self, journal: SqliteJournal) -> Box<dyn Journal> {
-        if self.labs.is_empty() { Box::new(journal) } else { Box::new(LabJournal { journal, labs: self.labs.clone() }) }
+    fn watched(&self, journal: Box<dyn Journal>) -> Box<dyn Journal> {
+        if self.labs.is_empty() { journal } else { Box::new(LabJournal { journal, labs: self.labs.clone() }) }
     }
+}
+
+/// Where a configuration keeps its journal.
+fn place(config: &Config) -> Place {
+    Place::File(config.journal.file.clone())
 }
 
 /// A server of the lab in `dir`, by its name there.
@@ -528,7 +533,7 @@ fn end_process() {
 
 /// The journal of a world with labs in it: the lab's faults may end the process at an entry.
 struct LabJournal {
-    journal: SqliteJournal,
+    journal: Box<dyn Journal>,
     labs: Vec<Lab>,
 }
 
@@ -604,8 +609,12 @@ impl Journal for LabJournal {
         self.journal.notes(after).await
     }
 
-    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
-        self.journal.verify().await
+    async fn stored(&self, after: i64) -> Result<Vec<Stored>, JournalError> {
+        self.journal.stored(after).await
+    }
+
+    async fn lease(&self, names: &[String], holder: &str) -> Result<Lease, Busy> {
+        self.journal.lease(names, holder).await
     }
 
     fn release_ballast(&self) -> bool {

@@ -13,7 +13,7 @@ use super::arguments::{Global, LabBench};
 use super::output::{say, show, table};
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Board, Keeper, Order, Setting, Totals};
-use crate::journal::Journal;
+use crate::journal::{Journal, Place};
 use crate::order::{self, Exit};
 use crate::schedule::Limits;
 use crate::wiring::World;
@@ -141,7 +141,8 @@ async fn rotate_all(
     if journal_file.exists() {
         return Err(format!("{} is there already\n  next step: name an empty folder", journal_file.display()));
     }
-    let mut world = World::of_new_fleet(sites, per_site, latency, PathBuf::from(journal_file)).map_err(told)?;
+    let mut world =
+        World::of_new_fleet(sites, per_site, latency, Place::File(PathBuf::from(journal_file))).map_err(told)?;
     world.roster = world.roster.demonstration();
     world.roster.limits = Limits { in_flight, spacing: SignedDuration::ZERO };
     let journal_failed = |error| order::journal_failed(&error).0;

@@ -114,7 +114,7 @@ async fn own_changes(
     world: &World,
     since: Timestamp,
 ) -> Result<BTreeMap<String, crate::diagnosis::OwnChanges>, JournalError> {
-    if !world.journal_file.exists() {
+    if !world.journal_place.is_there() {
         return Ok(BTreeMap::new());
     }
     engine::own_changes(&*world.journal_as_it_is().await?, since).await

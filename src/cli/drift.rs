@@ -50,7 +50,7 @@ async fn looked(global: &Global, names: &[String]) -> Result<Vec<Account>, Exit>
     let world = session::open(global)?;
     let wishes = session::choose(&world, names)?;
     // Where nothing was ever rotated there is no journal, and looking makes none.
-    let journal = match world.journal_file.exists() {
+    let journal = match world.journal_place.is_there() {
         true => Some(session::usable(world.journal_as_it_is().await)?),
         false => None,
     };

@@ -92,7 +92,7 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
         Err(exit) => return exit,
     };
     // Where nothing was ever rotated there is no journal, and looking makes none.
-    let journal = if world.journal_file.exists() { world.journal_as_it_is().await.map(Some) } else { Ok(None) };
+    let journal = if world.journal_place.is_there() { world.journal_as_it_is().await.map(Some) } else { Ok(None) };
     let journal = match session::usable(journal) {
         Ok(journal) => journal,
         Err(exit) => return exit,

@@ -58,7 +58,7 @@ async fn next(global: &Global, names: &[String], count: u16) -> Result<Exit, Exi
     };
     // Where nothing was ever rotated there is no journal, and looking makes none.
     let journal =
-        if world.journal_file.exists() { Some(world.journal_as_it_is().await.map_err(failed)?) } else { None };
+        if world.journal_place.is_there() { Some(world.journal_as_it_is().await.map_err(failed)?) } else { None };
     let mut ledger = Ledger::default();
     if let Some(journal) = &journal {
         ledger.read_on(&**journal).await.map_err(failed)?;

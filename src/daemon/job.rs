@@ -60,18 +60,18 @@ pub(super) struct Hands {
 impl Hands {
     async fn look(&self, wish: &Wish, done: &mut Done) {
         // A look pauses nothing.
-        let taken = leases(&self.world, &Wish { quiesce: QuiesceMode::Gap, ..wish.clone() });
-        match &taken {
+        match leases(&*self.journal, &Wish { quiesce: QuiesceMode::Gap, ..wish.clone() }).await {
             // Somebody may be at work there: what a rotation does in passing is no drift.
             Err(Busy::Held { .. }) => done.is_taken = true,
-            Err(no_lock @ Busy::NoLock { .. }) => {
-                let fault = Fault::broken(format!("looking at {}", wish.account), no_lock.to_string())
-                    .hint("look at the folder and its owner: every command on this journal must run as the same user");
+            Err(no_lease @ Busy::NoLease { .. }) => {
+                let fault = Fault::broken(format!("looking at {}", wish.account), no_lease.to_string()).hint(
+                    "look at the folder and its owner: every command on this journal must run as the same user; or at the database",
+                );
                 done.drift = Some(Drift { unseen: vec![fault], ..Drift::default() });
             }
-            Ok(_) => {
+            Ok(taken) => {
                 // Given back at once: a look must not keep a person away.
-                drop(taken);
+                taken.release().await;
                 let (ports, sharing) = (self.world.ports(), sharing(&self.world, wish));
                 match look(&*self.journal, ports, wish, &sharing).await {
                     Ok(Looked::Seen(drift)) => done.drift = Some(drift),

@@ -10,7 +10,7 @@ use super::keeper::{Keeper, Order, Setting, Sink};
 use super::{guard, http::is_alive};
 use crate::clock::Clock;
 use crate::config::NotifyConfig;
-use crate::journal::{Journal, JournalError, Lease};
+use crate::journal::{Journal, JournalError};
 use crate::notify::{Heartbeat, Outbox, channels};
 use crate::order::{Exit, busy, holder, journal_failed, sentence};
 use crate::signals::{Reloads, Stops};
@@ -49,8 +49,8 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let Served { world, notify, http, setting, reload, listening } = served;
     let world = Arc::new(world);
     let clock: Arc<dyn Clock> = Arc::clone(&world.ports().clock);
-    let _lease = Lease::take(&world.journal_file, SERVICE, &holder()).map_err(|taken| busy(&taken))?;
     let journal: Arc<dyn Journal> = Arc::from(world.journal().await.map_err(|error| journal_failed(&error))?);
+    let lease = journal.lease(&[SERVICE.to_owned()], &holder()).await.map_err(|taken| busy(&taken))?;
     let board = Arc::new(Board::default());
     let unusable = |fault: Fault| (sentence(&fault), Exit::Usage);
     let postman = Postman::new(&notify).map_err(unusable)?;
@@ -77,10 +77,13 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
             postman.report(&board, &clock),
         );
     };
-    let ended = tokio::select! {
-        ended = keeper.run(listener) => ended,
-        () = beside => unreachable_end(),
-    };
+    let ended = lease.during(async {
+        tokio::select! {
+            ended = keeper.run(listener) => ended,
+            () = beside => unreachable_end(),
+        }
+    });
+    let ended = ended.await;
     guard::ending();
     http.end();
     let lost = postman.outbox().close(LAST_NOTICES).await;

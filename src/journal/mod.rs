@@ -6,9 +6,13 @@
 mod ballast;
 mod entry;
 mod lease;
+mod lock;
 mod note;
 #[cfg(feature = "app")]
+mod place;
+#[cfg(feature = "app")]
 mod sqlite;
+mod stored;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,9 +22,15 @@ pub use entry::{Chain, Entry, FORMAT, Row, Tampered};
 pub use lease::{Busy, Lease};
 pub use note::{Exempt, Member, Note, Noted};
 #[cfg(feature = "app")]
+pub use place::Place;
+#[cfg(feature = "app")]
 pub use sqlite::SqliteJournal;
+pub use stored::Stored;
 
 use crate::rotation::{Event, Procedure};
+
+/// The stream of the notes, beside those of the rotations.
+pub const NOTES: &str = "notes";
 
 /// How a rotation stands, as far as the journal's index knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +95,12 @@ pub enum JournalError {
         /// The rotation.
         rotation: String,
     },
+    /// This process was away for longer than its lease: another one may be at work by now.
+    #[error("the lease was lost: {cause}")]
+    LeaseLost {
+        /// What is known of it.
+        cause: String,
+    },
     /// No such rotation.
     #[error("there is no rotation {rotation} in the journal")]
     Unknown {
@@ -94,7 +110,7 @@ pub enum JournalError {
     /// The disk has no room for another entry.
     #[error("the disk of the journal {path} is full")]
     DiskFull {
-        /// The journal's file.
+        /// The journal's place.
         path: String,
     },
     /// An entry that this program can't read.
@@ -108,7 +124,7 @@ pub enum JournalError {
     /// The store failed.
     #[error("the journal {path} can't be used: {cause}")]
     Store {
-        /// The journal's file.
+        /// The journal's place.
         path: String,
         /// Why.
         cause: String,
@@ -146,8 +162,28 @@ pub trait Journal: Send + Sync {
     /// The notes after a position, in order, in pages: fewer than a page = there are no more.
     async fn notes(&self, after: i64) -> Result<Vec<Noted>, JournalError>;
 
+    /// All entries after a position as they are stored, in order, in pages: an empty page = there are no more.
+    async fn stored(&self, after: i64) -> Result<Vec<Stored>, JournalError>;
+
     /// Checks the hash chain over all entries; returns how many there are.
-    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError>;
+    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
+        let mut chain = Chain::default();
+        loop {
+            let page = self.stored(chain.length()).await?;
+            for stored in &page {
+                if let Err(tampered) = chain.check(stored.position, stored.row(), &stored.hash) {
+                    return Ok(Err(tampered));
+                }
+            }
+            if page.is_empty() {
+                return Ok(Ok(chain.length().unsigned_abs()));
+            }
+        }
+    }
+
+    /// Takes leases on accounts and servers, all or none, or says who has one. Does not wait. What is done under them runs in
+    /// [`Lease::during`].
+    async fn lease(&self, names: &[String], holder: &str) -> Result<Lease, Busy>;
 
     /// Makes room for an ending on a full disk, once. `false` when that was done before.
     fn release_ballast(&self) -> bool;

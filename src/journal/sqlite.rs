@@ -4,10 +4,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 
-use super::{Ballast, Chain, Entry, FORMAT, Journal, JournalError, Listed, Note, Noted, Query, Row, State, Tampered};
+use super::stored::Columns;
+use super::{
+    Ballast, Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State,
+    Stored, lock,
+};
 use crate::rotation::{Event, Procedure};
 
 /// How long a writer waits for another one.
@@ -30,9 +34,6 @@ const PAGE: i64 = 5_000;
 
 /// Stored times have fractions of different lengths and are compared as text, so a question reaches back a little further.
 const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
-
-/// The stream of the notes, as the second migration makes it.
-const NOTES: &str = "notes";
 
 const ENTRIES_OF: &str =
     "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE rotation = ?";
@@ -343,7 +344,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn read(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{ENTRIES_OF} ORDER BY seq")))
+        let rows: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{ENTRIES_OF} ORDER BY seq")))
             .bind(id)
             .fetch_all(&self.pool)
             .await
@@ -351,7 +352,7 @@ impl Journal for SqliteJournal {
         if rows.is_empty() {
             return Err(JournalError::Unknown { rotation: id.to_owned() });
         }
-        rows.iter().map(entry).collect()
+        rows.into_iter().map(|columns| Stored::from(columns).entry()).collect()
     }
 
     async fn engine_changes(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
@@ -361,8 +362,12 @@ impl Journal for SqliteJournal {
             .flat_map(|event| ENGINE_STEPS.map(|step| format!(r#"event LIKE '{{"event":"{event}","step":"{step}:%'"#)))
             .collect();
         let text = format!("{ENTRIES_OF} AND ({}) ORDER BY seq", of_engines.join(" OR "));
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_all(&self.pool).await;
-        rows.map_err(|cause| self.failed(&cause))?.iter().map(entry).collect()
+        let rows: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(text))
+            .bind(id)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(&cause))?;
+        rows.into_iter().map(|columns| Stored::from(columns).entry()).collect()
     }
 
     async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError> {
@@ -420,48 +425,31 @@ impl Journal for SqliteJournal {
     }
 
     async fn notes(&self, after: i64) -> Result<Vec<Noted>, JournalError> {
-        let rows = sqlx::query(
-            "SELECT position, at, format, event, hash FROM entries INDEXED BY entries_notes WHERE rotation = 'notes' AND position > ? ORDER BY position LIMIT ?",
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries INDEXED BY entries_notes WHERE rotation = 'notes' AND position > ? ORDER BY position LIMIT ?",
         )
         .bind(after)
         .bind(PAGE)
         .fetch_all(&self.pool)
         .await
         .map_err(|cause| self.failed(&cause))?;
-        rows.iter().map(noted).collect()
+        rows.into_iter().map(|columns| Stored::from(columns).noted()).collect()
     }
 
-    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
-        let failed = |cause: sqlx::Error| self.failed(&cause);
-        let mut chain = Chain::default();
-        loop {
-            let page = sqlx::query(
-                "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE position > ? ORDER BY position LIMIT ?",
-            )
-            .bind(chain.length())
-            .bind(PAGE)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
-            for stored in &page {
-                let text = |column: usize| stored.try_get::<&str, _>(column).map_err(failed);
-                let number = |column: usize| stored.try_get::<i64, _>(column).map_err(failed);
-                let row = Row {
-                    rotation: text(1)?,
-                    seq: number(2)?,
-                    epoch: number(3)?,
-                    at: text(4)?,
-                    format: number(5)?,
-                    event: text(6)?,
-                };
-                if let Err(tampered) = chain.check(number(0)?, row, text(7)?) {
-                    return Ok(Err(tampered));
-                }
-            }
-            if page.is_empty() {
-                return Ok(Ok(chain.length().unsigned_abs()));
-            }
-        }
+    async fn stored(&self, after: i64) -> Result<Vec<Stored>, JournalError> {
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE position > ? ORDER BY position LIMIT ?",
+        )
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|cause| self.failed(&cause))?;
+        Ok(rows.into_iter().map(Stored::from).collect())
+    }
+
+    async fn lease(&self, names: &[String], holder: &str) -> Result<Lease, Busy> {
+        lock::lock(&self.path, names, holder)
     }
 
     fn release_ballast(&self) -> bool {
@@ -477,43 +465,4 @@ async fn note_locked(connection: &mut SqliteConnection, at: Timestamp, note: &No
     let json = serde_json::to_string(note).map_err(|cause| sqlx::Error::Encode(Box::new(cause)))?;
     let (position, hash) = link(connection, NOTES, seq, 1, at, &json).await?;
     Ok(Noted { position, at, note: note.clone(), hash })
-}
-
-fn noted(row: &SqliteRow) -> Result<Noted, JournalError> {
-    let position: i64 = row.try_get(0).unwrap_or_default();
-    let unreadable = |cause: String| JournalError::Unreadable { position, cause };
-    let column = |cause: sqlx::Error| unreadable(cause.to_string());
-    let format: i64 = row.try_get(2).map_err(column)?;
-    if format != FORMAT {
-        return Err(unreadable(format!("it has format {format}, this program knows format {FORMAT}")));
-    }
-    let at: &str = row.try_get(1).map_err(column)?;
-    let note: &str = row.try_get(3).map_err(column)?;
-    Ok(Noted {
-        position,
-        at: at.parse().map_err(|cause| unreadable(format!("`{at}` is no time: {cause}")))?,
-        note: serde_json::from_str(note).map_err(|cause| unreadable(cause.to_string()))?,
-        hash: row.try_get(4).map_err(column)?,
-    })
-}
-
-fn entry(row: &SqliteRow) -> Result<Entry, JournalError> {
-    let position: i64 = row.try_get(0).unwrap_or_default();
-    let unreadable = |cause: String| JournalError::Unreadable { position, cause };
-    let column = |cause: sqlx::Error| unreadable(cause.to_string());
-    let format: i64 = row.try_get(5).map_err(column)?;
-    if format != FORMAT {
-        return Err(unreadable(format!("it has format {format}, this program knows format {FORMAT}")));
-    }
-    let at: &str = row.try_get(4).map_err(column)?;
-    let event: &str = row.try_get(6).map_err(column)?;
-    Ok(Entry {
-        position,
-        rotation: row.try_get(1).map_err(column)?,
-        seq: row.try_get(2).map_err(column)?,
-        epoch: row.try_get(3).map_err(column)?,
-        at: at.parse().map_err(|cause| unreadable(format!("`{at}` is no time: {cause}")))?,
-        event: serde_json::from_str(event).map_err(|cause| unreadable(cause.to_string()))?,
-        hash: row.try_get(7).map_err(column)?,
-    })
 }

@@ -24,12 +24,12 @@ pub async fn prove_late(context: Context<'_>, wish: &Wish) -> Option<Came> {
         return None;
     }
     // A proof pauses nothing.
-    let _leases = match leases(world, &Wish { quiesce: QuiesceMode::Gap, ..wish.clone() }) {
+    let leases = match leases(journal, &Wish { quiesce: QuiesceMode::Gap, ..wish.clone() }).await {
         Ok(leases) => leases,
         Err(taken) => return fail(busy(&taken)),
     };
     let mut rotation = newest;
-    Some(match rotation.prove_late(journal, world.ports(), &holder()).await {
+    Some(match leases.during(rotation.prove_late(journal, world.ports(), &holder())).await {
         Ok(LateProof::Proven { .. }) => Came::told(
             &rotation,
             "proven-late",

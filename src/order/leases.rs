@@ -3,8 +3,7 @@ use std::collections::BTreeSet;
 use providers::port::QuiesceMode;
 
 use crate::engine::Wish;
-use crate::journal::{Busy, Lease};
-use crate::wiring::World;
+use crate::journal::{Busy, Journal, Lease};
 
 /// Who we are, for the journal and for whoever finds the lease taken.
 pub fn initiator() -> String {
@@ -32,10 +31,10 @@ pub fn holder() -> String {
 
 /// The right to work on an account and on every server that uses it: two accounts of one server must not
 /// restart its service under each other.
-pub fn leases(world: &World, wish: &Wish) -> Result<Vec<Lease>, Busy> {
+pub async fn leases(journal: &dyn Journal, wish: &Wish) -> Result<Lease, Busy> {
     let servers = wish.servers.iter().map(|(server, _)| format!("server {server}"));
     // The scheduler's switch is one for the whole tenant.
     let tenant = (wish.quiesce == QuiesceMode::Disable).then(|| "the sync scheduler".to_owned());
     let names = std::iter::once(wish.account.clone()).chain(servers.collect::<BTreeSet<_>>()).chain(tenant);
-    names.map(|name| Lease::take(&world.journal_file, &name, &holder())).collect()
+    journal.lease(&names.collect::<Vec<_>>(), &holder()).await
 }

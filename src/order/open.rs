@@ -36,18 +36,23 @@ pub enum Order {
 /// Carries an order out on the open rotations of an account. The newest first: a repair closes the held rotation that it replaces, and until it has ended that one has
 /// nothing to work with, its candidate lies beside the repair's.
 pub async fn each_open_of(context: Context<'_>, wish: &Wish, order: Order) -> Vec<Came> {
-    let Context { world, journal, .. } = context;
-    let fail = |(message, exit): (String, Exit)| Came::without_rotation(&wish.account, exit, message);
-    let (mut results, mut ordered) = (Vec::new(), None);
-    let _leases = match leases(world, &as_it_is_open(journal, wish).await) {
-        Ok(leases) => leases,
+    let journal = context.journal;
+    let fail = |(message, exit): (String, Exit)| vec![Came::without_rotation(&wish.account, exit, message)];
+    match leases(journal, &as_it_is_open(journal, wish).await).await {
+        Ok(leases) => leases.during(each_leased(context, wish, order)).await,
         // Somebody else works on an account that has nothing open: not our concern.
         Err(taken) => match open_rotations(journal, &wish.account).await {
-            Ok(open) if open.is_empty() => return results,
-            Ok(_) => return vec![fail(busy(&taken))],
-            Err(failed) => return vec![fail(failed)],
+            Ok(open) if open.is_empty() => Vec::new(),
+            Ok(_) => fail(busy(&taken)),
+            Err(failed) => fail(failed),
         },
-    };
+    }
+}
+
+async fn each_leased(context: Context<'_>, wish: &Wish, order: Order) -> Vec<Came> {
+    let journal = context.journal;
+    let fail = |(message, exit): (String, Exit)| Came::without_rotation(&wish.account, exit, message);
+    let (mut results, mut ordered) = (Vec::new(), None);
     loop {
         let open = match open_rotations(journal, &wish.account).await {
             Ok(open) => open,

@@ -8,14 +8,21 @@ use crate::rotation::{Plan, Procedure};
 
 /// Rotates one account; an interrupted rotation of it is taken up first, and is then what was asked for.
 pub async fn rotate(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Came {
+    let journal = context.journal;
+    match leases(journal, &as_it_is_open(journal, wish).await).await {
+        Ok(leases) => leases.during(rotate_leased(context, wish, wanted)).await,
+        Err(taken) => {
+            let (message, exit) = busy(&taken);
+            Came::without_rotation(&wish.account, exit, message)
+        }
+    }
+}
+
+async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Came {
     let Context { world, journal, teller } = context;
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
     let repair = wish.purpose == Purpose::Repair;
-    let _leases = match leases(world, &as_it_is_open(journal, wish).await) {
-        Ok(leases) => leases,
-        Err(taken) => return fail(busy(&taken)),
-    };
     if let Some(known) = &wanted.newest {
         let query = Query { newest: Some(1), ..Query::of(account) };
         match journal.list(&query).await {

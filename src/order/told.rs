@@ -17,12 +17,15 @@ pub fn journal_failed(error: &JournalError) -> (String, Exit) {
         JournalError::Fenced { .. } => {
             ("the other process goes on with it; this one stopped without acting further", Exit::Busy)
         }
+        JournalError::LeaseLost { .. } => {
+            ("whoever holds it now goes on; this process stopped without acting further", Exit::Busy)
+        }
         JournalError::Unknown { .. } => ("`history` lists the rotations", Exit::Usage),
         JournalError::DiskFull { .. } => {
             ("make room on that disk; nothing is begun without a durable record", Exit::Refused)
         }
         JournalError::Unreadable { .. } => ("`history verify` says whether the journal was changed", Exit::Usage),
-        JournalError::Store { .. } => ("look at the file, its folder and their owner", Exit::Usage),
+        JournalError::Store { .. } => ("look at the file, its folder and their owner, or at the database", Exit::Usage),
     };
     (format!("{error}\n  next step: {hint}"), exit)
 }
@@ -60,7 +63,9 @@ pub fn stopped(stopped: &Stopped, rotation: &str) -> (String, Exit) {
 pub fn busy(busy: &Busy) -> (String, Exit) {
     match busy {
         Busy::Held { .. } => (format!("{busy}\n  next step: wait for it, or look at `status`"), Exit::Busy),
-        Busy::NoLock { .. } => (format!("{busy}\n  next step: look at the folder and its owner"), Exit::Usage),
+        Busy::NoLease { .. } => {
+            (format!("{busy}\n  next step: look at the folder and its owner, or at the database"), Exit::Usage)
+        }
     }
 }
 

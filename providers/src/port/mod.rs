@@ -13,6 +13,7 @@ mod failure_class;
 mod fault;
 mod secret;
 pub mod step_scope;
+pub mod tenure;
 mod vault;
 mod vault_check;
 

@@ -49,7 +49,7 @@ impl Keeper {
     }
 
     pub(super) async fn reload(&mut self, world: Arc<World>, now: Timestamp) -> Result<(), JournalError> {
-        if world.journal_file != self.hands.world.journal_file {
+        if world.journal_place != self.hands.world.journal_place {
             self.service.faulty =
                 Some("the journal's file is another one: that takes effect at the next start only".to_owned());
             self.conditions_at = None;

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use entra_rotator::clock::{SystemClock, SystemEntropy};
 use entra_rotator::engine::{DriftKind, Expected, Looked, Nobody, Ports, Wish, drift, look};
-use entra_rotator::journal::{Entry, Journal, JournalError, Listed, Note, Noted, Query, SqliteJournal, Tampered};
+use entra_rotator::journal::{
+    Busy, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Query, SqliteJournal, Stored,
+};
 use entra_rotator::rotation::Event;
 use jiff::{SignedDuration, Timestamp};
 use providers::lab::LabSetting;
@@ -203,8 +205,12 @@ impl Journal for Counting {
         panic!("a look asks for no notes")
     }
 
-    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
+    async fn stored(&self, _: i64) -> Result<Vec<Stored>, JournalError> {
         panic!("a look verifies nothing")
+    }
+
+    async fn lease(&self, _: &[String], _: &str) -> Result<Lease, Busy> {
+        panic!("a look takes no lease")
     }
 
     fn release_ballast(&self) -> bool {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use entra_rotator::clock::Clock;
 use entra_rotator::daemon::{Board, Keeper, Order, Setting, Sink};
-use entra_rotator::journal::{Journal, SqliteJournal};
+use entra_rotator::journal::{Journal, Place, SqliteJournal};
 use entra_rotator::notify::Notice;
 use entra_rotator::schedule::{Calendar, Limits, Misfire};
 use entra_rotator::wiring::World;
@@ -152,7 +152,7 @@ async fn soak() {
     let setting = LabSetting { now: Arc::new(move || of.now()), end_process: Arc::new(|| {}), latency: None };
     let plan = FleetPlan { service_accounts: true, ..FleetPlan::new(sites, ACCOUNTS_PER_SITE) };
     let fleet = Fleet::in_memory(&plan, &setting).expect("a fleet");
-    let mut world = World::of_fleet(&fleet, journal_file.clone(), Arc::new(Working(Arc::clone(&time))));
+    let mut world = World::of_fleet(&fleet, Place::File(journal_file.clone()), Arc::new(Working(Arc::clone(&time))));
     scheduled(&mut world);
     let world = Arc::new(world);
     let strokes = luck::plan(&fleet, &time, &mut dice, length);

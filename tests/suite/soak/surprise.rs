@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use entra_rotator::clock::Clock;
 use entra_rotator::daemon::{Board, Keeper, Order, Setting, Sink};
 use entra_rotator::engine::Rotation;
-use entra_rotator::journal::{Journal, Note, Query, SqliteJournal};
+use entra_rotator::journal::{Journal, Note, Place, Query, SqliteJournal};
 use entra_rotator::notify::{Notice, Standing};
 use entra_rotator::rotation::Event;
 use entra_rotator::schedule::{Limits, Window, Windows};
@@ -70,7 +70,7 @@ impl Estate {
         let fleet = Fleet::in_memory(&plan, &setting).expect("a fleet");
         let by_s = Arc::new(AtomicI64::new(0));
         let clock = Wrong { clock: Working(Arc::clone(&time)), by_s: Arc::clone(&by_s) };
-        let mut world = World::of_fleet(&fleet, folder.path().join("journal.db"), Arc::new(clock));
+        let mut world = World::of_fleet(&fleet, Place::File(folder.path().join("journal.db")), Arc::new(clock));
         for post in world.roster.posts.values_mut() {
             post.policy.max_age = Some(SignedDuration::from_hours(90 * 24));
             post.policy.windows = windows.clone();
@@ -81,7 +81,7 @@ impl Estate {
     }
 
     fn file(&self) -> PathBuf {
-        self.world.journal_file.clone()
+        self.folder.path().join("journal.db")
     }
 
     async fn journal(&self) -> Arc<dyn Journal> {
