@@ -23,10 +23,12 @@ use providers::sealed_file::{self, SealedFile};
 use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{
     self, AccountConfig, AzureCloud, AzureIdentityConfig, AzureIdentityKind, Config, DirectoryConfig, LoginMethod,
-    Logon, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig, VaultKind,
+    Logon, PostgresConfig, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig, VaultKind,
 };
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
-use crate::journal::{Busy, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Place, Query, Stored};
+use crate::journal::{
+    Busy, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Password, Place, PostgresPlace, Query, Stored,
+};
 use crate::order::Roster;
 use crate::rotation::{EngineMethod, EntraAdministrator, Event, Limits};
 
@@ -202,7 +204,23 @@ impl World {
 
 /// Where a configuration keeps its journal.
 fn place(config: &Config) -> Place {
-    Place::File(config.journal.file.clone())
+    let Some(postgres) = &config.journal.postgres else {
+        return Place::File(config.journal.file.clone().unwrap_or_default());
+    };
+    let PostgresConfig { database, user, tls, ca_file, .. } = postgres.clone();
+    Place::Postgres(PostgresPlace {
+        hosts: postgres.hosts(),
+        database,
+        user,
+        password: postgres
+            .password
+            .clone()
+            .map(|password| Password::new(move || password.read("the password of [journal.postgres]"))),
+        tls,
+        ca_file,
+        client: postgres.client_cert_file.clone().zip(postgres.client_key_file.clone()),
+        lease: Duration::from_secs(postgres.lease_s.into()),
+    })
 }
 
 /// A server of the lab in `dir`, by its name there.

@@ -161,7 +161,7 @@ async fn rotate_all(
     let accounts = (sites * per_site) as u64;
     let keeper = Keeper::new(Arc::new(world), journal, clock, setting, Arc::clone(&board), Arc::new(|_| {}));
     let mut keeper = keeper.await.map_err(journal_failed)?;
-    let (orders, listener) = mpsc::channel(1);
+    let (orders, mut listener) = mpsc::channel(1);
     let (began, machine) = (SystemClock.monotonic(), machine_seconds());
     let watch = async {
         let passed = || SystemClock.monotonic().saturating_sub(began);
@@ -173,7 +173,7 @@ async fn rotate_all(
         let _ = orders.send(Order::Stop).await;
         seconds
     };
-    let (ended, seconds) = tokio::join!(keeper.run(listener), watch);
+    let (ended, seconds) = tokio::join!(keeper.run(&mut listener), watch);
     ended.map_err(journal_failed)?;
     let machine_seconds = machine_seconds().zip(machine).map(|(after, before)| after - before);
     Ok(Ran { seconds, machine_seconds, totals: board.totals() })

@@ -148,6 +148,11 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             "`directory` needs either `urls`, or `domain` (with `port`, where it is not 636)".to_owned()
         }
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
+            if key == "journal" =>
+        {
+            "`journal` needs either `file`, or [journal.postgres]".to_owned()
+        }
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
             if key == "vault" =>
         {
             "`vault` needs either `token` or `login`".to_owned()
@@ -242,6 +247,7 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
     }
     faults.extend(super::vault::faults(value));
     faults.extend(super::server::faults(value));
+    faults.extend(super::journal::faults(value));
     let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
     for (index, account) in list("account").iter().enumerate() {
         let mut fault = |key: &str, what: String| faults.push((format!("/account/{index}{key}"), what));

@@ -4,14 +4,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    ExemptConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, ServeConfig, ServerConfig, VaultConfig,
+    ExemptConfig, JournalConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, ServeConfig, ServerConfig,
+    VaultConfig,
 };
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where the journal lies.
+    /// Where the journal is kept.
     pub journal: JournalConfig,
     /// The directory that holds the accounts.
     pub directory: DirectoryConfig,
@@ -35,14 +36,6 @@ pub struct Config {
     /// Who is told, and how.
     #[serde(default)]
     pub notify: NotifyConfig,
-}
-
-/// Where the journal lies.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct JournalConfig {
-    /// The SQLite file. Its folder is made when it does not exist.
-    pub file: PathBuf,
 }
 
 /// How the rotator logs on to the directory.

@@ -3,6 +3,7 @@
 
 mod check;
 mod file;
+mod journal;
 mod notify;
 mod schedule;
 mod secret_ref;
@@ -12,9 +13,9 @@ mod vault;
 
 pub use check::{Faulty, read, schema};
 pub use file::{
-    AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, JournalConfig, Logon,
-    Quiesce, UseConfig,
+    AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, Logon, Quiesce, UseConfig,
 };
+pub use journal::{JournalConfig, PostgresConfig};
 pub use notify::{
     CommandConfig, HeartbeatConfig, MailConfig, MailTls, NotifyConfig, Severity, Shape, WebhookConfig, mailbox,
 };

@@ -22,6 +22,8 @@ pub struct Board {
 pub(super) struct View {
     pub(super) ready: bool,
     pub(super) stopping: bool,
+    /// Who works instead of this replica, or why none can tell; `None` = this one works.
+    pub(super) stands_by: Option<String>,
     /// The keeper's last round, by the clock that nobody sets.
     #[serde(skip)]
     pub(super) round: Option<Duration>,
@@ -103,6 +105,10 @@ impl Board {
 
     pub(super) fn stopping(&self) {
         self.view_mut().stopping = true;
+    }
+
+    pub(super) fn stands_by(&self, why: Option<String>) {
+        self.view_mut().stands_by = why;
     }
 
     pub(super) fn count(&self, outcome: &str) {

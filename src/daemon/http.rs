@@ -153,6 +153,9 @@ async fn readyz(State(desk): State<Desk>) -> Response {
         "it is ending\n"
     } else if !is_alive(&desk.board, &*desk.clock) {
         "the keeper was not seen at work lately\n"
+    } else if view.stands_by.is_some() {
+        // Ready to take over, which is all that is asked of it.
+        return "standing by\n".into_response();
     } else if !view.ready {
         "interrupted rotations are taken up first\n"
     } else {

@@ -64,6 +64,8 @@ pub(super) fn text(view: &View, steps: &StepTimes, now: Timestamp) -> Result<Str
     };
     let whole = Vec::new;
     set(&gauge("ready", "Whether the service is ready"), whole(), f64::from(u8::from(view.ready && !view.stopping)));
+    let leads = view.stands_by.is_none();
+    set(&gauge("leads", "Whether this replica works, and does not stand by"), whole(), f64::from(u8::from(leads)));
     #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
     set(&gauge("running_jobs", "Jobs under way"), whole(), view.running as f64);
     let info = gauge("build_info", "The program's version");

@@ -10,7 +10,7 @@ use super::keeper::{Keeper, Order, Setting, Sink};
 use super::{guard, http::is_alive};
 use crate::clock::Clock;
 use crate::config::NotifyConfig;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Busy, Journal, JournalError, Lease};
 use crate::notify::{Heartbeat, Outbox, channels};
 use crate::order::{Exit, busy, holder, journal_failed, sentence};
 use crate::signals::{Reloads, Stops};
@@ -24,6 +24,9 @@ const OLD_NOTICES: Duration = Duration::from_secs(2 * 3600);
 
 /// How often the channels' state is put on the board.
 const CHANNELS_EVERY: Duration = Duration::from_secs(15);
+
+/// How often a replica that stands by looks whether it is needed.
+const STAND_BY_EVERY: Duration = Duration::from_secs(2);
 
 /// The name of the lease that keeps a second service away.
 const SERVICE: &str = "the unattended service";
@@ -47,10 +50,14 @@ pub struct Served {
 /// Serves until a signal ends it. `Err` = why it could not begin, or had to end.
 pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let Served { world, notify, http, setting, reload, listening } = served;
-    let world = Arc::new(world);
+    let mut world = Arc::new(world);
     let clock: Arc<dyn Clock> = Arc::clone(&world.ports().clock);
-    let journal: Arc<dyn Journal> = Arc::from(world.journal().await.map_err(|error| journal_failed(&error))?);
-    let lease = journal.lease(&[SERVICE.to_owned()], &holder()).await.map_err(|taken| busy(&taken))?;
+    let mut seat = match take_seat(&world).await {
+        Ok(seat) => Some(seat),
+        Err(Unseated::Taken(_)) if world.journal_place.is_shared() => None,
+        Err(Unseated::Taken(taken)) => return Err(busy(&taken)),
+        Err(Unseated::Journal(error)) => return Err(journal_failed(&error)),
+    };
     let board = Arc::new(Board::default());
     let unusable = |fault: Fault| (sentence(&fault), Exit::Usage);
     let postman = Postman::new(&notify).map_err(unusable)?;
@@ -59,15 +66,12 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         Arc::new(move |notice| postman.outbox().post(notice))
     };
     let http = Http::start(&http, Arc::clone(&board), Arc::clone(&clock)).map_err(unusable)?;
-    let failed = |error: JournalError| journal_failed(&error);
-    let keeper = Keeper::new(world, journal, Arc::clone(&clock), setting, Arc::clone(&board), sink);
-    let mut keeper = keeper.await.map_err(failed)?;
     // Before anybody is told that it is ready: whoever is told may send a signal at once.
     let unheard = |cause: std::io::Error| (format!("signals can't be had: {cause}"), Exit::Later);
     let (stops, reloads) = (Stops::heed().map_err(unheard)?, Reloads::heed().map_err(unheard)?);
     listening(http.address);
     let address = http.address.to_string();
-    let (orders, listener) = mpsc::channel(4);
+    let (orders, mut listener) = mpsc::channel(4);
     let beside = async {
         tokio::join!(
             heed_stop(stops, orders.clone()),
@@ -77,13 +81,32 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
             postman.report(&board, &clock),
         );
     };
-    let ended = lease.during(async {
-        tokio::select! {
-            ended = keeper.run(listener) => ended,
-            () = beside => unreachable_end(),
+    let working = async {
+        loop {
+            let (journal, lease) = match seat.take() {
+                Some(seat) => seat,
+                None => match stand_by(&mut world, &board, &clock, &mut listener).await {
+                    Some(seat) => seat,
+                    None => return Ok(Vec::new()),
+                },
+            };
+            let (world, clock, board) = (Arc::clone(&world), Arc::clone(&clock), Arc::clone(&board));
+            let keeping = async {
+                let mut keeper = Keeper::new(world, journal, clock, setting.clone(), board, Arc::clone(&sink)).await?;
+                keeper.run(&mut listener).await
+            };
+            match lease.while_held(keeping).await {
+                Ok(Err(JournalError::LeaseLost { cause })) | Err(cause) => {
+                    tracing::error!(cause, "the lease was lost: whatever was under way goes on where it is held now");
+                }
+                Ok(ended) => return ended,
+            }
         }
-    });
-    let ended = ended.await;
+    };
+    let ended = tokio::select! {
+        ended = working => ended,
+        () = beside => unreachable_end(),
+    };
     guard::ending();
     http.end();
     let lost = postman.outbox().close(LAST_NOTICES).await;
@@ -98,6 +121,62 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         }
         // Worth another start, whatever it was: the disk may have room again.
         Err(error) => Err((journal_failed(&error).0, Exit::Later)),
+    }
+}
+
+/// The journal, with the right to be the one service that works on it.
+type Seat = (Arc<dyn Journal>, Lease);
+
+/// Why there is no seat.
+enum Unseated {
+    /// Somebody has it, or nobody can tell.
+    Taken(Busy),
+    /// The journal can't be opened.
+    Journal(JournalError),
+}
+
+async fn take_seat(world: &World) -> Result<Seat, Unseated> {
+    let journal: Arc<dyn Journal> = Arc::from(world.journal().await.map_err(Unseated::Journal)?);
+    let lease = journal.lease(&[SERVICE.to_owned()], &holder()).await.map_err(Unseated::Taken)?;
+    Ok((journal, lease))
+}
+
+/// Waits until the service that works on the journal is gone. `None` = told to end.
+async fn stand_by(
+    world: &mut Arc<World>,
+    board: &Board,
+    clock: &Arc<dyn Clock>,
+    orders: &mut mpsc::Receiver<Order>,
+) -> Option<Seat> {
+    let mut said = String::new();
+    loop {
+        board.round(clock.monotonic(), 0);
+        let (why, told) = match take_seat(world).await {
+            Ok(seat) => {
+                tracing::info!("nobody else works on the journal: this replica does from now on");
+                board.stands_by(None);
+                return Some(seat);
+            }
+            // How long its lease lasts changes each time.
+            Err(Unseated::Taken(Busy::Held { holder, .. })) => {
+                (holder.clone(), holder.split(" (").next().unwrap_or_default().to_owned())
+            }
+            Err(Unseated::Taken(taken)) => (taken.to_string(), taken.to_string()),
+            Err(Unseated::Journal(error)) => (error.to_string(), error.to_string()),
+        };
+        if said != told {
+            tracing::info!(works = told, "standing by");
+            said = told;
+        }
+        board.stands_by(Some(why));
+        tokio::select! {
+            order = orders.recv() => match order {
+                Some(Order::Reload(renewed)) => *world = renewed,
+                Some(Order::Faulty(_)) => {}
+                Some(Order::Stop) | None => return None,
+            },
+            () = clock.sleep(STAND_BY_EVERY) => {}
+        }
     }
 }
 

@@ -52,9 +52,15 @@ impl Lease {
         done
     }
 
-    /// Comes back when it is lost, with the reason.
-    pub async fn lost(&self) -> String {
-        self.0.lost().await
+    /// The same for work that must not outlast the lease: it is dropped where it stands, as by a power cut, once the lease is
+    /// lost. `Err` = why.
+    pub async fn while_held<F: Future>(self, work: F) -> Result<F::Output, String> {
+        let done = tokio::select! {
+            done = tenure::within(self.0.tenure(), work) => Ok(done),
+            why = self.0.lost() => Err(why),
+        };
+        self.release().await;
+        done
     }
 
     /// Gives it back.

@@ -3,13 +3,15 @@
 //! It is the engine's memory and the auditor's record at once. An entry is appended only when nothing else
 //! was appended to the rotation since it was read, and only by the holder of the rotation's latest epoch.
 
-mod ballast;
 mod entry;
+#[cfg(feature = "app")]
+mod index;
 mod lease;
-mod lock;
 mod note;
 #[cfg(feature = "app")]
 mod place;
+#[cfg(feature = "app")]
+mod postgres;
 #[cfg(feature = "app")]
 mod sqlite;
 mod stored;
@@ -17,12 +19,13 @@ mod stored;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use ballast::Ballast;
 pub use entry::{Chain, Entry, FORMAT, Row, Tampered};
 pub use lease::{Busy, Lease};
 pub use note::{Exempt, Member, Note, Noted};
 #[cfg(feature = "app")]
 pub use place::Place;
+#[cfg(feature = "app")]
+pub use postgres::{Password, PostgresJournal, PostgresPlace};
 #[cfg(feature = "app")]
 pub use sqlite::SqliteJournal;
 pub use stored::Stored;

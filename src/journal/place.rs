@@ -1,12 +1,14 @@
 use std::path::PathBuf;
 
-use super::{Journal, JournalError, SqliteJournal};
+use super::{Journal, JournalError, PostgresJournal, PostgresPlace, SqliteJournal};
 
 /// Where a journal is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In an SQLite file of this machine.
     File(PathBuf),
+    /// In a database of PostgreSQL, shared by replicas.
+    Postgres(PostgresPlace),
 }
 
 impl Place {
@@ -14,13 +16,20 @@ impl Place {
     pub fn is_there(&self) -> bool {
         match self {
             Self::File(path) => path.exists(),
+            Self::Postgres(_) => true,
         }
+    }
+
+    /// Whether several processes share it on several machines: then a second service stands by.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// Opens it for rotating, and makes it if there is none.
     pub async fn open(&self) -> Result<Box<dyn Journal>, JournalError> {
         match self {
             Self::File(path) => Ok(Box::new(SqliteJournal::open(path).await?)),
+            Self::Postgres(place) => Ok(Box::new(PostgresJournal::open(place.clone()).await?)),
         }
     }
 
@@ -28,6 +37,7 @@ impl Place {
     pub async fn open_as_it_is(&self) -> Result<Box<dyn Journal>, JournalError> {
         match self {
             Self::File(path) => Ok(Box::new(SqliteJournal::open_without_ballast(path).await?)),
+            Self::Postgres(place) => Ok(Box::new(PostgresJournal::open(place.clone()).await?)),
         }
     }
 }

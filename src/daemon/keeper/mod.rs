@@ -151,15 +151,18 @@ impl Keeper {
 
     /// Works until it is told to end. Returns what was still under way then. A journal that fails ends it too: nothing may
     /// happen without a record.
-    pub async fn run(&mut self, mut orders: mpsc::Receiver<Order>) -> Result<Vec<String>, JournalError> {
-        let ended = self.work(&mut orders).await;
-        if let Err(error) = &ended {
+    pub async fn run(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Vec<String>, JournalError> {
+        let ended = self.work(orders).await;
+        // With the lease the right to tell of anything is gone too: another one goes on.
+        if let Err(error) = &ended
+            && !matches!(error, JournalError::LeaseLost { .. })
+        {
             // Before the jobs end: that may take a while, and a person wants to know at once.
             (self.sink)(alarms::journal_failed(&error.to_string(), &self.setting.host, self.clock.now()));
             self.brake.pull();
             self.board.stopping();
             // What the journal says of it is known.
-            let _ = self.rest(&mut orders).await;
+            let _ = self.rest(orders).await;
         }
         ended
     }

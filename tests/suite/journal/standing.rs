@@ -200,10 +200,10 @@ async fn a_journal_of_before_the_notes_is_taken_over() {
     let file = folder.path().join("journal.db");
     let path = format!("sqlite://{}?mode=rwc", file.display());
     let mut old = SqliteConnection::connect(&path).await.expect("a database");
-    let all = sqlx::migrate!("src/journal/migrations");
+    let all = sqlx::migrate!("src/journal/sqlite/migrations");
     let first = sqlx::migrate::Migrator {
         migrations: Cow::Owned(all.migrations[..1].to_vec()),
-        ..sqlx::migrate!("src/journal/migrations")
+        ..sqlx::migrate!("src/journal/sqlite/migrations")
     };
     first.run(&mut old).await.expect("the first form");
     let rows = [("r1", "msol", "closed", 0), ("r2", "other", "held", 10), ("r3", "msol", "running", 20)];

@@ -197,7 +197,7 @@ async fn soak() {
         let board = Arc::new(Board::default());
         let keeping = Keeping { time: Arc::clone(&time), board: Arc::clone(&board), visit: Arc::clone(&visit) };
         let clock: Arc<dyn Clock> = Arc::new(keeping);
-        let (orders, listener) = mpsc::channel(4);
+        let (orders, mut listener) = mpsc::channel(4);
         *fate.orders.lock().expect("no panic under this lock") = Some(orders.clone());
         let new =
             Keeper::new(Arc::clone(&world), Arc::clone(&journal), clock, setting.clone(), board, Arc::clone(&sink));
@@ -212,7 +212,7 @@ async fn soak() {
             }
         };
         tokio::select! {
-            ended = keeper.run(listener) => { ended.expect("the journal works"); }
+            ended = keeper.run(&mut listener) => { ended.expect("the journal works"); }
             () = killed => {}
         }
         drop(keeper);

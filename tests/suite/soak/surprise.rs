@@ -106,7 +106,7 @@ impl Estate {
         };
         let told = Arc::clone(&self.told);
         let sink: Sink = Arc::new(move |notice| told.lock().expect("no panic under this lock").push(notice));
-        let (orders, listener) = mpsc::channel(4);
+        let (orders, mut listener) = mpsc::channel(4);
         let journal = self.journal().await;
         let keeper = Keeper::new(Arc::clone(&self.world), journal, clock, setting, board, sink).await;
         self.time.plan(
@@ -115,7 +115,7 @@ impl Estate {
                 let _ = orders.try_send(Order::Stop);
             }),
         );
-        keeper.expect("a keeper").run(listener).await.expect("the journal works");
+        keeper.expect("a keeper").run(&mut listener).await.expect("the journal works");
     }
 
     /// How often each account got another password.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use providers::port::tenure::Tenure;
 use sha2::{Digest, Sha256};
 
-use super::lease::Hold;
-use super::{Busy, Lease};
+use crate::journal::lease::Hold;
+use crate::journal::{Busy, Lease};
 
 /// Leases on this machine, as locks on files beside the journal. The operating system takes them back when the process
 /// ends, however it ends: so a killed rotation can be taken up at once, and a live one never.

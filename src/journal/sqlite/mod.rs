@@ -1,3 +1,8 @@
+//! The journal in one SQLite file, with leases as locks on files beside it.
+
+mod ballast;
+mod lock;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,12 +12,13 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 
+use super::index::{MARGIN, PAGE, of_engines, procedure_of, state_after, word_of};
 use super::stored::Columns;
 use super::{
-    Ballast, Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State,
-    Stored, lock,
+    Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State, Stored,
 };
-use crate::rotation::{Event, Procedure};
+use crate::rotation::Event;
+use ballast::Ballast;
 
 /// How long a writer waits for another one.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -29,17 +35,8 @@ const MIGRATION_PAUSE: Duration = Duration::from_millis(60);
 /// file that a full disk gives (https://www.sqlite.org/rescode.html).
 const DISK_FULL_CODES: [&str; 4] = ["13", "778", "4618", "4874"];
 
-/// Entries read at a time.
-const PAGE: i64 = 5_000;
-
-/// Stored times have fractions of different lengths and are compared as text, so a question reaches back a little further.
-const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
-
 const ENTRIES_OF: &str =
     "SELECT position, rotation, seq, epoch, at, format, event, hash FROM entries WHERE rotation = ?";
-
-/// Steps that write a password, or a credential, into an engine.
-const ENGINE_STEPS: [&str; 3] = ["engine", "reenter", "entra-reset"];
 
 /// The journal in one SQLite file: write-ahead log, synchronous FULL, one writer at a time.
 #[derive(Debug)]
@@ -79,14 +76,14 @@ impl SqliteJournal {
         let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(QUEUE_LIMIT).test_before_acquire(false);
         let failed = |cause: sqlx::Error| classify(path, &cause);
         let pool = pool.connect_with(options).await.map_err(failed)?;
-        let mut migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;
+        let mut migrations = sqlx::migrate!("src/journal/sqlite/migrations").run(&pool).await;
         // SQLite has no lock for this: of two processes that make a journal at once, one finds what the other just made.
         for _ in 0..MIGRATION_TRIES {
             if migrations.is_ok() {
                 break;
             }
             tokio::time::sleep(MIGRATION_PAUSE).await;
-            migrations = sqlx::migrate!("src/journal/migrations").run(&pool).await;
+            migrations = sqlx::migrate!("src/journal/sqlite/migrations").run(&pool).await;
         }
         migrations.map_err(|cause| match cause {
             sqlx::migrate::MigrateError::Execute(cause) | sqlx::migrate::MigrateError::ExecuteMigration(cause, _) => {
@@ -145,14 +142,10 @@ impl SqliteJournal {
         if let Some(rotation) = running {
             return Err(JournalError::InFlight { account: account.to_owned(), rotation });
         }
-        let procedure = match event {
-            Event::Begun { plan, .. } => word_of(plan.inventory.procedure),
-            _ => String::new(),
-        };
         sqlx::query("INSERT INTO rotations (id, account, epoch, state, procedure, begun) VALUES (?, ?, 1, 'running', ?, (SELECT COALESCE(MAX(position), 0) + 1 FROM entries))")
             .bind(id)
             .bind(account)
-            .bind(procedure)
+            .bind(procedure_of(event))
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
@@ -226,17 +219,6 @@ fn classify(path: &Path, cause: &sqlx::Error) -> JournalError {
     JournalError::Store { path, cause }
 }
 
-/// The state that a rotation has after an event; `None` = the one before. Taking a held rotation up does not
-/// end the hold, only the operator's word does; a late proof does not open a closed one again.
-fn state_after(event: &Event) -> Option<&'static str> {
-    match event {
-        Event::Claimed { .. } | Event::LateProof { .. } => None,
-        Event::Held { .. } => Some("held"),
-        Event::Finished | Event::RolledBack | Event::Superseded { .. } => Some("closed"),
-        _ => Some("running"),
-    }
-}
-
 /// Writes one entry at the end of the chain, in the caller's transaction.
 async fn write(
     connection: &mut SqliteConnection,
@@ -290,11 +272,6 @@ async fn link(
     .execute(connection)
     .await?;
     Ok((position, hash))
-}
-
-/// The stored word of a procedure.
-fn word_of(procedure: Procedure) -> String {
-    serde_json::to_value(procedure).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Epoch, and the number of the next entry.
@@ -356,12 +333,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn engine_changes(&self, id: &str) -> Result<Vec<Entry>, JournalError> {
-        // By how an event begins: reading them all out to look at their steps would take most of a preflight's time.
-        let of_engines: Vec<String> = ["intent", "done"]
-            .iter()
-            .flat_map(|event| ENGINE_STEPS.map(|step| format!(r#"event LIKE '{{"event":"{event}","step":"{step}:%'"#)))
-            .collect();
-        let text = format!("{ENTRIES_OF} AND ({}) ORDER BY seq", of_engines.join(" OR "));
+        let text = format!("{ENTRIES_OF} AND ({}) ORDER BY seq", of_engines());
         let rows: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(text))
             .bind(id)
             .fetch_all(&self.pool)

@@ -7,14 +7,14 @@ const BALLAST_BYTES: usize = 1 << 20;
 
 /// A file that only takes up room, so that there is some left to write an ending when the disk is full.
 #[derive(Debug)]
-pub struct Ballast {
+pub(super) struct Ballast {
     path: PathBuf,
 }
 
 impl Ballast {
     /// Lays the ballast, beside the journal, in full. Fails when the disk has no room for it: then no
     /// rotation should begin.
-    pub fn lay(journal: &Path) -> std::io::Result<Self> {
+    pub(super) fn lay(journal: &Path) -> std::io::Result<Self> {
         let mut path = journal.as_os_str().to_owned();
         path.push(".ballast");
         let ballast = Self { path: path.into() };
@@ -22,7 +22,7 @@ impl Ballast {
     }
 
     /// The same for one that may have been released since.
-    pub fn lay_again(&self) -> std::io::Result<()> {
+    pub(super) fn lay_again(&self) -> std::io::Result<()> {
         if fs::metadata(&self.path).is_ok_and(|file| file.len() == BALLAST_BYTES as u64) {
             return Ok(());
         }
@@ -35,7 +35,7 @@ impl Ballast {
     }
 
     /// Gives the room back. `false` when there was none to give.
-    pub fn release(&self) -> bool {
+    pub(super) fn release(&self) -> bool {
         fs::remove_file(&self.path).is_ok()
     }
 
