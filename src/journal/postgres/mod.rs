@@ -72,6 +72,7 @@ impl PostgresJournal {
         let mut transaction = connection.begin().await?;
         let chain = self.chain(&mut transaction).await?;
         if let Some(written) = draft.written(&mut transaction, again).await? {
+            transaction.rollback().await?;
             return Ok(written);
         }
         let running: Option<String> =
@@ -110,6 +111,7 @@ impl PostgresJournal {
             Some(here) if here == (draft.epoch, draft.seq) => {}
             Some(_) => {
                 let written = draft.written(&mut transaction, again).await?;
+                transaction.rollback().await?;
                 return written.ok_or_else(|| JournalError::Fenced { rotation: rotation() }.into());
             }
         }
@@ -163,6 +165,7 @@ impl PostgresJournal {
             .fetch_optional(&mut *transaction)
             .await?;
             if let Some(written) = written {
+                transaction.rollback().await?;
                 return Ok(Stored::from(written).noted()?);
             }
         }

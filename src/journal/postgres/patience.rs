@@ -26,7 +26,11 @@ macro_rules! patiently {
                                 break Ok(done);
                             }
                             Ok(Err(Trouble::Journal(error))) => {
-                                hosts.keep(used);
+                                // The transaction ends now, and with it the lock on the chain's end: by itself it would
+                                // when the connection is used next.
+                                if sqlx::Connection::ping($connection).await.is_ok() {
+                                    hosts.keep(used);
+                                }
                                 break Err(Trouble::Journal(error));
                             }
                             Ok(Err(Trouble::Lost(cause))) => cause,

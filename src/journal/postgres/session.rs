@@ -139,6 +139,7 @@ impl Session {
                 Some((id, ..)) if id == self.id => {}
                 Some((_, holder, true, left_s)) => {
                     let holder = format!("{holder} (its lease runs out in {left_s} s if it does not renew it)");
+                    transaction.rollback().await?;
                     return Ok(Some(Busy::Held { name: name.clone(), holder }));
                 }
                 Some((dead, _, false, _)) => {

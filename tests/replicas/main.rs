@@ -1,0 +1,28 @@
+// needs: packages-postgres.txt
+// limit: 300
+//! The journal on a real PostgreSQL: what every store keeps to, leases, fencing, and a database that goes away.
+
+mod cluster;
+#[path = "../suite/journal/contract.rs"]
+mod contract;
+mod failing;
+mod leases;
+#[path = "../suite/journal/standing.rs"]
+mod standing;
+
+/// Where the checks of every store look for themselves.
+mod journal {
+    pub(crate) use super::{contract, standing};
+}
+
+use cluster::Database;
+use entra_rotator::journal::PostgresJournal;
+
+async fn fresh() -> (PostgresJournal, Database) {
+    let database = Database::fresh().await;
+    (database.journal().await, database)
+}
+
+mod store {
+    crate::contract::kept_by!(crate::fresh);
+}
