@@ -95,9 +95,27 @@ class Fixture:
         self.dc = self.dcs["dc1"]
         self.logon_at = list(self.dcs)[-1]
         self.dn = json.loads((self.dc / "seed.json").read_text())["accounts"][SAM]
+        self.start_journal()
         self.start_vault()
         self.start_server()
         self.config = self.configure()
+
+    # --- where the journal is kept (databases.py has another place) -------------------------------------------
+
+    def start_journal(self):
+        """What keeps it."""
+
+    def journal_section(self, value):
+        """The lines of [journal]."""
+        return f"[journal]\nfile = {text_of(value['journal'])}"
+
+    def fresh_journal(self):
+        """An empty one."""
+        shutil.rmtree(self.journal.parent, ignore_errors=True)
+
+    def resume(self):
+        """Goes on with what a process left that is gone."""
+        return self.tool("resume")
 
     # --- which vault (vaults.py has others) ------------------------------------------------------------------
 
@@ -157,8 +175,7 @@ lab_dir = {text_of(value["lab"])}"""
         optional = "".join(f"{key} = {text[key]}\n" for key in ("port", "converge_limit_s") if key in text)
         own = f"vault = {text['bind_vault']}" if "bind_vault" in text else f"file = {text['bind_file']}"
         path = self.folder / name
-        path.write_text(f"""[journal]
-file = {text["journal"]}
+        path.write_text(f"""{self.journal_section(value)}
 [directory]
 {where}
 {optional}ca_file = {text["directory_ca"]}
@@ -384,7 +401,7 @@ servers = [{{ server = "{SERVER}" }}]
         self.fresh_secret(password)
         self.make_lab(password)
         if journal:
-            shutil.rmtree(self.journal.parent, ignore_errors=True)
+            self.fresh_journal()
         return password
 
     def journal_intact(self):
