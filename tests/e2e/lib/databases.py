@@ -38,11 +38,18 @@ lease_s = {self.lease_s}"""
         for word in ("DROP DATABASE rotator WITH (FORCE)", "CREATE DATABASE rotator OWNER rotator"):
             postgres.ask(self.cluster, word, "postgres")
 
+    # As another replica, once the lease of one that is gone has run out.
+
     def resume(self):
-        """As another replica, once the lease of the one that is gone has run out."""
+        return self.once_free(super().resume)
+
+    def rotate(self, *arguments, **options):
+        return self.once_free(lambda: super(PostgresWorld, self).rotate(*arguments, **options))
+
+    def once_free(self, order):
         deadline = time.monotonic() + 5 * self.lease_s
         while True:
-            done = self.tool("resume")
+            done = order()
             if done.code != BUSY or time.monotonic() > deadline:
                 return done
             time.sleep(0.2)
