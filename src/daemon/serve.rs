@@ -54,7 +54,10 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let clock: Arc<dyn Clock> = Arc::clone(&world.ports().clock);
     let mut seat = match take_seat(&world).await {
         Ok(seat) => Some(seat),
-        Err(Unseated::Taken(_)) if world.journal_place.is_shared() => None,
+        // Another replica works, or the database is being looked after: not a reason to end.
+        Err(Unseated::Taken(_) | Unseated::Journal(JournalError::Away { .. })) if world.journal_place.is_shared() => {
+            None
+        }
         Err(Unseated::Taken(taken)) => return Err(busy(&taken)),
         Err(Unseated::Journal(error)) => return Err(journal_failed(&error)),
     };

@@ -124,6 +124,14 @@ pub enum JournalError {
         /// Why.
         cause: String,
     },
+    /// The database did not answer for as long as one waits for it. What was asked may have been done.
+    #[error("the journal {path} is away: {cause}")]
+    Away {
+        /// The journal's place.
+        path: String,
+        /// What was last seen of it.
+        cause: String,
+    },
     /// The store failed.
     #[error("the journal {path} can't be used: {cause}")]
     Store {

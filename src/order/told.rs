@@ -25,6 +25,7 @@ pub fn journal_failed(error: &JournalError) -> (String, Exit) {
             ("make room on that disk; nothing is begun without a durable record", Exit::Refused)
         }
         JournalError::Unreadable { .. } => ("`history verify` says whether the journal was changed", Exit::Usage),
+        JournalError::Away { .. } => ("look at the database and the way to it; it was asked for a minute", Exit::Later),
         JournalError::Store { .. } => ("look at the file, its folder and their owner, or at the database", Exit::Usage),
     };
     (format!("{error}\n  next step: {hint}"), exit)
@@ -33,7 +34,9 @@ pub fn journal_failed(error: &JournalError) -> (String, Exit) {
 /// The same for a rotation that stopped without an outcome.
 pub fn stopped(stopped: &Stopped, rotation: &str) -> (String, Exit) {
     match stopped {
-        Stopped::Journal(error @ (JournalError::DiskFull { .. } | JournalError::Store { .. })) => (
+        Stopped::Journal(
+            error @ (JournalError::DiskFull { .. } | JournalError::Away { .. } | JournalError::Store { .. }),
+        ) => (
             format!(
                 "{error}\n  rotation {rotation} stopped where it was; both passwords are in the vault\n  next step: mend that, then `resume`"
             ),

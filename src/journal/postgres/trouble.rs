@@ -65,7 +65,8 @@ impl Trouble {
         match self {
             Self::Journal(error) => error,
             Self::Full => JournalError::DiskFull { path },
-            Self::Lost(cause) | Self::Told(cause) => JournalError::Store { path, cause },
+            Self::Lost(cause) => JournalError::Away { path, cause },
+            Self::Told(cause) => JournalError::Store { path, cause },
         }
     }
 }
