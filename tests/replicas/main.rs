@@ -9,6 +9,7 @@ mod failing;
 mod leases;
 #[path = "../suite/journal/standing.rs"]
 mod standing;
+mod tls;
 
 /// Where the checks of every store look for themselves.
 mod journal {

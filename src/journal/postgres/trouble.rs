@@ -18,11 +18,11 @@ impl Trouble {
     pub(super) fn of(cause: &sqlx::Error) -> Self {
         let Some(database) = cause.as_database_error() else {
             return match cause {
+                // A certificate that is no good comes as this, and is none the better a second time.
+                sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => Self::Told(io.to_string()),
                 sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
                     Self::Lost(cause.to_string())
                 }
-                // The server went away in the middle of TLS, or its certificate is no good: its text tells.
-                sqlx::Error::Tls(_) => Self::Told(cause.to_string()),
                 _ => Self::Told(cause.to_string()),
             };
         };
