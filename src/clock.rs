@@ -27,6 +27,8 @@ pub trait Entropy: Send + Sync {
     fn password(&self, rules: &Rules) -> Option<Secret>;
     /// Twelve hex digits that make an id unique, also among a thousand rotations begun in one second.
     fn id_suffix(&self) -> String;
+    /// 256 bits that nobody guesses.
+    fn key(&self) -> [u8; 32];
 }
 
 /// The machine's own clock.
@@ -60,6 +62,10 @@ impl Entropy for SystemEntropy {
 
     fn id_suffix(&self) -> String {
         hex::encode(rand::rng().random::<[u8; 6]>())
+    }
+
+    fn key(&self) -> [u8; 32] {
+        rand::rng().random()
     }
 }
 

@@ -17,6 +17,8 @@ pub mod journal;
 pub mod notify;
 #[cfg(feature = "app")]
 pub mod order;
+#[cfg(feature = "app")]
+pub mod page;
 pub mod password;
 pub mod procedure;
 #[cfg(feature = "app")]

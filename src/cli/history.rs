@@ -8,7 +8,7 @@ use super::session;
 use crate::engine::Rotation;
 use crate::journal::{Entry, Journal, JournalError, Query};
 use crate::order::{self, Exit};
-use crate::rotation::{Event, LateProof, Outcome, Seen};
+use crate::rotation::Event;
 
 #[derive(Serialize)]
 struct History {
@@ -110,18 +110,6 @@ async fn list(global: &Global, options: &HistoryOptions, journal: &dyn Journal) 
     Ok(Exit::Done)
 }
 
-/// How a rotation stands, in one word.
-pub(super) fn state(rotation: &Rotation) -> &'static str {
-    let progress = rotation.progress();
-    match (&progress.ended, &progress.held) {
-        _ if progress.superseded => "repaired",
-        (Some(Outcome::Finished), _) => order::done_word(rotation),
-        (Some(_), _) => "rolled-back",
-        (None, Some(_)) => "held",
-        (None, None) => "interrupted",
-    }
-}
-
 fn past(rotation: &Rotation, with_entries: bool) -> Past {
     let log = rotation.log();
     let stop_windows = rotation.stop_windows().into_iter();
@@ -132,7 +120,7 @@ fn past(rotation: &Rotation, with_entries: bool) -> Past {
     Past {
         rotation: rotation.id().to_owned(),
         account: rotation.plan().inventory.account.clone(),
-        state: state(rotation),
+        state: order::state_word(rotation),
         began: log.first().map(|entry| entry.at),
         last: log.last().map(|entry| entry.at),
         initiator,
@@ -153,28 +141,7 @@ fn past_entry(entry: &Entry) -> PastEntry {
         at: entry.at,
         hash: entry.hash.clone(),
         event: serde_json::to_value(&entry.event).unwrap_or_default(),
-        line: line(&entry.event),
-    }
-}
-
-fn line(event: &Event) -> String {
-    match event {
-        Event::Begun { plan, initiator, .. } => format!("begun by {initiator}: {}", plan.inventory.dn),
-        Event::Claimed { holder } => format!("taken up by {holder}"),
-        Event::Intent { step, .. } => format!("intent {step}"),
-        Event::Done { step, proof: Seen::Sync(facts) } => format!("done {step}: {}", facts.result),
-        Event::Done { step, .. } => format!("done {step}"),
-        Event::Failed { step, fault } => format!("failed {step} ({}): {fault}", fault.meaning),
-        Event::Looked { step, side, .. } => format!("looked {step}: {side:?}"),
-        Event::LookFailed { step, fault } => format!("look failed {step}: {fault}"),
-        Event::Turned { why, .. } => format!("turned back: {why}"),
-        Event::Resumed { by } => format!("resumed by {by}"),
-        Event::Held { why } => format!("held: {why}"),
-        Event::Finished => "finished: all new".into(),
-        Event::RolledBack => "rolled back: all old".into(),
-        Event::LateProof { outcome: LateProof::Proven { .. } } => "late proof: every server still syncs".into(),
-        Event::LateProof { outcome: LateProof::Failed { fault, .. } } => format!("late proof failed: {fault}"),
-        Event::Superseded { by } => format!("closed by repair {by}"),
+        line: entry.event.line(),
     }
 }
 

@@ -65,6 +65,7 @@ fn prepare(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 
             listen: options.listen.unwrap_or(serve.listen),
             tls: serve.tls.map(|tls| Tls { cert_file: tls.cert_file, key_file: tls.key_file }),
             token,
+            host: order::host(),
         },
         setting: Setting {
             tick: TICK,

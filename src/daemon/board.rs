@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::metrics::StepTimes;
 use super::seat::Seat;
 use crate::notify::ChannelState;
+use crate::order::Roster;
 use crate::schedule::{AgeState, Blocked, Due};
 
 /// What the service shows of itself: to probes, to metrics, to whoever has the token.
@@ -29,12 +30,25 @@ pub(super) struct View {
     pub(super) round: Option<Duration>,
     /// Jobs under way.
     pub(super) running: usize,
+    /// The accounts whose rotations are among them, and those of the smaller ones.
+    #[serde(skip)]
+    pub(super) at_work: Arc<AtWork>,
+    /// The accounts and their schedules, as the keeper has them.
+    #[serde(skip)]
+    pub(super) roster: Option<Arc<Roster>>,
     pub(super) accounts: BTreeMap<String, AccountView>,
     /// How many conditions of each kind hold.
     pub(super) conditions: BTreeMap<&'static str, u64>,
     pub(super) totals: Totals,
     #[serde(skip)]
     pub(super) channels: Vec<ChannelState>,
+}
+
+/// Accounts that something is done for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct AtWork {
+    pub(super) rotating: BTreeSet<String>,
+    pub(super) errands: BTreeSet<String>,
 }
 
 /// How rotations of the schedule ended since the service began, by the word of their outcome.
@@ -94,9 +108,35 @@ impl Board {
         self.view_mut().round
     }
 
-    pub(super) fn round(&self, at: Duration, running: usize) {
+    pub(super) fn round(&self, at: Duration, at_work: AtWork) {
         let mut view = self.view_mut();
-        (view.round, view.running) = (Some(at), running);
+        (view.round, view.running) = (Some(at), at_work.rotating.len() + at_work.errands.len());
+        view.at_work = Arc::new(at_work);
+    }
+
+    /// Which accounts something is done for.
+    pub(super) fn at_work(&self) -> Arc<AtWork> {
+        Arc::clone(&self.view_mut().at_work)
+    }
+
+    /// The accounts and their schedules; `None` before there are any.
+    pub(super) fn roster(&self) -> Option<Arc<Roster>> {
+        self.view_mut().roster.clone()
+    }
+
+    /// From now on these are the accounts.
+    pub(super) fn seated(&self, roster: Arc<Roster>) {
+        self.view_mut().roster = Some(roster);
+    }
+
+    /// Why this replica does not work; `None` = it does.
+    pub(super) fn waits_for(&self) -> Option<String> {
+        self.view_mut().stands_by.clone()
+    }
+
+    /// Whether the service is ending.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.view_mut().stopping
     }
 
     pub(super) fn ready(&self, ready: bool) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use providers::port::Fault;
 use tokio::sync::mpsc;
 
-use super::board::Board;
-use super::http::{self, Http, HttpSetting};
+use super::board::{AtWork, Board};
+use super::http::{self, Http, HttpSetting, Shown};
 use super::keeper::{Keeper, Order, Setting, Sink};
 use super::{guard, http::is_alive};
 use crate::clock::Clock;
@@ -68,7 +68,15 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         let postman = postman.clone();
         Arc::new(move |notice| postman.outbox().post(notice))
     };
-    let http = Http::start(&http, Arc::clone(&board), Arc::clone(&clock)).map_err(unusable)?;
+    board.seated(Arc::new(world.roster.clone()));
+    let shown = Shown {
+        board: Arc::clone(&board),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&world.ports().entropy),
+        journal: Arc::from(world.journal_place.open_as_it_is().await.map_err(|error| journal_failed(&error))?),
+        place: world.journal_place.clone(),
+    };
+    let http = Http::start(&http, shown).map_err(unusable)?;
     // Before anybody is told that it is ready: whoever is told may send a signal at once.
     let unheard = |cause: std::io::Error| (format!("signals can't be had: {cause}"), Exit::Later);
     let (stops, reloads) = (Stops::heed().map_err(unheard)?, Reloads::heed().map_err(unheard)?);
@@ -153,7 +161,7 @@ async fn stand_by(
 ) -> Option<Seat> {
     let mut said = String::new();
     loop {
-        board.round(clock.monotonic(), 0);
+        board.round(clock.monotonic(), AtWork::default());
         let (why, told) = match take_seat(world).await {
             Ok(seat) => {
                 tracing::info!("nobody else works on the journal: this replica does from now on");
@@ -174,7 +182,10 @@ async fn stand_by(
         board.stands_by(Some(why));
         tokio::select! {
             order = orders.recv() => match order {
-                Some(Order::Reload(renewed)) => *world = renewed,
+                Some(Order::Reload(renewed)) => {
+                    *world = renewed;
+                    board.seated(Arc::new(world.roster.clone()));
+                }
                 Some(Order::Faulty(_)) => {}
                 Some(Order::Stop) | None => return None,
             },

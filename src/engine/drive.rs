@@ -7,8 +7,8 @@ use super::scene::{Acted, Before, Scene};
 use super::{Ports, actions, late_proof};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::rotation::{
-    Decision, Direction, Event, LateProof, Method, Outcome, Plan, Progress, Seen, Side, Standing, Step, Trigger,
-    TurnedBy, Why, decide,
+    Decision, Direction, Event, LateProof, Outcome, Plan, Progress, Seen, Side, Standing, Step, Trigger, TurnedBy, Why,
+    decide,
 };
 
 /// More rounds than any plan needs, with every budget spent. Reaching it is a defect of ours.
@@ -208,20 +208,7 @@ impl Rotation {
 
     /// A person says `rollback`.
     pub async fn roll_back(&mut self, journal: &dyn Journal, ports: &Ports) -> Result<(), Stopped> {
-        let refusal = if self.progress.direction == Direction::Back {
-            None
-        } else if self.progress.pivot_passed {
-            Some(
-                "the active server was proven with the new password; going back would be a second outage. Use `resume`",
-            )
-        } else if self.plan.inventory.method != Method::Reset && self.progress.touched(&Step::Directory) {
-            Some("history and minimum age forbid to change back to the old password. Use `resume`")
-        } else if self.plan.committed(|step| self.progress.touched(step)) {
-            Some("what was done can't be undone: there is nothing to go back to. Use `resume` or `rotate --repair`")
-        } else {
-            None
-        };
-        if let Some(refusal) = refusal {
+        if let Some(refusal) = self.plan.no_way_back(&self.progress) {
             return Err(Stopped::NotNow(format!("rotation {} can't be rolled back: {refusal}", self.id)));
         }
         if self.progress.direction == Direction::Back {

@@ -1,5 +1,8 @@
 //! What a store keeps about a rotation beside its entries, so that a list needs not read them.
 
+use jiff::Timestamp;
+
+use super::Became;
 use crate::rotation::{Event, Procedure};
 
 /// Entries read at a time.
@@ -14,11 +17,30 @@ const ENGINE_STEPS: [&str; 3] = ["engine", "reenter", "entra-reset"];
 /// The state that a rotation has after an event; `None` = the one before. Taking a held rotation up does not
 /// end the hold, only the operator's word does; a late proof does not open a closed one again.
 pub(super) fn state_after(event: &Event) -> Option<&'static str> {
+    became_after(event).map(|became| match became {
+        Became::Held => "held",
+        Became::Finished | Became::RolledBack | Became::Repaired => "closed",
+        Became::Running => "running",
+    })
+}
+
+/// The same, told more closely.
+pub(super) fn became_after(event: &Event) -> Option<Became> {
     match event {
         Event::Claimed { .. } | Event::LateProof { .. } => None,
-        Event::Held { .. } => Some("held"),
-        Event::Finished | Event::RolledBack | Event::Superseded { .. } => Some("closed"),
-        _ => Some("running"),
+        Event::Held { .. } => Some(Became::Held),
+        Event::Finished => Some(Became::Finished),
+        Event::RolledBack => Some(Became::RolledBack),
+        Event::Superseded { .. } => Some(Became::Repaired),
+        _ => Some(Became::Running),
+    }
+}
+
+/// Who asked for the rotation that an event begins.
+pub(super) fn initiator_of(event: &Event) -> &str {
+    match event {
+        Event::Begun { initiator, .. } => initiator,
+        _ => "",
     }
 }
 
@@ -42,4 +64,17 @@ pub(super) fn of_engines() -> String {
     let kinds = kinds
         .flat_map(|event| ENGINE_STEPS.map(|step| format!(r#"event LIKE '{{"event":"{event}","step":"{step}:%'"#)));
     kinds.collect::<Vec<_>>().join(" OR ")
+}
+
+/// The condition for rotations that began in a time. The times of a clock that was set are in no order, the places are: their
+/// bounds come from an index alone, so that a page of long ago is not looked for from the newest on.
+pub(super) fn in_time((from, to): (Option<Timestamp>, Option<Timestamp>)) -> String {
+    if from.is_none() && to.is_none() {
+        return String::new();
+    }
+    // Where there is no bound, one that no time reaches.
+    let second = |at: Option<Timestamp>, none: Timestamp| at.unwrap_or(none).as_second();
+    let time = format!("began_s >= {} AND began_s < {}", second(from, Timestamp::MIN), second(to, Timestamp::MAX));
+    let bound = |which: &str| format!("(SELECT {which}(begun) FROM rotations WHERE begun > 0 AND {time})");
+    format!(" AND {time} AND begun >= {} AND begun <= {}", bound("MIN"), bound("MAX"))
 }

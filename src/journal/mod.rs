@@ -46,6 +46,37 @@ pub enum State {
     Closed,
 }
 
+/// What became of a rotation, as far as the journal's index knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// In flight, or interrupted.
+    Running,
+    /// Waits for a person.
+    Held,
+    /// All new.
+    Finished,
+    /// All old.
+    RolledBack,
+    /// Held, and closed by the repair that replaced it.
+    Repaired,
+}
+
+impl Became {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [Self::Running, Self::Held, Self::Finished, Self::RolledBack, Self::Repaired];
+
+    /// The word of it, as stored.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Held => "held",
+            Self::Finished => "finished",
+            Self::RolledBack => "rolled-back",
+            Self::Repaired => "repaired",
+        }
+    }
+}
+
 /// A rotation as the journal lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -55,6 +86,8 @@ pub struct Listed {
     pub account: String,
     /// How it stands.
     pub state: State,
+    /// The position of its first entry: its place in the list.
+    pub begun: i64,
 }
 
 /// Which rotations are listed. `Query::default()` = all.
@@ -70,6 +103,14 @@ pub struct Query {
     pub procedure: Option<Procedure>,
     /// Only those with an entry at or after this time.
     pub since: Option<Timestamp>,
+    /// Only those of which this became.
+    pub became: Option<Became>,
+    /// Only those that this initiator asked for, word for word.
+    pub initiator: Option<String>,
+    /// Only those that began from the one second on up to the other, which is not included.
+    pub began: (Option<Timestamp>, Option<Timestamp>),
+    /// Only those whose first entry lies before this position.
+    pub before: Option<i64>,
     /// Only so many, the newest.
     pub newest: Option<u32>,
 }

@@ -123,6 +123,18 @@ pub fn done_word(rotation: &Rotation) -> &'static str {
     }
 }
 
+/// How a rotation stands, in one word.
+pub fn state_word(rotation: &Rotation) -> &'static str {
+    let progress = rotation.progress();
+    match (&progress.ended, &progress.held) {
+        _ if progress.superseded => "repaired",
+        (Some(Outcome::Finished), _) => done_word(rotation),
+        (Some(_), _) => "rolled-back",
+        (None, Some(_)) => "held",
+        (None, None) => "interrupted",
+    }
+}
+
 fn finished(rotation: &Rotation) -> String {
     let inventory = &rotation.plan().inventory;
     let proof = proof(rotation);

@@ -3,7 +3,7 @@
 //!
 //! `wanted` is what is ordered; `rotate` begins, `open` goes on with what was begun, `late` proves once more; `knowledge` is
 //! what the journal tells a preflight; `roster` says who is to be rotated when, `ledger` and `standing` what the journal knows
-//! of that; `leases` keep others away; `came` and `exit` say what came of it, `told` why.
+//! of that, `status` what a person is shown of it; `leases` keep others away; `came` and `exit` say what came of it, `told` why.
 
 mod brake;
 mod came;
@@ -17,12 +17,13 @@ mod prepare;
 mod roster;
 mod rotate;
 mod standing;
+mod status;
 mod teller;
 mod told;
 mod wanted;
 
 pub use brake::Brake;
-pub use came::{Came, done_word, still_paused};
+pub use came::{Came, done_word, state_word, still_paused};
 pub use exit::Exit;
 pub use knowledge::sharing;
 pub use late::{newest_finished, overdue, prove_late};
@@ -33,6 +34,7 @@ pub use prepare::{NotPrepared, look, prepare};
 pub use roster::{Post, Roster, rank, record_population};
 pub use rotate::rotate;
 pub use standing::Account;
+pub use status::{AccountStatus, ConditionStatus, LateProofStatus, Status};
 pub use teller::{Context, Teller};
 pub use told::{busy, journal_failed, sentence, stopped, told};
 pub use wanted::Wanted;

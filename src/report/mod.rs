@@ -28,6 +28,7 @@ pub use gather::{Gathering, Verified};
 pub use html::html;
 pub use lines::{Table, csv};
 pub use load::load;
+pub use past::told;
 pub use plain::plain;
 pub use shown::{Text, json_safe};
 pub use time::{At, Length, Period};

@@ -290,6 +290,12 @@ impl Folding {
     }
 }
 
+/// One rotation by itself, to its last entry; `None` where these are no rotation's entries.
+pub fn told(entries: &[Entry]) -> Option<RotationFacts> {
+    let all = Period { from: At(Timestamp::MIN), to: At(Timestamp::MAX) };
+    Past::of(entries, &all).map(|past| past.facts)
+}
+
 fn not_begun(step: &Step, back: bool) -> StepFacts {
     StepFacts {
         step: Text::of(step),

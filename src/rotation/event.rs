@@ -195,3 +195,37 @@ pub enum Event {
         by: String,
     },
 }
+
+impl Event {
+    /// One line for people.
+    pub fn line(&self) -> String {
+        match self {
+            Self::Begun { plan, initiator, .. } => format!("begun by {initiator}: {}", plan.inventory.dn),
+            Self::Claimed { holder } => format!("taken up by {holder}"),
+            Self::Intent { step, .. } => format!("intent {step}"),
+            Self::Done { step, proof: Seen::Sync(facts) } => format!("done {step}: {}", facts.result),
+            Self::Done { step, .. } => format!("done {step}"),
+            Self::Failed { step, fault } => format!("failed {step} ({}): {fault}", fault.meaning),
+            Self::Looked { step, side, .. } => format!("looked {step}: {side:?}"),
+            Self::LookFailed { step, fault } => format!("look failed {step}: {fault}"),
+            Self::Turned { why, .. } => format!("turned back: {why}"),
+            Self::Resumed { by } => format!("resumed by {by}"),
+            Self::Held { why } => format!("held: {why}"),
+            Self::Finished => "finished: all new".into(),
+            Self::RolledBack => "rolled back: all old".into(),
+            Self::LateProof { outcome: LateProof::Proven { .. } } => "late proof: every server still syncs".into(),
+            Self::LateProof { outcome: LateProof::Failed { fault, .. } } => format!("late proof failed: {fault}"),
+            Self::Superseded { by } => format!("closed by repair {by}"),
+        }
+    }
+
+    /// What went wrong, where it tells of that.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Failed { fault, .. }
+            | Self::LookFailed { fault, .. }
+            | Self::LateProof { outcome: LateProof::Failed { fault, .. } } => Some(fault),
+            _ => None,
+        }
+    }
+}

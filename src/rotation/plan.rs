@@ -75,6 +75,23 @@ impl Plan {
         committing.unwrap_or(usize::MAX).min(self.pivot + 1)
     }
 
+    /// Why a person can't turn the rotation back; `None` = he can, or it is on its way back already.
+    pub fn no_way_back(&self, progress: &Progress) -> Option<&'static str> {
+        if progress.direction == Direction::Back {
+            None
+        } else if progress.pivot_passed {
+            Some(
+                "the active server was proven with the new password; going back would be a second outage. Use `resume`",
+            )
+        } else if self.inventory.method != Method::Reset && progress.touched(&Step::Directory) {
+            Some("history and minimum age forbid to change back to the old password. Use `resume`")
+        } else if self.committed(|step| progress.touched(step)) {
+            Some("what was done can't be undone: there is nothing to go back to. Use `resume` or `rotate --repair`")
+        } else {
+            None
+        }
+    }
+
     /// Whether it may be left as it is for hours: nothing that sync depends on may have been touched.
     pub fn may_rest(&self, progress: &Progress) -> bool {
         let pauses = self.inventory.quiesce == QuiesceMode::Disable;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
 
 use super::alarms::{self, Service};
-use super::board::Board;
+use super::board::{AtWork, Board};
 use super::job::{Done, Hands};
 use super::log::Log;
 use super::seat::Seat;
@@ -145,7 +145,7 @@ impl Keeper {
         keeper.note(now, &started).await?;
         keeper.seat(roster, now).await?;
         keeper.board.ready(false);
-        keeper.board.round(keeper.clock.monotonic(), 0);
+        keeper.board.round(keeper.clock.monotonic(), AtWork::default());
         Ok(keeper)
     }
 
@@ -175,7 +175,7 @@ impl Keeper {
             self.begin_errands(now).await?;
             self.begin_rotations(now).await?;
             self.tell(now).await?;
-            self.board.round(self.clock.monotonic(), self.running.len());
+            self.show_work();
             let sleep = self.sleep(now);
             let clock = Arc::clone(&self.clock);
             tokio::select! {
@@ -214,7 +214,7 @@ impl Keeper {
         let mut limit = Box::pin(tokio::time::sleep(self.setting.stop_limit));
         let (mut is_over, mut written) = (false, Ok(()));
         while !self.jobs.is_empty() {
-            self.board.round(self.clock.monotonic(), self.running.len());
+            self.show_work();
             tokio::select! {
                 Some(ended) = self.jobs.join_next_with_id() => {
                     let taken = self.ended(ended).await;
@@ -237,6 +237,12 @@ impl Keeper {
         // Dropped between two entries of the journal, as by a power cut: the next start goes on.
         self.jobs.abort_all();
         written
+    }
+
+    /// The board shows that the loop is at work, and for whom.
+    fn show_work(&self) {
+        let errands = self.running.keys().filter(|name| !self.rotating.contains(*name)).cloned().collect();
+        self.board.round(self.clock.monotonic(), AtWork { rotating: self.rotating.clone(), errands });
     }
 
     /// Writes a note and takes it in.

@@ -44,6 +44,7 @@ impl Keeper {
             self.place(&name, now);
         }
         self.board.only(self.seats.keys());
+        self.board.seated(Arc::new(self.roster.clone()));
         self.conditions_at = None;
         Ok(())
     }

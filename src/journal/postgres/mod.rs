@@ -14,10 +14,11 @@ use jiff::Timestamp;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 
-use super::index::{MARGIN, PAGE, of_engines, procedure_of, state_after, word_of};
+use super::index::{MARGIN, PAGE, became_after, in_time, initiator_of, of_engines, procedure_of, state_after, word_of};
 use super::stored::Columns;
 use super::{
-    Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State, Stored,
+    Became, Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State,
+    Stored,
 };
 use crate::rotation::Event;
 use hosts::Hosts;
@@ -84,12 +85,14 @@ impl PostgresJournal {
             return Err(JournalError::InFlight { account: account.to_owned(), rotation }.into());
         }
         sqlx::query(
-            "INSERT INTO rotations (id, account, epoch, state, procedure, begun) VALUES ($1, $2, 1, 'running', $3, $4)",
+            "INSERT INTO rotations (id, account, epoch, state, procedure, begun, initiator, began_s) VALUES ($1, $2, 1, 'running', $3, $4, $5, $6)",
         )
         .bind(draft.rotation)
         .bind(account)
         .bind(procedure_of(draft.event))
         .bind(chain.length() + 1)
+        .bind(initiator_of(draft.event))
+        .bind(draft.at.as_second())
         .execute(&mut *transaction)
         .await?;
         let entry = draft.write(&mut transaction, &chain).await?;
@@ -236,10 +239,11 @@ impl Draft<'_> {
         let (json, time) = (self.json()?, at.to_string());
         let row = Row { rotation, seq, epoch, at: &time, format: FORMAT, event: &json };
         let (position, hash) = link(transaction, chain, row).await?;
-        sqlx::query("UPDATE rotations SET state = COALESCE($2, state), last_at = $3 WHERE id = $1")
+        sqlx::query("UPDATE rotations SET state = COALESCE($2, state), last_at = $3, became = COALESCE($4, became) WHERE id = $1")
             .bind(rotation)
             .bind(state_after(event))
             .bind(&time)
+            .bind(became_after(event).map(Became::word))
             .execute(transaction)
             .await?;
         Ok(Entry { position, rotation: rotation.to_owned(), seq, epoch, at, event: event.clone(), hash })
@@ -340,7 +344,7 @@ impl Journal for PostgresJournal {
     }
 
     async fn list(&self, query: &Query) -> Result<Vec<Listed>, JournalError> {
-        let mut text = "SELECT id, account, state FROM rotations WHERE begun > 0".to_owned();
+        let mut text = "SELECT id, account, state, begun FROM rotations WHERE begun > 0".to_owned();
         let mut words = Vec::new();
         let mut and = |condition: &str, word: String| {
             words.push(word);
@@ -354,6 +358,16 @@ impl Journal for PostgresJournal {
         }
         if let Some(since) = query.since {
             and("last_at >=", since.checked_sub(MARGIN).unwrap_or(since).to_string());
+        }
+        if let Some(became) = query.became {
+            and("became =", became.word().to_owned());
+        }
+        if let Some(initiator) = &query.initiator {
+            and("initiator =", initiator.clone());
+        }
+        text.push_str(&in_time(query.began));
+        if let Some(before) = query.before {
+            text.push_str(&format!(" AND begun < {before}"));
         }
         if query.open {
             text.push_str(" AND state <> 'closed'");
@@ -369,17 +383,17 @@ impl Journal for PostgresJournal {
             text.push_str(&format!(" LIMIT {newest}"));
         }
         let rows = patiently!(self.hosts, self.name, |connection, _again| async {
-            let asked = sqlx::query_as::<_, (String, String, String)>(sqlx::AssertSqlSafe(text.clone()));
+            let asked = sqlx::query_as::<_, (String, String, String, i64)>(sqlx::AssertSqlSafe(text.clone()));
             let asked = words.iter().fold(asked, |asked, word| asked.bind(word));
             asked.fetch_all(&mut *connection).await.map_err(Trouble::from)
         });
-        let listed = |(id, account, state): (String, String, String)| {
+        let listed = |(id, account, state, begun): (String, String, String, i64)| {
             let state = match state.as_str() {
                 "held" => State::Held,
                 "closed" => State::Closed,
                 _ => State::Running,
             };
-            Listed { id, account, state }
+            Listed { id, account, state, begun }
         };
         Ok(rows.map_err(|trouble| self.told(trouble))?.into_iter().rev().map(listed).collect())
     }

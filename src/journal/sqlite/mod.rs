@@ -12,10 +12,11 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 
-use super::index::{MARGIN, PAGE, of_engines, procedure_of, state_after, word_of};
+use super::index::{MARGIN, PAGE, became_after, in_time, initiator_of, of_engines, procedure_of, state_after, word_of};
 use super::stored::Columns;
 use super::{
-    Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State, Stored,
+    Became, Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State,
+    Stored,
 };
 use crate::rotation::Event;
 use ballast::Ballast;
@@ -142,10 +143,12 @@ impl SqliteJournal {
         if let Some(rotation) = running {
             return Err(JournalError::InFlight { account: account.to_owned(), rotation });
         }
-        sqlx::query("INSERT INTO rotations (id, account, epoch, state, procedure, begun) VALUES (?, ?, 1, 'running', ?, (SELECT COALESCE(MAX(position), 0) + 1 FROM entries))")
+        sqlx::query("INSERT INTO rotations (id, account, epoch, state, procedure, initiator, began_s, begun) VALUES (?, ?, 1, 'running', ?, ?, ?, (SELECT COALESCE(MAX(position), 0) + 1 FROM entries))")
             .bind(id)
             .bind(account)
             .bind(procedure_of(event))
+            .bind(initiator_of(event))
+            .bind(at.as_second())
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
@@ -230,12 +233,15 @@ async fn write(
 ) -> Result<Entry, sqlx::Error> {
     let json = serde_json::to_string(event).map_err(|cause| sqlx::Error::Encode(Box::new(cause)))?;
     let (position, hash) = link(connection, id, seq, epoch, at, &json).await?;
-    sqlx::query("UPDATE rotations SET state = COALESCE(?, state), last_at = ? WHERE id = ?")
-        .bind(state_after(event))
-        .bind(at.to_string())
-        .bind(id)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "UPDATE rotations SET state = COALESCE(?, state), became = COALESCE(?, became), last_at = ? WHERE id = ?",
+    )
+    .bind(state_after(event))
+    .bind(became_after(event).map(Became::word))
+    .bind(at.to_string())
+    .bind(id)
+    .execute(connection)
+    .await?;
     Ok(Entry { position, rotation: id.to_owned(), seq, epoch, at, event: event.clone(), hash })
 }
 
@@ -346,7 +352,7 @@ impl Journal for SqliteJournal {
         let failed = |cause: sqlx::Error| self.failed(&cause);
         // The plus keeps SQLite from walking through all of them in order when few were written to since.
         let begun = if query.since.is_some() && query.account.is_none() { "+begun" } else { "begun" };
-        let mut text = format!("SELECT id, account, state FROM rotations WHERE {begun} > 0");
+        let mut text = format!("SELECT id, account, state, begun FROM rotations WHERE {begun} > 0");
         if query.account.is_some() {
             text.push_str(" AND account = ?");
         }
@@ -365,6 +371,16 @@ impl Journal for SqliteJournal {
         if query.since.is_some() {
             text.push_str(" AND last_at >= ?");
         }
+        if query.became.is_some() {
+            text.push_str(" AND became = ?");
+        }
+        if query.initiator.is_some() {
+            text.push_str(" AND initiator = ?");
+        }
+        text.push_str(&in_time(query.began));
+        if let Some(before) = query.before {
+            text.push_str(&format!(" AND begun < {before}"));
+        }
         text.push_str(&format!(" ORDER BY {begun} DESC LIMIT ?"));
         let mut asked = sqlx::query(sqlx::AssertSqlSafe(text));
         if let Some(account) = &query.account {
@@ -376,6 +392,12 @@ impl Journal for SqliteJournal {
         if let Some(since) = query.since {
             asked = asked.bind(since.checked_sub(MARGIN).unwrap_or(since).to_string());
         }
+        if let Some(became) = query.became {
+            asked = asked.bind(became.word());
+        }
+        if let Some(initiator) = &query.initiator {
+            asked = asked.bind(initiator);
+        }
         let rows = asked.bind(query.newest.map_or(-1, i64::from)).fetch_all(&self.pool).await.map_err(failed)?;
         rows.iter()
             .rev()
@@ -385,7 +407,13 @@ impl Journal for SqliteJournal {
                     "closed" => State::Closed,
                     _ => State::Running,
                 };
-                Ok(Listed { id: row.try_get(0).map_err(failed)?, account: row.try_get(1).map_err(failed)?, state })
+                let begun = row.try_get(3).map_err(failed)?;
+                Ok(Listed {
+                    id: row.try_get(0).map_err(failed)?,
+                    account: row.try_get(1).map_err(failed)?,
+                    state,
+                    begun,
+                })
             })
             .collect()
     }

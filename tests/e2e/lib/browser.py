@@ -84,16 +84,47 @@ class Browser:
                 raise RuntimeError("the browser ended")
             self.left += part
 
-    def show(self, file, width=1280, height=900, scheme="light"):
+    def show(self, file, **how):
+        self.go(f"file://{file}", **how)
+
+    def go(self, url, width=1280, height=900, scheme="light"):
+        self.sized(width, height, scheme)
+        self.events.clear()
+        self.ask("Page.navigate", url=url)
+        self.loaded()
+
+    def sized(self, width=1280, height=900, scheme="light"):
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.events.clear()
-        self.ask("Page.navigate", url=f"file://{file}")
+
+    def loaded(self):
+        """Waits until a page is there that was asked for since the events were last cleared."""
         if not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.until(lambda event: event.get("method") == "Page.loadEventFired")
 
-    def value(self, expression):
-        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+    def press(self, key, **more):
+        """A key, as a person's finger would."""
+        code = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}[key]
+        text = {"Enter": "\r", " ": " "}.get(key)
+        named = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": code, **more}
+        self.ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **named,
+                 **({"text": text} if text else {}))
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    def type(self, text):
+        self.ask("Input.insertText", text=text)
+
+    def requested(self):
+        return [event["params"]["request"]["url"] for event in self.events
+                if event["method"] == "Network.requestWillBeSent"]
+
+    def complaints(self):
+        """What the browser told its console, and dialogs that it opened."""
+        told = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Page.javascriptDialogOpening")
+        return [event for event in self.events if event["method"] in told]
+
+    def value(self, expression, **how):
+        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, **how)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"the browser: {answer['exceptionDetails']}")
         return answer["result"].get("value")

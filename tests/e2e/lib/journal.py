@@ -77,6 +77,7 @@ def dumped(value):
 def write(file, entries):
     """Replaces the whole journal by these entries, in the order of their times. Returns the last hash."""
     states = {"held": "held", "finished": "closed", "rolled-back": "closed", "superseded": "closed"}
+    became = {"held": "held", "finished": "finished", "rolled-back": "rolled-back", "superseded": "repaired"}
     last, numbers = "0" * 64, {}
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("DELETE FROM entries")
@@ -90,9 +91,13 @@ def write(file, entries):
                 if seq == 0:
                     procedure = event["plan"]["inventory"]["procedure"]
                     database.execute(
-                        "INSERT INTO rotations (id, account, epoch, state, procedure, begun, last_at)"
-                        " VALUES (?, ?, 1, 'closed', ?, ?, ?)",
-                        (entry.rotation, entry.account, procedure, position, entry.at))
+                        "INSERT INTO rotations (id, account, epoch, state, procedure, begun, last_at, initiator, began_s)"
+                        " VALUES (?, ?, 1, 'closed', ?, ?, ?, ?, ?)",
+                        (entry.rotation, entry.account, procedure, position, entry.at, event["initiator"],
+                         int(parsed(entry.at).timestamp())))
+                if event["event"] in became:
+                    database.execute("UPDATE rotations SET became = ? WHERE id = ?",
+                                     (became[event["event"]], entry.rotation))
                 database.execute("UPDATE rotations SET last_at = ?, state = ? WHERE id = ?",
                                  (entry.at, states.get(event["event"], "closed"), entry.rotation))
             database.execute(

@@ -1,38 +1,17 @@
 """Those who get notices: a webhook's receiver over TLS, and a real SMTP server (aiosmtpd) over TLS."""
 
-import fcntl
 import http.server
-import shutil
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 import warnings
 
-from checks import ROOT, TESTBED
-
-REQUIREMENTS = TESTBED / "aiosmtpd-requirements.txt"
-INSTALL_LIMIT_S = 300
+import wheels
 
 
 def install_aiosmtpd():
-    """Puts the pinned release into target/testbed once; callers in parallel wait for the first."""
-    target = ROOT / "target/testbed/aiosmtpd"
-    stamp, wanted = target / "installed", REQUIREMENTS.read_text()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / ".aiosmtpd.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (stamp.exists() and stamp.read_text() == wanted):
-            fresh = target.parent / ".aiosmtpd.new"
-            shutil.rmtree(fresh, ignore_errors=True)
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:",
-                   "--disable-pip-version-check", "--root-user-action", "ignore", "--require-hashes"]
-            subprocess.run([*pip, "--target", str(fresh), "-r", str(REQUIREMENTS)], check=True, timeout=INSTALL_LIMIT_S)
-            (fresh / "installed").write_text(wanted)
-            shutil.rmtree(target, ignore_errors=True)
-            fresh.rename(target)
-    sys.path.insert(0, str(target))
+    sys.path.insert(0, str(wheels.installed("aiosmtpd")))
 
 
 def server_context(tls):

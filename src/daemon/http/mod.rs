@@ -1,29 +1,48 @@
-use std::net::{SocketAddr, TcpListener};
+//! What is served over HTTP: health and metrics to machines, the page to people. `desk` holds what answers are made from and
+//! leads to them; `door` stands before every page, `keys`, `session` and `tries` say who comes in, `login` lets in and out;
+//! `pages` and `reports` answer.
+
+mod desk;
+mod door;
+mod health;
+mod keys;
+mod login;
+mod pages;
+mod reports;
+mod session;
+mod tries;
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use providers::port::{Fault, Secret};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, Semaphore};
 
+use self::desk::{Desk, router};
+use self::keys::Keys;
+use self::session::Sessions;
+use self::tries::Tries;
 use super::board::Board;
-use super::metrics;
-use crate::clock::Clock;
+use crate::clock::{Clock, Entropy};
+use crate::journal::{Journal, Place};
+use crate::order::Ledger;
+
+pub(super) use health::is_alive;
 
 /// A keeper that was not seen at work for so long is not alive.
 pub(super) const ALIVE_WITHIN: Duration = Duration::from_secs(180);
 
 /// How long a client may take for the head of its request.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest head, in bytes.
+const HEAD_MAX: usize = 32 * 1024;
 
 /// How long an answer may take when the service ends.
 const END_LIMIT: Duration = Duration::from_secs(2);
@@ -35,8 +54,10 @@ pub struct HttpSetting {
     pub listen: SocketAddr,
     /// Over TLS.
     pub tls: Option<Tls>,
-    /// What anything beyond health and metrics asks for; none = there is nothing beyond.
+    /// What anything beyond health and metrics asks for; none = whoever is on this machine may look.
     pub token: Option<Secret>,
+    /// This machine's name, for the page.
+    pub host: String,
 }
 
 /// A certificate and its key.
@@ -48,15 +69,17 @@ pub struct Tls {
     pub key_file: PathBuf,
 }
 
-#[derive(Clone)]
-struct Desk {
-    board: Arc<Board>,
-    clock: Arc<dyn Clock>,
-    /// SHA-256 of the token: compared by digest, a difference tells nothing by its time.
-    token: Option<[u8; 32]>,
+/// What is shown.
+pub(super) struct Shown {
+    pub(super) board: Arc<Board>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    /// The journal, over a connection of its own.
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) place: Place,
 }
 
-/// Serves health and metrics until it is ended.
+/// Serves until it is ended.
 pub(super) struct Http {
     handle: Handle<SocketAddr>,
     /// Where it listens.
@@ -65,7 +88,7 @@ pub(super) struct Http {
 
 impl Http {
     /// Begins to listen.
-    pub(super) fn start(setting: &HttpSetting, board: Arc<Board>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    pub(super) fn start(setting: &HttpSetting, shown: Shown) -> Result<Self, Fault> {
         let doing = || format!("listening on {}", setting.listen);
         let failed = |cause: std::io::Error| {
             Fault::broken(doing(), cause.to_string())
@@ -78,8 +101,27 @@ impl Http {
         let listener = TcpListener::bind(setting.listen).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let token = setting.token.as_ref().map(|token| Sha256::digest(token.expose().as_bytes()).into());
-        let app = router(Desk { board, clock, token }).into_make_service();
+        let keys = Keys::new(setting.token.as_ref());
+        let is_local = setting.listen.ip().is_loopback();
+        let Shown { board, clock, entropy, journal, place } = shown;
+        // Beyond this machine nobody looks who has not shown a token.
+        let has_page = is_local || !keys.is_empty();
+        let desk = Desk {
+            board,
+            clock,
+            entropy,
+            journal,
+            place,
+            ledger: Mutex::new(Ledger::default()),
+            host: setting.host.clone(),
+            keys,
+            sessions: Sessions::default(),
+            tries: Tries::default(),
+            names: is_local.then(|| names(setting.listen.ip())),
+            is_tls: setting.tls.is_some(),
+            reports: Arc::new(Semaphore::new(1)),
+        };
+        let app = router(Arc::new(desk), has_page).into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         macro_rules! served {
             ($server:expr) => {{
@@ -88,10 +130,10 @@ impl Http {
                 let builder = server.http_builder();
                 // Or a client that says nothing would be waited for without an end, to learn which version it speaks.
                 *builder = std::mem::replace(builder, hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new())).http1_only();
-                builder.http1().timer(timer).header_read_timeout(HEAD_LIMIT);
+                builder.http1().timer(timer).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_MAX);
                 tokio::spawn(async move {
                     if let Err(cause) = server.serve(app).await {
-                        tracing::error!(%cause, "health and metrics are not served any more");
+                        tracing::error!(%cause, "nothing is served any more");
                     }
                 });
             }};
@@ -112,6 +154,19 @@ impl Http {
     }
 }
 
+/// The names of a page that only this machine can reach.
+fn names(listen: IpAddr) -> Vec<String> {
+    let own = match listen {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+    if !names.contains(&own) {
+        names.push(own);
+    }
+    names
+}
+
 fn tls_config(tls: &Tls) -> Result<rustls::ServerConfig, Fault> {
     let broken = |file: &PathBuf, cause: String| {
         Fault::broken(format!("reading {}", file.display()), cause)
@@ -126,57 +181,4 @@ fn tls_config(tls: &Tls) -> Result<rustls::ServerConfig, Fault> {
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(certs, key))
         .map_err(|cause| broken(&tls.cert_file, cause.to_string()))
-}
-
-fn router(desk: Desk) -> Router {
-    let beyond = desk.token.is_some();
-    let app = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).route("/metrics", get(numbers));
-    let app = if beyond { app.route("/api/status", get(status)) } else { app };
-    app.with_state(desk)
-}
-
-/// Whether the keeper was seen at work lately.
-pub(super) fn is_alive(board: &Board, clock: &dyn Clock) -> bool {
-    board.last_round().is_some_and(|at| clock.monotonic().saturating_sub(at) < ALIVE_WITHIN)
-}
-
-async fn livez(State(desk): State<Desk>) -> Response {
-    if is_alive(&desk.board, &*desk.clock) {
-        return "alive\n".into_response();
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, "the keeper was not seen at work lately\n").into_response()
-}
-
-async fn readyz(State(desk): State<Desk>) -> Response {
-    let view = desk.board.view();
-    let why = if view.stopping {
-        "it is ending\n"
-    } else if !is_alive(&desk.board, &*desk.clock) {
-        "the keeper was not seen at work lately\n"
-    } else if view.stands_by.is_some() {
-        // Ready to take over, which is all that is asked of it.
-        return "standing by\n".into_response();
-    } else if !view.ready {
-        "interrupted rotations are taken up first\n"
-    } else {
-        return "ready\n".into_response();
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
-}
-
-async fn numbers(State(desk): State<Desk>) -> Response {
-    match metrics::text(&desk.board.view(), &desk.board.steps, desk.clock.now()) {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(cause) => (StatusCode::INTERNAL_SERVER_ERROR, cause.to_string()).into_response(),
-    }
-}
-
-async fn status(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let given: Option<[u8; 32]> = given.map(|token| Sha256::digest(token.as_bytes()).into());
-    if given.is_none() || given != desk.token {
-        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a token is needed\n")
-            .into_response();
-    }
-    Json(desk.board.view()).into_response()
 }

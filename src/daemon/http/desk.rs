@@ -1,0 +1,78 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tokio::sync::{Mutex, Semaphore};
+
+use super::super::board::Board;
+use super::keys::Keys;
+use super::session::Sessions;
+use super::tries::Tries;
+use super::{door, health, login, pages, reports};
+use crate::clock::{Clock, Entropy};
+use crate::journal::{Journal, Place};
+use crate::order::Ledger;
+
+/// Of a form nobody needs more, in bytes.
+const BODY_MAX: usize = 16 * 1024;
+
+/// What every answer is made from.
+pub(super) struct Desk {
+    pub(super) board: Arc<Board>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    /// The journal, over a connection of its own: who looks must not keep the keeper waiting.
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) place: Place,
+    /// What the journal's notes say, read on at each look.
+    pub(super) ledger: Mutex<Ledger>,
+    pub(super) host: String,
+    pub(super) keys: Keys,
+    pub(super) sessions: Sessions,
+    pub(super) tries: Tries,
+    /// The names by which it may be called; `None` = by any, as a certificate says whose it is.
+    pub(super) names: Option<Vec<String>>,
+    pub(super) is_tls: bool,
+    /// One report at a time: each reads the whole journal.
+    pub(super) reports: Arc<Semaphore>,
+}
+
+impl Desk {
+    /// Whether one must have signed in to look.
+    pub(super) fn asks_who(&self) -> bool {
+        !self.keys.is_empty()
+    }
+}
+
+/// The ways in. `has_page`: whether there is more than health and metrics.
+pub(super) fn router(desk: Arc<Desk>, has_page: bool) -> Router {
+    let mut app = Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::numbers));
+    if !desk.keys.is_empty() {
+        app = app.route("/api/status", get(health::status));
+    }
+    if has_page {
+        let page = Router::new()
+            .route("/", get(pages::accounts))
+            .route("/running", get(pages::running))
+            .route("/held", get(pages::held))
+            .route("/history", get(pages::history))
+            .route("/history/{rotation}", get(pages::rotation))
+            .route("/conditions", get(pages::conditions))
+            .route("/reports", get(reports::choose))
+            .route("/reports/made", get(reports::made))
+            .route("/login", get(login::form).post(login::sign_in))
+            .route("/logout", post(login::sign_out))
+            .route("/style.css", get(pages::style))
+            .route("/icon.svg", get(pages::icon))
+            .fallback(pages::nothing)
+            .layer(from_fn_with_state(Arc::clone(&desk), door::keep))
+            .layer(DefaultBodyLimit::max(BODY_MAX));
+        app = app.merge(page);
+    }
+    app.with_state(desk)
+}

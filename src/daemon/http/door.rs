@@ -1,0 +1,196 @@
+//! What stands before every page: by which name it is called, who calls, how long an answer may take, and the headers that
+//! keep a browser from doing what nobody meant.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::desk::Desk;
+use super::keys::{Who, bearer_of};
+use crate::page::value_of;
+
+/// How long a page may take. A report has a limit of its own.
+const PAGE_LIMIT: Duration = Duration::from_secs(30);
+
+/// The same for what makes a report.
+pub(super) const REPORT_LIMIT: Duration = Duration::from_secs(600);
+
+/// What a browser may do with a page: show it and its style, and send its forms back.
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'";
+
+// Not `no-referrer`: with it a browser tells a form's origin as `null`, and whose form it is could not be told any more.
+const HEADERS: [(HeaderName, &str); 9] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+];
+
+/// What anybody may have: nothing of it tells anything.
+const OPEN: [&str; 3] = ["/login", "/style.css", "/icon.svg"];
+
+/// Who asks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Visit {
+    /// `None` = nobody who has shown a token.
+    pub(super) who: Option<Who>,
+    /// What a form must bring back; empty without a session.
+    pub(super) csrf: String,
+}
+
+pub(super) async fn keep(
+    State(desk): State<Arc<Desk>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let limit = if request.uri().path() == "/reports/made" { REPORT_LIMIT } else { PAGE_LIMIT };
+    let mut response = match enter(&desk, from, &request) {
+        Err(refused) => refused,
+        Ok(visit) => {
+            request.extensions_mut().insert(visit);
+            tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+                (StatusCode::SERVICE_UNAVAILABLE, "it took too long: try again later\n").into_response()
+            })
+        }
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// `Err` = what is answered instead.
+fn enter(desk: &Desk, from: SocketAddr, request: &Request) -> Result<Visit, Response> {
+    let headers = request.headers();
+    if let Some(names) = &desk.names
+        && !names.iter().any(|name| host_of(headers) == Some(name.as_str()))
+    {
+        // Or a page of somebody else's could give its name our address, and read us in this person's browser.
+        let told = format!("this page is called by one of these names alone: {}\n", names.join(", "));
+        return Err((StatusCode::MISDIRECTED_REQUEST, told).into_response());
+    }
+    let now = desk.clock.monotonic();
+    let mut visit = Visit::default();
+    if let Some(token) = bearer_of(headers) {
+        if let Some(left) = desk.tries.waits(from.ip(), now) {
+            return Err(too_many(left));
+        }
+        visit.who = desk.keys.whose(token);
+        if visit.who.is_none() {
+            desk.tries.wrong(from.ip(), now);
+            let told = "this is no token of this service\n";
+            return Err((StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], told).into_response());
+        }
+    } else if let Some(session) = key_of(desk, headers).and_then(|key| desk.sessions.of(key, now)) {
+        (visit.who, visit.csrf) = (Some(session.who), session.csrf);
+    }
+    let path = request.uri().path();
+    if visit.who.is_none() && desk.asks_who() && !OPEN.contains(&path) {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Redirect::to(&format!("/login{}", next_query(request.uri()))).into_response());
+        }
+        return Err((StatusCode::UNAUTHORIZED, "nobody has signed in, or that was too long ago\n").into_response());
+    }
+    Ok(visit)
+}
+
+/// The answer to whoever guesses.
+pub(super) fn too_many(left: Duration) -> Response {
+    let seconds = left.as_secs() + 1;
+    let told = format!("too many wrong tokens: try again in {seconds} seconds\n");
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], told).into_response()
+}
+
+/// Where one goes after signing in.
+fn next_query(uri: &Uri) -> String {
+    let here = uri.path_and_query().map_or("/", |here| here.as_str());
+    if here == "/" {
+        return String::new();
+    }
+    let mut query = form_urlencoded::Serializer::new("?".to_owned());
+    query.append_pair("next", here);
+    query.finish()
+}
+
+/// A path of this page; whatever else somebody wrote leads to its beginning.
+pub(super) fn next_of(pairs: &[(String, String)]) -> &str {
+    let next = value_of(pairs, "next");
+    let is_ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\');
+    if is_ours { next } else { "/" }
+}
+
+/// The name by which it was called, without the port.
+fn host_of(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    if host.starts_with('[') {
+        return host.split_inclusive(']').next();
+    }
+    host.split(':').next()
+}
+
+/// The name of the cookie: other services of the same machine have cookies too, and a browser tells them not by their port.
+pub(super) fn cookie(desk: &Desk) -> &'static str {
+    if desk.is_tls { "__Host-entra-rotator" } else { "entra-rotator" }
+}
+
+/// The session's key, as the browser kept it.
+pub(super) fn key_of<'h>(desk: &Desk, headers: &'h HeaderMap) -> Option<&'h str> {
+    let name = cookie(desk);
+    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Whether a form was sent by a page of ours, as far as the browser tells: whichever it tells must fit, and it must tell
+/// something.
+pub(super) fn is_our_form(desk: &Desk, headers: &HeaderMap) -> bool {
+    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let scheme = if desk.is_tls { "https" } else { "http" };
+    let site = text(&HeaderName::from_static("sec-fetch-site")).map(|site| site == "same-origin");
+    let origin = text(&header::ORIGIN).map(|origin| {
+        let host = text(&header::HOST).unwrap_or_default();
+        origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) == Some(host)
+    });
+    [site, origin].contains(&Some(true)) && ![site, origin].contains(&Some(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_nowhere_else_after_signing_in() {
+        let next = |text: &str| next_of(&[("next".to_owned(), text.to_owned())]).to_owned();
+        assert_eq!(next("/history?account=a%20b"), "/history?account=a%20b");
+        for elsewhere in ["", "https://evil.test/", "//evil.test", "/\\evil.test", "javascript:1", "/a\nset-cookie: b"]
+        {
+            assert_eq!(next(elsewhere), "/", "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_no_part_of_a_name() {
+        let host = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_str(text).expect("a header"));
+            host_of(&headers).map(str::to_owned)
+        };
+        for (text, name) in [("localhost:9464", "localhost"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a.b", "a.b")]
+        {
+            assert_eq!(host(text).as_deref(), Some(name));
+        }
+    }
+}
