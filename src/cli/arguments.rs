@@ -403,7 +403,7 @@ pub(super) struct ReportOptions {
     /// Write it although the journal's hash chain is broken. The report says so.
     #[arg(long)]
     pub(super) unverified: bool,
-    /// Print the JSON schema of `--form json` instead.
+    /// Print the JSON schema instead: of `--form json`, or of a line of `--form jsonl`.
     #[arg(long)]
     pub(super) schema: bool,
 }
@@ -418,6 +418,12 @@ pub(super) enum ReportForm {
     Csv,
     /// For a terminal or a mail.
     Text,
+    /// One JSON object for each entry of the journal in the period, a line each: events and notes, for a SIEM.
+    Jsonl,
+    /// One OCSF event (Account Change, 3001) for each password that was set in the period, a line each.
+    Ocsf,
+    /// For a printer and an archive: PDF/A with everything in it that it needs.
+    Pdf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

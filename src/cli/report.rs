@@ -1,5 +1,6 @@
-use std::io::Write;
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -16,10 +17,7 @@ const DAYS: u32 = 90;
 
 pub(super) async fn run(global: &Global, options: &ReportOptions) -> Exit {
     if options.schema {
-        return match report::schema() {
-            Ok(schema) => write(options.out.as_deref(), schema.as_bytes()),
-            Err(cause) => broken(&cause.to_string()),
-        };
+        return print_schema(options);
     }
     let period = match period(options, SystemClock.now()) {
         Ok(period) => period,
@@ -32,28 +30,39 @@ pub(super) async fn run(global: &Global, options: &ReportOptions) -> Exit {
         Ok(records) => records,
         Err(exit) => return exit,
     };
-    let made = match records.journal().await {
-        Ok(journal) => make(&*journal, period, options.unverified).await,
+    let done = match records.journal().await {
+        Ok(journal) => make(&*journal, period, options).await,
         Err(error) => Err(error),
     };
-    match made {
-        Ok(Ok(report)) => match formed(&report, options) {
-            Ok(bytes) => write(options.out.as_deref(), &bytes),
-            Err(cause) => broken(&cause),
-        },
-        Ok(Err(exit)) => exit,
-        Err(error) => {
-            let (message, exit) = order::journal_failed(&error);
-            say(&message);
-            exit
+    done.unwrap_or_else(|error| {
+        let (message, exit) = order::journal_failed(&error);
+        say(&message);
+        exit
+    })
+}
+
+fn print_schema(options: &ReportOptions) -> Exit {
+    let schema = match options.form {
+        ReportForm::Jsonl => report::line_schema(),
+        ReportForm::Ocsf => {
+            say(&format!(
+                "that schema is somebody else's: https://schema.ocsf.io/{}/classes/account_change",
+                report::OCSF_VERSION
+            ));
+            return Exit::Usage;
         }
+        _ => report::schema(),
+    };
+    match schema {
+        Ok(schema) => write(options.out.as_deref(), schema.as_bytes()),
+        Err(cause) => broken(&cause.to_string()),
     }
 }
 
-async fn make(journal: &dyn Journal, period: Period, unverified: bool) -> Result<Result<Report, Exit>, JournalError> {
+async fn make(journal: &dyn Journal, period: Period, options: &ReportOptions) -> Result<Exit, JournalError> {
     let verified = match journal.verify().await? {
         Ok(_) => Verified::Intact,
-        Err(tampered) if unverified => {
+        Err(tampered) if options.unverified => {
             say(&format!("the journal was changed: {tampered}; the report says so"));
             Verified::Broken(tampered)
         }
@@ -62,10 +71,33 @@ async fn make(journal: &dyn Journal, period: Period, unverified: bool) -> Result
                 "no report: the journal was changed: {tampered}\n  next step: `history verify` tells how much of it is intact; \
                  find out who wrote to its file, or write the report all the same with --unverified, which it then says"
             ));
-            return Ok(Err(Exit::Failed));
+            return Ok(Exit::Failed);
         }
     };
-    report::load(journal, period, verified).await.map(Ok)
+    if !matches!(options.form, ReportForm::Jsonl | ReportForm::Ocsf) {
+        let report = report::load(journal, period, verified).await?;
+        return Ok(match formed(&report, options) {
+            Ok(bytes) => write(options.out.as_deref(), &bytes),
+            Err(cause) => broken(&cause),
+        });
+    }
+    let mut target = match Target::open(options.out.as_deref()) {
+        Ok(target) => target,
+        Err(failed) => return Ok(failed.told()),
+    };
+    let put = |line: &str| target.line(line);
+    let put = match options.form {
+        ReportForm::Ocsf => report::put_ocsf(journal, period, &verified, put).await,
+        _ => report::put_lines(journal, period, &verified, put).await,
+    };
+    Ok(match put {
+        Ok(Ok(())) => target.close(),
+        Ok(Err(cause)) => target.give_up(cause),
+        Err(error) => {
+            target.drop_draft();
+            return Err(error);
+        }
+    })
 }
 
 fn period(options: &ReportOptions, now: Timestamp) -> Result<Period, String> {
@@ -107,6 +139,8 @@ fn formed(report: &Report, options: &ReportOptions) -> Result<Vec<u8>, String> {
         ReportForm::Json => report::json(report).map(String::into_bytes).map_err(|cause| cause.to_string()),
         ReportForm::Csv => report::csv(report, table).map_err(|cause| cause.to_string()),
         ReportForm::Text => Ok(report::plain(report).into_bytes()),
+        ReportForm::Pdf => report::pdf(report).map_err(|cause| cause.to_string()),
+        ReportForm::Jsonl | ReportForm::Ocsf => Err("it is made of lines".into()),
     }
 }
 
@@ -115,38 +149,91 @@ fn broken(cause: &str) -> Exit {
     Exit::Failed
 }
 
-/// Writes it whole or not at all: a reader never finds half a report.
 fn write(out: Option<&Path>, bytes: &[u8]) -> Exit {
-    let Some(file) = out else {
-        let mut stdout = std::io::stdout();
-        return match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    let mut target = match Target::open(out) {
+        Ok(target) => target,
+        Err(failed) => return failed.told(),
+    };
+    match target.writer.write_all(bytes) {
+        Ok(()) => target.close(),
+        Err(cause) => target.give_up(cause),
+    }
+}
+
+/// Where a report goes. A file is written whole or not at all: a reader never finds half a report.
+struct Target<'o> {
+    writer: BufWriter<Box<dyn Write>>,
+    /// The file, what it is written to first, and that opened.
+    file: Option<(&'o Path, PathBuf, File)>,
+}
+
+/// A file that can't be written.
+struct Unwritable<'o>(&'o Path, std::io::Error);
+
+impl Unwritable<'_> {
+    fn told(&self) -> Exit {
+        say(&format!(
+            "{} can't be written: {}\n  next step: name a file in a folder of yours",
+            self.0.display(),
+            self.1
+        ));
+        Exit::Usage
+    }
+}
+
+impl<'o> Target<'o> {
+    fn open(out: Option<&'o Path>) -> Result<Self, Unwritable<'o>> {
+        let Some(file) = out else {
+            return Ok(Self { writer: BufWriter::new(Box::new(std::io::stdout())), file: None });
+        };
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let draft = folder.join(format!(".{name}.{}.part", std::process::id()));
+        let opened = std::fs::OpenOptions::new().write(true).create_new(true).open(&draft);
+        let twice = opened.and_then(|opened| opened.try_clone().map(|again| (opened, again)));
+        let (opened, again) = twice.map_err(|cause| Unwritable(file, cause))?;
+        Ok(Self { writer: BufWriter::new(Box::new(again)), file: Some((file, draft, opened)) })
+    }
+
+    fn line(&mut self, line: &str) -> std::io::Result<()> {
+        self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.write_all(b"\n"))
+    }
+
+    fn close(mut self) -> Exit {
+        if let Err(cause) = self.writer.flush() {
+            return self.give_up(cause);
+        }
+        let Some((file, draft, opened)) = self.file.take() else { return Exit::Done };
+        drop(self.writer);
+        let closed = opened.sync_all();
+        drop(opened);
+        match closed.and_then(|()| std::fs::rename(&draft, file)) {
+            Ok(()) => Exit::Done,
+            Err(cause) => {
+                // It may not even be there.
+                let _ = std::fs::remove_file(&draft);
+                Unwritable(file, cause).told()
+            }
+        }
+    }
+
+    fn give_up(self, cause: std::io::Error) -> Exit {
+        self.drop_draft();
+        match self.file {
+            Some((file, ..)) => Unwritable(file, cause).told(),
             // A reader that went away is no fault of ours.
-            Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
+            None if cause.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
+            None => {
                 say(&format!("standard output can't be written: {cause}"));
                 Exit::Failed
             }
-            _ => Exit::Done,
-        };
-    };
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let draft = folder.join(format!(".{name}.{}.part", std::process::id()));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&draft)
-        .and_then(|mut opened| opened.write_all(bytes).and_then(|()| opened.sync_all()))
-        .and_then(|()| std::fs::rename(&draft, file));
-    match written {
-        Ok(()) => Exit::Done,
-        Err(cause) => {
+        }
+    }
+
+    fn drop_draft(&self) {
+        if let Some((_, draft, _)) = &self.file {
             // It may not even be there.
-            let _ = std::fs::remove_file(&draft);
-            say(&format!(
-                "{} can't be written: {cause}\n  next step: name a file in a folder of yours",
-                file.display()
-            ));
-            Exit::Usage
+            let _ = std::fs::remove_file(draft);
         }
     }
 }

@@ -78,6 +78,22 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// One line for people. Names in it are as they were given.
+    pub fn line(&self) -> String {
+        match self {
+            Self::Population { accounts } => format!("the configuration names {} accounts", accounts.len()),
+            Self::NotBegun { outcome, why, .. } => format!("wanted and not begun ({outcome}): {why}"),
+            Self::Age { set_at, .. } => format!("the directory says that the password was set at {set_at}"),
+            Self::Raised { title, text, .. } => format!("{title}: {text}"),
+            Self::Cleared { key, .. } => format!("no longer: {key}"),
+            Self::Renewed { by, .. } => format!("{by} lets the schedule try it again"),
+            Self::Started { by, version } => format!("the unattended service began: {by}, version {version}"),
+            Self::Stopped { by, why } => format!("the unattended service ended: {by}: {why}"),
+        }
+    }
+}
+
 /// An account as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::journal::{Entry, Member, Note, Noted, Tampered};
 
-const MANAGED: &str = "managed-by-windows";
+pub(super) const MANAGED: &str = "managed-by-windows";
 
 /// What the check of the journal's chain gave.
 #[derive(Clone, Debug, PartialEq, Eq)]

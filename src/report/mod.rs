@@ -5,18 +5,23 @@
 //! writer's clock back is told of in [`Evidence::steps_back`].
 
 mod ages;
+mod changes;
 mod conditions;
 mod controls;
 mod facts;
 mod gather;
 mod html;
+mod jsonl;
 mod lines;
 mod load;
+mod ocsf;
 mod past;
+mod pdf;
 mod plain;
 mod running;
 mod shown;
 mod time;
+mod words;
 
 pub use controls::{CONTROLS, Control, NOT_SHOWN};
 pub use facts::{
@@ -26,9 +31,12 @@ pub use facts::{
 };
 pub use gather::{Gathering, Verified};
 pub use html::html;
+pub use jsonl::{Data, LINE_SCHEMA, Line, Lines};
 pub use lines::{Table, csv};
-pub use load::load;
+pub use load::{load, put_lines, put_ocsf};
+pub use ocsf::{OCSF_VERSION, ocsf};
 pub use past::told;
+pub use pdf::{NoPdf, ROTATIONS_MAX, pdf};
 pub use plain::plain;
 pub use shown::{Text, json_safe};
 pub use time::{At, Length, Period};
@@ -41,4 +49,9 @@ pub fn json(report: &Report) -> Result<String, serde_json::Error> {
 /// The JSON schema of [`json()`]'s result.
 pub fn schema() -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&schemars::schema_for!(Report)).map(|text| text + "\n")
+}
+
+/// The JSON schema of a line of [`put_lines()`].
+pub fn line_schema() -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&schemars::schema_for!(Line<'static>)).map(|text| text + "\n")
 }

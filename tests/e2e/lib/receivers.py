@@ -3,15 +3,8 @@
 import http.server
 import socket
 import ssl
-import sys
 import threading
 import warnings
-
-import wheels
-
-
-def install_aiosmtpd():
-    sys.path.insert(0, str(wheels.installed("aiosmtpd")))
 
 
 def server_context(tls):

@@ -196,3 +196,12 @@ async fn a_journal_that_says_nothing_gives_a_report_that_claims_nothing() {
         json!({ "/coverage/of": 1, "/coverage/in_policy": 0, "/coverage/percent": "0.00", "/coverage/unknown": 1 }),
     );
 }
+
+#[tokio::test]
+async fn a_print_too_long_for_anybody_is_refused() {
+    let mut report = quarter().await.report(FROM, TO).await;
+    let one = report.rotations[0].clone();
+    report.rotations = vec![one; entra_rotator::report::ROTATIONS_MAX + 1];
+    let refused = entra_rotator::report::pdf(&report).expect_err("too long").to_string();
+    assert!(refused.contains("shorter period"), "{refused}");
+}

@@ -2,13 +2,14 @@
 
 mod figures;
 mod hostile;
+mod lines;
 mod program;
 mod written;
 
 use std::collections::BTreeMap;
 
 use entra_rotator::journal::Note;
-use entra_rotator::report::{Report, Table, csv, html, json, plain};
+use entra_rotator::report::{Report, Table, csv, html, json, pdf, plain};
 use entra_rotator::rotation::{Event, LateProof, Trigger, TurnedBy, Why};
 use providers::port::Fault;
 use serde_json::Value;
@@ -25,6 +26,7 @@ fn forms(report: &Report) -> Vec<Vec<u8>> {
     forms.push(html(report).expect("a page").into_bytes());
     forms.push(json(report).expect("JSON").into_bytes());
     forms.push(plain(report).into_bytes());
+    forms.push(pdf(report).expect("a print"));
     forms
 }
 

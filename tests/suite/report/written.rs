@@ -40,7 +40,7 @@ pub(super) fn exempt(reason: &str, owner: &str, until: &str) -> Exempt {
     Exempt { reason: reason.into(), owner: owner.into(), until: at(until) }
 }
 
-fn inventory(account: &str, found: Fingerprint) -> Inventory {
+pub(super) fn inventory(account: &str, found: Fingerprint) -> Inventory {
     let used = ConnectorUse { connector: "contoso.test".into(), dc: None, vault_name: None };
     Inventory {
         account: account.into(),
