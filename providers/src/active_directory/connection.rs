@@ -21,7 +21,7 @@ use super::endpoint::Endpoint;
 use super::entry::Entry;
 use super::message::{Answer, Change, Request, Scope};
 use super::wire::{Trouble, Wire};
-use crate::port::{Fault, Secret};
+use crate::port::{Fault, Secret, tenure};
 
 /// A logon may be passed on to another domain controller.
 const BIND_LIMIT: Duration = Duration::from_secs(15);
@@ -41,6 +41,8 @@ pub(super) enum Lost {
     NotSent(String),
     /// It was handed to the network, and what became of it is not known.
     Unanswered(String),
+    /// It was not sent: we may not act any more.
+    NotHeld(Fault),
 }
 
 impl Lost {
@@ -48,6 +50,7 @@ impl Lost {
     pub(super) fn cause(self) -> String {
         match self {
             Self::NotSent(cause) | Self::Unanswered(cause) => cause,
+            Self::NotHeld(fault) => fault.cause,
         }
     }
 
@@ -58,6 +61,7 @@ impl Lost {
                 .hint("see that the domain controller runs and is reachable from here, then try again"),
             Self::Unanswered(cause) => Fault::unclear(doing, cause)
                 .hint("look at the account before anything else: the password may be the new one"),
+            Self::NotHeld(fault) => Fault { doing, ..fault },
         }
     }
 }
@@ -76,13 +80,15 @@ impl Failed {
         match &self.trouble {
             Some(Trouble::Cut(cause)) => cause.clone(),
             Some(Trouble::Nonsense(cause)) => format!("the answer is of no use: {cause}"),
+            Some(Trouble::NotHeld(fault)) => fault.cause.clone(),
             None => format!("no answer within {} s", self.limit.as_secs()),
         }
     }
 
     /// For requests that change nothing.
     fn harmless(&self, doing: String) -> Fault {
-        match self.trouble {
+        match &self.trouble {
+            Some(Trouble::NotHeld(fault)) => Fault { doing, ..fault.clone() },
             Some(Trouble::Nonsense(_)) => Fault::broken(doing, self.cause())
                 .hint("find out what answers at this address: a domain controller does not do that"),
             Some(Trouble::Cut(_)) | None => Fault::later(doing, self.cause())
@@ -92,6 +98,9 @@ impl Failed {
 
     /// For requests that write.
     fn lost(&self) -> Lost {
+        if let Some(Trouble::NotHeld(fault)) = &self.trouble {
+            return Lost::NotHeld(fault.clone());
+        }
         if self.sent { Lost::Unanswered(self.cause()) } else { Lost::NotSent(self.cause()) }
     }
 }
@@ -296,11 +305,16 @@ impl Connection {
         };
         line.id += 1;
         let (id, wire) = (line.id, &mut line.wire);
+        let (writes, message) = (request.writes(), request.encode(id));
         let mut begun = false;
         let outcome = timeout(limit, async {
             wire.still_there().await?;
+            if writes {
+                // The last thing before the bytes leave.
+                tenure::held("").await.map_err(Trouble::NotHeld)?;
+            }
             begun = true;
-            wire.send(&request.encode(id)).await?;
+            wire.send(&message).await?;
             loop {
                 match step(wire.receive(id).await?) {
                     Ok(end) => return Ok(end),

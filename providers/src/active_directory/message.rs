@@ -78,6 +78,11 @@ pub(super) enum Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Whether it may change something.
+    pub(super) fn writes(&self) -> bool {
+        matches!(self, Self::Modify { .. })
+    }
+
     /// The request as message number `id`, ready for the wire.
     pub(super) fn encode(self, id: u32) -> Zeroizing<Vec<u8>> {
         Element::Group(SEQUENCE, vec![Element::number(INTEGER, id), self.element()]).encode()

@@ -233,6 +233,7 @@ impl Directory for ActiveDirectory {
                     answer::replication(doing, &result)
                 }
                 // It may be under way; the fingerprint on the target is the proof, and asking twice does no harm.
+                Err(lost @ Lost::NotHeld(_)) => Err(lost.fault(doing())),
                 Err(Lost::NotSent(cause) | Lost::Unanswered(cause)) => Err(Fault::later(doing(), cause)),
             }
         })

@@ -6,7 +6,7 @@ use super::ActiveDirectory;
 use super::answer;
 use super::connection::{Connection, Octets};
 use super::endpoint::Endpoint;
-use crate::port::{Fault, ResetRight, Secret};
+use crate::port::{Fault, ResetRight, Secret, tenure};
 
 const ATTRIBUTE: &str = "unicodePwd";
 
@@ -92,7 +92,9 @@ impl ActiveDirectory {
     pub(super) async fn probe(&self, dn: &str, at: &Endpoint) -> Result<ResetRight, Fault> {
         let doing = || format!("asking whether the password of {dn} may be reset on {}", at.host);
         let connection = self.log_on(at).await?;
-        let answer = connection.replace(dn, ATTRIBUTE, Octets::of(NO_PASSWORD)).await;
+        // It changes nothing whoever sends it, so it needs no tenure.
+        let asked = connection.replace(dn, ATTRIBUTE, Octets::of(NO_PASSWORD));
+        let answer = tenure::within(None, asked).await;
         connection.close().await;
         match answer {
             Ok(result) if result.rc == 0 => {

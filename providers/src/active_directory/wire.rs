@@ -52,6 +52,8 @@ pub(super) enum Trouble {
     Cut(String),
     /// The server sent what no server should send.
     Nonsense(String),
+    /// Nothing was sent: we may not act any more.
+    NotHeld(Fault),
 }
 
 /// A connection, shaken hands with a verified server. Dropped, it is cut hard.

@@ -11,7 +11,7 @@ use super::answer::{Asked, Failed, No};
 use super::secrets::{Secrets, wipe};
 use super::version::Version;
 use crate::https::Effect;
-use crate::port::{Fault, Meaning, Secret};
+use crate::port::{Fault, Meaning, Secret, tenure};
 
 /// How long a recovery may take while somebody waits for it. Seconds are usual.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
@@ -66,7 +66,11 @@ impl Secrets {
             }
         }
         // One whose recovery is under way is in neither list for some seconds, but asking for it again is a conflict. Where
-        // nothing was deleted, asking changes nothing.
+        // nothing was deleted, asking changes nothing. Whoever may not act any more does not ask: it is as one without the
+        // right, and what it goes on with is refused by itself.
+        if tenure::held(doing).await.is_err() {
+            return Ok(false);
+        }
         match self.ask_back(secret, doing).await.map_err(unchanged)? {
             Ok(()) => self.recover(secret, doing).await.map(|()| true),
             Err(no) if no.is_soft_deleted() => self.recover(secret, doing).await.map(|()| true),

@@ -12,7 +12,7 @@ use super::names;
 use super::secrets::Secrets;
 use super::settings::{Identity, Settings};
 use crate::https::Effect;
-use crate::port::{Fault, OwnCredential, Standing, VaultCheck};
+use crate::port::{Fault, OwnCredential, Standing, VaultCheck, tenure};
 
 /// A clock this wrong makes Entra ID refuse signed assertions, and the end of a token a guess.
 const CLOCK_BAD_S: i64 = 300;
@@ -235,7 +235,9 @@ async fn rights(secrets: &Secrets, secret: &str, checks: &mut Vec<VaultCheck>, l
         Err(fault) => say("list", Effect::Read, Err(fault)),
     }
     let nothing = UpdateSecretPropertiesParameters::default();
-    say("update", Effect::Write, secrets.update(secret, NO_VERSION, nothing, DOING).await);
+    // Neither this one nor the next changes anything, so they need no tenure.
+    let updated = tenure::within(None, secrets.update(secret, NO_VERSION, nothing, DOING)).await;
+    say("update", Effect::Write, updated);
     match secrets.deleted(secret, DOING).await {
         Ok(Ok(Some(deleted))) => {
             let check = VaultCheck::new(RECOVERY, Standing::Bad, deleted.text(secret));
@@ -243,7 +245,7 @@ async fn rights(secrets: &Secrets, secret: &str, checks: &mut Vec<VaultCheck>, l
         }
         // Only now: asking a deleted one back would change something.
         Ok(Ok(None)) => {
-            let back = secrets.ask_back(secret, DOING).await;
+            let back = tenure::within(None, secrets.ask_back(secret, DOING)).await;
             // A name that is in use can't be recovered, which says that we might.
             let back = back.map(|answer| answer.or_else(|no| if no.status == 409 { Ok(()) } else { Err(no) }));
             say("recover", Effect::Write, back);

@@ -52,7 +52,7 @@ mod version;
 
 use async_trait::async_trait;
 
-use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck};
+use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck, tenure};
 use secrets::Secrets;
 pub use settings::{CONTENT_TYPE, Cloud, Identity, Settings};
 
@@ -76,7 +76,7 @@ impl Vault for AzureKeyVault {
     }
 
     async fn stage(&self, name: &str, attempt: &Attempt, secret: &Secret) -> Result<SecretRef, Fault> {
-        rounds::stage(&self.secrets, name, attempt, secret).await
+        tenure::several(rounds::stage(&self.secrets, name, attempt, secret)).await
     }
 
     async fn find(&self, name: &str, slot: Slot) -> Result<Option<SecretRef>, Fault> {
@@ -88,19 +88,19 @@ impl Vault for AzureKeyVault {
     }
 
     async fn announce(&self, at: &SecretRef) -> Result<(), Fault> {
-        rounds::announce(&self.secrets, at).await
+        tenure::several(rounds::announce(&self.secrets, at)).await
     }
 
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
-        rounds::promote(&self.secrets, name, attempt).await
+        tenure::several(rounds::promote(&self.secrets, name, attempt)).await
     }
 
     async fn discard(&self, name: &str, attempt: &Attempt) -> Result<(), Fault> {
-        rounds::discard(&self.secrets, name, attempt).await
+        tenure::several(rounds::discard(&self.secrets, name, attempt)).await
     }
 
     async fn adopt(&self, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {
-        rounds::adopt(&self.secrets, name, secret).await
+        tenure::several(rounds::adopt(&self.secrets, name, secret)).await
     }
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {

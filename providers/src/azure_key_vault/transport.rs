@@ -90,9 +90,12 @@ impl Wire {
             trust: self.trust.clone(),
             certificate: None,
         };
-        let mut response = self.client.execute(request).await.map_err(|e| match peer.cut(&e, effect, "") {
-            fault if e.is_connect() && peer.host == METADATA_HOST => fault.hint(NO_METADATA),
-            fault => fault,
+        let mut unconnected = false;
+        let sending = async { self.client.execute(request).await.inspect_err(|e| unconnected = e.is_connect()) };
+        let sent = https::sent(sending, &peer, effect, "").await;
+        let mut response = sent.map_err(|fault| match unconnected && peer.host == METADATA_HOST {
+            true => fault.hint(NO_METADATA),
+            false => fault,
         })?;
         let body = https::body(&mut response, &peer, effect, "").await?;
         Ok(Reply { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })

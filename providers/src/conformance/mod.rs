@@ -14,6 +14,7 @@ mod ear;
 mod heard;
 mod needles;
 mod report;
+mod tenures;
 pub mod vault;
 mod verdict;
 

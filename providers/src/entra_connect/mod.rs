@@ -25,5 +25,5 @@ pub use hidden::Hidden;
 pub use operation::Operation;
 pub use process::ProcessTransport;
 pub use remote::RemoteServer;
-pub use transport::{Answer, Broken, Reached, TALK_BYTES_MAX, Transport};
+pub use transport::{Answer, Broken, Reached, TALK_BYTES_MAX, Transport, held};
 pub use turns::Turns;

@@ -111,6 +111,11 @@ impl Operation {
         )
     }
 
+    /// Whether it needs a tenure: it acts, and is more than a logon.
+    pub fn changes(&self) -> bool {
+        self.acts() && !matches!(self, Self::LocalLogon { .. })
+    }
+
     /// How long it may take, connecting included.
     pub fn limit(&self) -> Duration {
         match self {

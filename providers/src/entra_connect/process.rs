@@ -7,7 +7,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::transport::{Answer, Broken, Reached, Transport, keep_output, keep_talk};
+use super::transport::{Answer, Broken, Reached, Transport, held, keep_output, keep_talk};
 
 /// How much is read at once, in bytes.
 const PART_BYTES: usize = 64 * 1024;
@@ -39,6 +39,7 @@ impl ProcessTransport {
         let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) = pipes else {
             return Err(Broken::new(Reached::Nothing, "the process has no pipes"));
         };
+        held().await?;
         *reached = Reached::Request;
         let write = async {
             // A process that ends without reading has its own reason, which its answer tells.

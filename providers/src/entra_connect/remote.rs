@@ -6,7 +6,7 @@ use super::envelope::{Outcome, PROTOCOL, REQUEST_BYTES_MAX, Reply, Request};
 use super::said::{said, worded};
 use super::transport::{Answer, Broken, Reached, Transport};
 use super::{Hidden, Operation};
-use crate::port::{ConnectServer, Fault, LocalUserFacts, Meaning, ProofFacts, Secret, ServerFacts, step_scope};
+use crate::port::{ConnectServer, Fault, LocalUserFacts, Meaning, ProofFacts, Secret, ServerFacts, step_scope, tenure};
 
 /// A Connect server that an agent speaks for, at the other end of a transport.
 pub struct RemoteServer<T> {
@@ -23,6 +23,7 @@ impl<T: Transport> RemoteServer<T> {
     async fn call<V: DeserializeOwned>(&self, operation: Operation) -> Result<V, Fault> {
         let doing = operation.doing(&self.name);
         let (acts, name, limit) = (operation.acts(), operation.name(), operation.limit());
+        let needed = tenure::current().filter(|_| operation.changes());
         let secrets = operation.secrets();
         let request = Request { protocol: PROTOCOL, step: step_scope::current(), operation };
         let bytes = request.encoded().map_err(|cause| Fault::broken(&doing, cause.to_string()))?;
@@ -31,7 +32,7 @@ impl<T: Transport> RemoteServer<T> {
         }
         tracing::debug!(server = self.name, address = self.transport.address(), operation = name, "asking the agent");
         let call = Call { doing, name, acts, secrets, address: self.transport.address() };
-        match self.transport.exchange(&bytes, limit).await {
+        match tenure::within(needed, self.transport.exchange(&bytes, limit)).await {
             Ok(answer) => call.read(&answer),
             Err(broken) => Err(call.broken(broken)),
         }

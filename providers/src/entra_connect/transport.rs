@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use super::envelope::REPLY_BYTES_MAX;
+use crate::port::{Fault, tenure};
 
 /// Most bytes of an agent's standard error that are kept: its end.
 pub const TALK_BYTES_MAX: usize = 4 * 1024;
@@ -25,7 +26,8 @@ pub enum Reached {
     /// Nothing was tried, or nothing can come of it: our own settings are wrong (a key file that can't be read, a host
     /// key that is not the known one).
     Settings,
-    /// The other side refused us before any byte of the request had left: it knows us and says no.
+    /// The other side refused us before any byte of the request had left: it knows us and says no. Or we may not act any
+    /// more.
     Refused,
     /// No byte of the request had left: no connection, no logon in time.
     Nothing,
@@ -58,6 +60,12 @@ impl Broken {
     }
 }
 
+/// Asked by a transport right before the first byte of a request leaves, and before each further piece that it sends.
+/// Whoever hands over a request that only looks does so outside any tenure.
+pub async fn held() -> Result<(), Broken> {
+    tenure::held("").await.map_err(|Fault { cause, hint, .. }| Broken::new(Reached::Refused, cause).hint(hint))
+}
+
 /// The way to an agent: one request, one answer.
 ///
 /// Each call starts an agent at the other side, writes the request to its standard input, closes that, and reads until
@@ -65,6 +73,7 @@ impl Broken {
 /// Whatever stands on the other side, a call
 /// - ends `limit` after it began, or sooner;
 /// - keeps no more than [`REPLY_BYTES_MAX`] and [`TALK_BYTES_MAX`] bytes; more output than that breaks the exchange;
+/// - asks [`held`] when everything is ready and nothing but the request is left to send;
 /// - says [`Reached::Request`] as soon as a byte of the request may have left, and nothing less after that;
 /// - puts the request on encrypted wires and standard input alone: never into arguments, the environment or a log.
 #[async_trait]

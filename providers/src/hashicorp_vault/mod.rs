@@ -46,7 +46,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck};
+use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck, tenure};
 use entries::Entries;
 pub use login::{ClientCertificate, Login, SecretId};
 
@@ -88,7 +88,7 @@ impl Vault for HashicorpVault {
     }
 
     async fn stage(&self, name: &str, attempt: &Attempt, secret: &Secret) -> Result<SecretRef, Fault> {
-        rounds::stage(&self.entries, name, attempt, secret).await
+        tenure::several(rounds::stage(&self.entries, name, attempt, secret)).await
     }
 
     async fn find(&self, name: &str, slot: Slot) -> Result<Option<SecretRef>, Fault> {
@@ -101,19 +101,19 @@ impl Vault for HashicorpVault {
     }
 
     async fn announce(&self, at: &SecretRef) -> Result<(), Fault> {
-        announcement::announce(&self.entries, at).await
+        tenure::several(announcement::announce(&self.entries, at)).await
     }
 
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
-        rounds::promote(&self.entries, name, attempt).await
+        tenure::several(rounds::promote(&self.entries, name, attempt)).await
     }
 
     async fn discard(&self, name: &str, attempt: &Attempt) -> Result<(), Fault> {
-        rounds::discard(&self.entries, name, attempt).await
+        tenure::several(rounds::discard(&self.entries, name, attempt)).await
     }
 
     async fn adopt(&self, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {
-        rounds::adopt(&self.entries, name, secret).await
+        tenure::several(rounds::adopt(&self.entries, name, secret)).await
     }
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {

@@ -22,7 +22,7 @@ use super::own_token::{self, Looked};
 use super::wire::{Payload, Reply, Request, Wire};
 use super::{Settings, paths, reply, wiped};
 use crate::https::Effect;
-use crate::port::{Fault, Secret, step_scope};
+use crate::port::{Fault, Secret, step_scope, tenure};
 
 /// For a login that another caller makes: longer than all of its requests together.
 const WAIT_LIMIT: Duration = Duration::from_secs(60);
@@ -225,7 +225,8 @@ impl Session {
             return Err(fault.clone());
         }
         let task = Arc::clone(&self.core).tend(state, why);
-        match tokio::spawn(step_scope::within(step_scope::current(), task)).await {
+        let task = tenure::within(tenure::current(), step_scope::within(step_scope::current(), task));
+        match tokio::spawn(task).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Fault::broken("looking after the token of the vault", "it ended in a panic")),
         }

@@ -111,7 +111,7 @@ impl Wire {
     }
 
     async fn reply(&self, request: reqwest::RequestBuilder, effect: Effect, doing: &str) -> Result<Reply, Fault> {
-        let mut response = request.send().await.map_err(|e| self.peer.cut(&e, effect, doing))?;
+        let mut response = https::sent(request.send(), &self.peer, effect, doing).await?;
         let redirect_host = text(response.headers(), &LOCATION)
             .and_then(|text| self.base.join(text).ok())
             .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));

@@ -6,6 +6,7 @@ use reqwest::{Client, ClientBuilder, Response};
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
+use super::gate::{self, Gate};
 use super::{Effect, Peer, innermost};
 use crate::port::Fault;
 
@@ -29,12 +30,31 @@ pub(crate) fn builder(tls: ClientConfig) -> ClientBuilder {
         .pool_max_idle_per_host(0)
         .connect_timeout(CONNECT_LIMIT)
         .timeout(CALL_LIMIT)
+        // There is no idle connection, so every request passes here.
+        .connector_layer(Gate)
         .user_agent(concat!("entra-rotator/", env!("CARGO_PKG_VERSION")))
 }
 
 /// The client of a builder.
 pub(crate) fn build(builder: ClientBuilder) -> Result<Client, Fault> {
     builder.build().map_err(|e| Fault::broken("preparing the connection to the vault", innermost(&e)))
+}
+
+/// The head of the reply to a request that is being sent. One that may change something leaves under a tenure alone.
+pub(crate) async fn sent(
+    sending: impl Future<Output = reqwest::Result<Response>>,
+    peer: &Peer,
+    effect: Effect,
+    doing: &str,
+) -> Result<Response, Fault> {
+    let answer = match effect {
+        Effect::Write => gate::changing(sending).await,
+        Effect::Read => sending.await,
+    };
+    answer.map_err(|error| match gate::not_held(&error) {
+        Some(fault) => Fault { doing: doing.to_owned(), ..fault.clone() },
+        None => peer.cut(&error, effect, doing),
+    })
 }
 
 /// Whose word a certificate is believed by, for people.

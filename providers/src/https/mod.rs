@@ -2,13 +2,14 @@
 //! means that none came, and to keep secrets out of buffers that nobody wipes.
 
 mod client;
+mod gate;
 mod json;
 mod peer;
 mod time;
 
 use crate::port::Meaning;
 
-pub(crate) use client::{body, build, builder, trusted};
+pub(crate) use client::{body, build, builder, sent, trusted};
 pub(crate) use json::json;
 pub(crate) use peer::{Peer, innermost};
 pub(crate) use time::{date, wait_s};

@@ -230,7 +230,7 @@ impl Directory for LabDirectory {
     }
 
     async fn in_use(&self, dn: &str, dc: &str, secret: &Secret) -> Result<Option<bool>, Fault> {
-        let request = Request::new("directory", format!("in_use at {dc}"));
+        let request = Request::new("directory", format!("in_use at {dc}")).changing();
         let ask = |books: &mut Books| {
             let doing = format!("asking whether {dn} has this password on {dc}");
             if !Self::bind(books, dn, dc, secret)? {

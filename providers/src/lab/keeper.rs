@@ -1,5 +1,6 @@
 //! Where a lab's world is kept: in a folder, or in memory.
 
+use std::fs::File;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -26,6 +27,27 @@ impl Keeper {
         match self {
             Self::Folder(store) => store.with(Some(clock), request),
             Self::Memory(memory) => memory.with(clock, request),
+        }
+    }
+
+    /// The lock of the world, for whoever has to wait for somebody while it holds it. One in memory is nobody else's.
+    pub(super) fn lock(&self) -> Result<Option<File>, Fault> {
+        match self {
+            Self::Folder(store) => store.lock().map(Some),
+            Self::Memory(_) => Ok(None),
+        }
+    }
+
+    /// The same as [`with`](Self::with), under a lock that is held already, if one is.
+    pub(super) fn with_lock<T>(
+        &self,
+        lock: Option<File>,
+        clock: &dyn Fn() -> Timestamp,
+        request: impl FnOnce(&mut Books) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match (self, lock) {
+            (Self::Folder(store), Some(lock)) => store.with_lock(&lock, Some(clock), request),
+            _ => self.with(clock, request),
         }
     }
 

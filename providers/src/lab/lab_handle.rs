@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use super::connect_server::LabServer;
 use super::directory::LabDirectory;
@@ -17,7 +18,7 @@ use super::plan::WorldPlan;
 use super::store::{Books, RequestLine, Store};
 use super::vault::LabVault;
 use super::world::World;
-use crate::port::{ConnectServer, Directory, Fault, Vault, step_scope};
+use crate::port::{ConnectServer, Directory, Fault, Vault, step_scope, tenure};
 
 /// How long a request waits when the fault `slow` strikes.
 const SLOW_WAIT: Duration = Duration::from_secs(3);
@@ -50,6 +51,9 @@ struct Inner {
     accounts: Vec<LabAccount>,
     /// Journal entries that this process was about to write.
     appends: AtomicU64,
+    /// Held by whoever asks for its tenure under the folder's lock: meanwhile nobody else of this process may wait for
+    /// that lock, for it would keep a thread that the answer needs.
+    asking: Mutex<()>,
 }
 
 /// A request on its way to one of the world's parts.
@@ -59,6 +63,8 @@ pub(super) struct Request {
     pub(super) operation: String,
     /// Whether it is meant to change or to try something, and does not just read.
     pub(super) acts: bool,
+    /// Whether it needs a tenure.
+    changes: bool,
     /// The fault that loses this request's reply.
     pub(super) reply_lost: Option<&'static str>,
     pub(super) step: String,
@@ -70,13 +76,19 @@ impl Request {
             holder: holder.to_owned(),
             operation: operation.into(),
             acts: false,
+            changes: false,
             reply_lost: None,
             step: step_scope::current(),
         }
     }
 
     pub(super) fn acting(self) -> Self {
-        Self { acts: true, ..self }
+        Self { acts: true, ..self }.changing()
+    }
+
+    /// One that needs a tenure, whether or not it is meant to change something.
+    pub(super) fn changing(self) -> Self {
+        Self { changes: true, ..self }
     }
 
     pub(super) fn losing(self, fault: Option<&'static str>) -> Self {
@@ -127,7 +139,8 @@ impl Lab {
     }
 
     fn kept(keeper: Keeper, setting: LabSetting, server_names: Vec<String>, accounts: Vec<LabAccount>) -> Self {
-        let inner = Inner { keeper, setting, server_names, accounts, appends: AtomicU64::new(0) };
+        let inner =
+            Inner { keeper, setting, server_names, accounts, appends: AtomicU64::new(0), asking: Mutex::default() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -220,6 +233,7 @@ impl Lab {
     }
 
     async fn end_if(&self, fault: &str) {
+        let turn = self.inner.asking.lock().await;
         let strikes = self.books(|books| {
             let strikes = books.faults.strikes(fault);
             if strikes {
@@ -227,6 +241,7 @@ impl Lab {
             }
             Ok(strikes)
         });
+        drop(turn);
         match strikes {
             Ok(true) => match self.end().await {},
             Ok(false) => {}
@@ -251,11 +266,11 @@ impl Lab {
         act: impl FnOnce(&mut Books) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.way_there(&request).await?;
-        let fate = self.books(|books| match self.gate(books, &request)? {
+        let fate = self.under_tenure(&request, |books| match self.gate(books, &request)? {
             Some(fate) => Ok(fate),
             None => self.effect(books, &request, act),
-        })?;
-        self.settle(fate).await
+        });
+        self.settle(fate.await?).await
     }
 
     /// The first half of a request that asks somebody outside the world in between.
@@ -265,11 +280,30 @@ impl Lab {
         prepare: impl FnOnce(&mut Books) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.way_there(request).await?;
-        let fate = self.books(|books| match self.gate(books, request)? {
+        let fate = self.under_tenure(request, |books| match self.gate(books, request)? {
             Some(fate) => Ok(fate),
             None => Ok(Fate::Answer(prepare(books))),
-        })?;
-        self.settle(fate).await
+        });
+        self.settle(fate.await?).await
+    }
+
+    /// Runs `act` on the world, if whoever asks for a change may still act once it holds the world's lock. Suspended
+    /// between the answer and the end of the change, it keeps the lock: nobody else acts meanwhile.
+    async fn under_tenure<T>(
+        &self,
+        request: &Request,
+        act: impl FnOnce(&mut Books) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let _turn = self.inner.asking.lock().await;
+        let lock = match request.changes && tenure::current().is_some() {
+            true => {
+                let lock = self.inner.keeper.lock()?;
+                tenure::held(&request.doing()).await?;
+                lock
+            }
+            false => None,
+        };
+        self.inner.keeper.with_lock(lock, &*self.inner.setting.now, act)
     }
 
     /// The second half of such a request.
@@ -278,7 +312,10 @@ impl Lab {
         request: &Request,
         act: impl FnOnce(&mut Books) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let fate = self.books(|books| self.effect(books, request, act))?;
+        let fate = {
+            let _turn = self.inner.asking.lock().await;
+            self.books(|books| self.effect(books, request, act))?
+        };
         self.settle(fate).await
     }
 
@@ -290,7 +327,11 @@ impl Lab {
         if !self.inner.keeper.may_have_faults() {
             return Ok(());
         }
-        if self.books(|books| Ok(books.faults.strikes(&format!("slow:{}", request.step))))? {
+        let slow = {
+            let _turn = self.inner.asking.lock().await;
+            self.books(|books| Ok(books.faults.strikes(&format!("slow:{}", request.step))))?
+        };
+        if slow {
             tokio::time::sleep(SLOW_WAIT).await;
         }
         Ok(())

@@ -109,7 +109,17 @@ impl Store {
             return Err(Fault::refused(format!("opening the lab in {}", self.dir.display()), "there is no lab")
                 .hint("make one first, or name the folder of one that is there"));
         }
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
+        self.with_lock(&lock, clock, request)
+    }
+
+    /// The same under a lock that is held already.
+    pub(super) fn with_lock<T>(
+        &self,
+        _lock: &File,
+        clock: Option<&dyn Fn() -> Timestamp>,
+        request: impl FnOnce(&mut Books) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let world: World = self.read(WORLD)?.ok_or_else(|| self.missing(WORLD))?;
         if world.schema != SCHEMA {
             return Err(Fault::broken(
@@ -157,7 +167,8 @@ impl Store {
             .map_err(|error| self.half_written("writing requests.log", &error))
     }
 
-    fn lock(&self) -> Result<File, Fault> {
+    /// The exclusive lock, until it is dropped. Waits for it, with a bound.
+    pub(super) fn lock(&self) -> Result<File, Fault> {
         let doing = "locking";
         let file = OpenOptions::new()
             .create(true)

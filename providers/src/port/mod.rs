@@ -4,6 +4,8 @@
 //! - every call has a deadline of its own and ends;
 //! - an error says what it *means* for the world ([`Meaning`]), never just that something went wrong;
 //! - a call may be repeated with the same arguments: the second has the same effect as the first;
+//! - right before a request leaves that may change something, an adapter asks [`tenure::held`], each time and after
+//!   everything it waits for: whoever was suspended for too long may not act any more;
 //! - no secret ever reaches an error, a log or a `Debug` output.
 
 mod connect_server;

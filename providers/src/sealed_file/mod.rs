@@ -39,12 +39,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 
 use self::disk::Disk;
 use self::keys::Keys;
 use self::store::Store;
-use crate::port::{Attempt, Fault, Meaning, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck};
-use crate::vault_book::slot_word;
+use crate::port::{Attempt, Fault, Meaning, OwnCredential, Secret, SecretRef, Slot, Vault, VaultCheck, tenure};
+use crate::vault_book::{VaultBook, slot_word};
 
 /// A call that takes longer than this is given up: a disk that does not answer. The lock's own wait is shorter.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
@@ -98,6 +99,20 @@ impl SealedFile {
             }
         }
     }
+
+    /// Changes the book, under the tenure that the caller has at the moment when the file is replaced.
+    async fn change<T: Send + 'static>(
+        &self,
+        doing: String,
+        ask: impl FnOnce(&mut VaultBook) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (tenure, runtime) = (tenure::current(), Handle::current());
+        self.away(doing, Meaning::Unclear, move |store, doing| {
+            let held = || runtime.block_on(tenure::within(tenure.clone(), tenure::held(doing)));
+            store.change(doing, &held, ask)
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -109,10 +124,7 @@ impl Vault for SealedFile {
     async fn stage(&self, name: &str, attempt: &Attempt, secret: &Secret) -> Result<SecretRef, Fault> {
         let (name, attempt, secret) = (name.to_owned(), attempt.clone(), secret.clone());
         let doing = format!("staging a candidate for {name}");
-        self.away(doing, Meaning::Unclear, move |store, doing| {
-            store.change(doing, |book| book.stage(&name, &attempt, &secret))
-        })
-        .await
+        self.change(doing, move |book| book.stage(&name, &attempt, &secret)).await
     }
 
     async fn find(&self, name: &str, slot: Slot) -> Result<Option<SecretRef>, Fault> {
@@ -130,26 +142,21 @@ impl Vault for SealedFile {
     async fn announce(&self, at: &SecretRef) -> Result<(), Fault> {
         let at = at.clone();
         let doing = format!("marking the candidate of {} for its readers", at.name);
-        self.away(doing, Meaning::Unclear, move |store, doing| store.change(doing, |book| book.announce(&at))).await
+        self.change(doing, move |book| book.announce(&at)).await
     }
 
     async fn promote(&self, name: &str, attempt: &Attempt) -> Result<SecretRef, Fault> {
         let (name, attempt) = (name.to_owned(), attempt.clone());
         let doing = format!("promoting the candidate of {name}");
-        self.away(doing, Meaning::Unclear, move |store, doing| {
-            store.change(doing, |book| book.promote(&name, &attempt))
-        })
-        .await
+        self.change(doing, move |book| book.promote(&name, &attempt)).await
     }
 
     async fn discard(&self, name: &str, attempt: &Attempt) -> Result<(), Fault> {
         let (name, attempt) = (name.to_owned(), attempt.clone());
         let doing = format!("discarding the candidate of {name}");
-        self.away(doing, Meaning::Unclear, move |store, doing| {
-            store.change(doing, |book| {
-                book.discard(&name, &attempt);
-                Ok(())
-            })
+        self.change(doing, move |book| {
+            book.discard(&name, &attempt);
+            Ok(())
         })
         .await
     }
@@ -157,8 +164,7 @@ impl Vault for SealedFile {
     async fn adopt(&self, name: &str, secret: &Secret) -> Result<SecretRef, Fault> {
         let (name, secret) = (name.to_owned(), secret.clone());
         let doing = format!("adopting the current password of {name}");
-        self.away(doing, Meaning::Unclear, move |store, doing| store.change(doing, |book| book.adopt(&name, &secret)))
-            .await
+        self.change(doing, move |book| book.adopt(&name, &secret)).await
     }
 
     async fn own_credential(&self) -> Result<OwnCredential, Fault> {

@@ -88,10 +88,12 @@ impl Store {
         ask(&loaded.map(|loaded| loaded.content).unwrap_or_default().book)
     }
 
-    /// Asks the book for a change, and writes it if there is one. A refused change writes nothing.
+    /// Asks the book for a change, and writes it if there is one. A refused change writes nothing. `held` is asked right
+    /// before the file is replaced, under the lock.
     pub(super) fn change<T>(
         &self,
         doing: &str,
+        held: &dyn Fn() -> Result<(), Fault>,
         ask: impl FnOnce(&mut VaultBook) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let _lock = self.lock(Hold::Writing, doing)?;
@@ -101,7 +103,7 @@ impl Store {
         };
         let answer = ask(&mut content.book)?;
         if content.book.changed() {
-            self.write(content, before.as_deref(), doing)?;
+            self.write(content, before.as_deref(), held, doing)?;
         }
         Ok(answer)
     }
@@ -249,7 +251,13 @@ impl Store {
     }
 
     /// Writes the next generation. Until the rename nothing has happened; after it, only its lasting can be unclear.
-    fn write(&self, mut content: Content, before: Option<&[u8]>, doing: &str) -> Result<(), Fault> {
+    fn write(
+        &self,
+        mut content: Content,
+        before: Option<&[u8]>,
+        held: &dyn Fn() -> Result<(), Fault>,
+        doing: &str,
+    ) -> Result<(), Fault> {
         content.generation += 1;
         content.sealed_for = self.keys.recipients();
         let plain = content.print().map_err(|_| {
@@ -260,7 +268,7 @@ impl Store {
             .keys
             .seal(&plain)
             .map_err(|error| Fault::broken(doing, format!("encrypting for the recipients: {error}")))?;
-        let ready = self.prepare(&sealed, &plain, before, doing).and_then(|()| {
+        let ready = self.prepare(&sealed, &plain, before, doing).and_then(|()| held()).and_then(|()| {
             self.disk.rename(&self.fresh, &self.file).map_err(|error| {
                 let fault = trouble(&format!("renaming {} into its place", self.fresh.display()), &error, doing);
                 // A rename that was refused did not happen. Of any other failure nobody can say.

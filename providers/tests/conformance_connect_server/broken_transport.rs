@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use providers::entra_connect::envelope::{Outcome, PROTOCOL, Reply};
-use providers::entra_connect::{Answer, Broken, Reached, Transport};
+use providers::entra_connect::{Answer, Broken, Reached, Transport, held};
+use providers::port::tenure;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -18,6 +19,7 @@ const ONCE: &str = "each_call_is_asked_once_for_its_step";
 const PASSWORDS: &str = "passwords_of_every_character_arrive";
 const NAMES: &str = "names_beyond_ascii_arrive";
 const MEBIBYTE: &str = "events_of_a_mebibyte_arrive";
+const LAST: &str = "the_tenure_is_asked_last";
 const SHOWN: &str = "no_secret_is_shown";
 
 /// How a pipe of somebody else's may be bounded.
@@ -38,6 +40,8 @@ pub(crate) enum Strange {
     ExpandsVariables,
     DropsTheStep,
     LogsTheRequest,
+    ForgetsTheTenure,
+    AsksForTheTenureTooEarly,
     /// Sound: a banner, a profile's words without an end of line, Windows' line ends, more words behind.
     HasNoise,
     /// Sound: the agent's status is not told, and it talks.
@@ -84,6 +88,8 @@ pub(crate) const BROKEN: &[Row] = &[
     // Bad luck that is ordered for a step does not strike either.
     row("drops-the-step", Strange::DropsTheStep, &[ONCE, LOST], &[ENDS, LOOK_LOST]),
     row("logs-the-request", Strange::LogsTheRequest, &[SHOWN], &[]),
+    row("forgets-the-tenure", Strange::ForgetsTheTenure, &["without_tenure_nothing_is_sent", LAST], &[]),
+    row("asks-for-the-tenure-too-early", Strange::AsksForTheTenureTooEarly, &[LAST], &[]),
 ];
 
 pub(crate) const SOUND: &[Row] = &[
@@ -143,7 +149,14 @@ impl<T: Transport> Transport for Odd<T> {
         if self.strange == Strange::LogsTheRequest {
             tracing::trace!(%text, "sending");
         }
-        let mut answer = match (self.strange, self.inner.exchange(&sent, limit).await) {
+        if self.strange == Strange::AsksForTheTenureTooEarly {
+            held().await?;
+        }
+        let needed = match self.strange {
+            Strange::ForgetsTheTenure | Strange::AsksForTheTenureTooEarly => None,
+            _ => tenure::current(),
+        };
+        let mut answer = match (self.strange, tenure::within(needed, self.inner.exchange(&sent, limit)).await) {
             (Strange::SaysSentThoughClosed, Err(broken)) => Err(Broken { reached: Reached::Request, ..broken }),
             (_, answer) => answer,
         }?;

@@ -2,7 +2,7 @@
 //! lab's folder, by the lab's own eyes or from its files.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
@@ -23,6 +23,21 @@ pub(crate) const HOST: &str = "SYNC1";
 const ACCOUNT: &str = "MSOL_1a2b3c4d5e6f";
 /// A call takes a few file accesses, and a process.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// How long the lab's fault `slow` lets a request wait.
+const SLOW: Duration = Duration::from_secs(3);
+/// How long a way is slow.
+const DELAY: Duration = Duration::from_secs(1);
+
+/// What can make a request wait before it is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delay {
+    /// Nothing here.
+    No,
+    /// The lab itself, which is asked in this process.
+    InTheLab,
+    /// Whoever carries it.
+    OnTheWay,
+}
 
 /// Where a lab is, for whoever makes a way to it.
 #[derive(Clone)]
@@ -30,6 +45,15 @@ pub(crate) struct Place {
     pub(crate) dir: PathBuf,
     /// Nobody may be connected to.
     pub(crate) closed: Arc<AtomicBool>,
+    /// How long the next request waits on its way, in milliseconds.
+    pub(crate) delay_ms: Arc<AtomicU64>,
+}
+
+impl Place {
+    /// How long this request waits; the next does not.
+    pub(crate) fn delay(&self) -> Duration {
+        Duration::from_millis(self.delay_ms.swap(0, Ordering::SeqCst))
+    }
 }
 
 /// The adapter, for a lab.
@@ -45,6 +69,8 @@ pub(crate) struct LabSubject {
     pub(crate) agent_ends: bool,
     /// Whether the way can be closed.
     pub(crate) way_closes: bool,
+    /// What makes it slow.
+    pub(crate) delay: Delay,
     /// Whether the adapter makes its own faults of what it sees, and does a restart as a stop and a start.
     pub(crate) own_words: bool,
     pub(crate) log_of: &'static [&'static str],
@@ -59,6 +85,7 @@ pub(crate) struct LabSite {
     way: Arc<dyn ConnectServer>,
     agent_ends: bool,
     way_closes: bool,
+    delay: Delay,
     own_words: bool,
     /// The account of the connector, and of the service if it has one.
     service_account: Option<&'static str>,
@@ -143,7 +170,7 @@ impl Labs {
 impl Subject for LabSubject {
     async fn site(&self, situation: Situation) -> Able<Box<dyn Site>> {
         let dir = self.labs.copy(situation).map_err(|error| Stop::Failed(error.to_string()))?;
-        let place = Place { dir: dir.path().to_owned(), closed: Arc::default() };
+        let place = Place { dir: dir.path().to_owned(), closed: Arc::default(), delay_ms: Arc::default() };
         let facts = in_process(&place.dir).describe().await.map_err(lost)?;
         let service_account = service(situation).1.map(|(account, _)| account);
         let secret = |account: &str| {
@@ -162,8 +189,18 @@ impl Subject for LabSubject {
             service_secret: service_account.map(secret),
         };
         let way = (self.way)(&place);
-        let (agent_ends, way_closes, own_words) = (self.agent_ends, self.way_closes, self.own_words);
-        Ok(Box::new(LabSite { place, _dir: dir, known, way, agent_ends, way_closes, own_words, service_account }))
+        let Self { agent_ends, way_closes, delay, own_words, .. } = *self;
+        Ok(Box::new(LabSite {
+            place,
+            _dir: dir,
+            known,
+            way,
+            agent_ends,
+            way_closes,
+            delay,
+            own_words,
+            service_account,
+        }))
     }
 
     fn call_limit(&self) -> Duration {
@@ -311,6 +348,18 @@ impl Site for LabSite {
         match call {
             "restart" if self.own_words => vec!["stop", "start"],
             call => vec![call],
+        }
+    }
+
+    async fn delay_the_next_request(&self, step: &str) -> Able<Duration> {
+        match self.delay {
+            Delay::No => unable("nothing can be delayed on this way"),
+            // The lab's own wait, of three seconds.
+            Delay::InTheLab => faults::add(self.dir(), &format!("slow:{step}"), Some(1)).map_err(lost).map(|()| SLOW),
+            Delay::OnTheWay => {
+                self.place.delay_ms.store(u64::try_from(DELAY.as_millis()).expect("a second"), Ordering::SeqCst);
+                Ok(DELAY)
+            }
         }
     }
 

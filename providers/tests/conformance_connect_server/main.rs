@@ -33,7 +33,7 @@ use providers::conformance::{Report, judge, listen};
 use providers::entra_connect::{RemoteServer, Transport};
 
 use self::broken_transport::{BROKEN, Odd, SOUND, Strange};
-use self::lab::{LabSubject, Labs, Place, in_process};
+use self::lab::{Delay, LabSubject, Labs, Place, in_process};
 use self::native::Native;
 use self::wire::{AGENT, InMemory};
 
@@ -57,14 +57,16 @@ struct NotThere(&'static str);
 const ENDS: [&str; 3] =
     ["a_lost_reply_of_what_acts_is_unclear", "an_end_before_the_act_is_unclear", "a_lost_reply_of_a_look_is_for_later"];
 const CLOSED: &str = "a_closed_way_is_for_later";
+/// A slow way is one that this process makes slow.
+const SLOW: &str = "the_tenure_is_asked_last";
 
 const SUBJECTS: &[Row] = &[
     Row { name: "lab", start: |labs| Ok(local(labs)), lacks: &[ENDS[0], ENDS[1], ENDS[2], CLOSED], limit_s: 60 },
-    Row { name: "memory", start: |labs| Ok(over(labs, true, InMemory::new)), lacks: &[], limit_s: 60 },
-    Row { name: "process", start: |labs| Ok(over(labs, false, wire::process)), lacks: &[CLOSED], limit_s: 120 },
+    Row { name: "memory", start: |labs| Ok(memory(labs)), lacks: &[], limit_s: 60 },
+    Row { name: "process", start: |labs| Ok(over(labs, false, wire::process)), lacks: &[CLOSED, SLOW], limit_s: 120 },
     Row { name: "windows", start: |labs| Ok(windows(labs)), lacks: &[], limit_s: 240 },
-    Row { name: "ssh", start: servers::ssh, lacks: &[], limit_s: 300 },
-    Row { name: "winrm", start: servers::winrm, lacks: &[], limit_s: 120 },
+    Row { name: "ssh", start: servers::ssh, lacks: &[SLOW], limit_s: 300 },
+    Row { name: "winrm", start: servers::winrm, lacks: &[SLOW], limit_s: 120 },
 ];
 
 /// The lab itself.
@@ -75,6 +77,7 @@ fn local(labs: &Arc<Labs>) -> LabSubject {
         way: Arc::new(|place| in_process(&place.dir)),
         agent_ends: false,
         way_closes: false,
+        delay: Delay::InTheLab,
         own_words: false,
         log_of: &[],
         own_secrets: Vec::new(),
@@ -93,20 +96,27 @@ fn over<T: Transport + 'static>(
         way: Arc::new(move |place| Arc::new(RemoteServer::new(CONFIGURED, transport(place)))),
         agent_ends: true,
         way_closes,
+        delay: Delay::No,
         own_words: false,
         log_of: &["providers"],
         own_secrets: Vec::new(),
     }
 }
 
+/// The lab behind an agent in this process.
+fn memory(labs: &Arc<Labs>) -> LabSubject {
+    LabSubject { delay: Delay::OnTheWay, ..over(labs, true, InMemory::new) }
+}
+
 /// The adapter that runs on a Connect server, on the lab's.
 fn windows(labs: &Arc<Labs>) -> LabSubject {
-    LabSubject { own_words: true, ..over(labs, true, Native::new) }
+    LabSubject { own_words: true, delay: Delay::OnTheWay, ..over(labs, true, Native::new) }
 }
 
 fn strange(labs: &Arc<Labs>, strange: Strange) -> LabSubject {
     // As a later transport may be made: by a table, in a box.
-    over(labs, true, move |place| -> Box<dyn Transport> { Box::new(Odd::new(InMemory::new(place), strange)) })
+    let transport = move |place: &Place| -> Box<dyn Transport> { Box::new(Odd::new(InMemory::new(place), strange)) };
+    LabSubject { delay: Delay::OnTheWay, ..over(labs, true, transport) }
 }
 
 fn broken(labs: &Arc<Labs>, defect: Defect) -> LabSubject {

@@ -57,6 +57,7 @@ pub(crate) fn only_known_arguments() -> Result<(), String> {
 pub(crate) struct Native {
     dir: PathBuf,
     closed: Arc<AtomicBool>,
+    place: Place,
     /// The stand-in, and what it is told of the lab.
     beside: TempDir,
 }
@@ -66,7 +67,7 @@ impl Native {
         let beside = TempDir::new().expect("a folder");
         let program = std::env::current_exe().expect("this program's own path");
         std::os::unix::fs::symlink(program, beside.path().join("powershell.exe")).expect("a link");
-        Self { dir: place.dir.clone(), closed: Arc::clone(&place.closed), beside }
+        Self { dir: place.dir.clone(), closed: Arc::clone(&place.closed), place: place.clone(), beside }
     }
 }
 
@@ -86,7 +87,9 @@ impl Transport for Native {
         let told = json!({ "lab": self.dir, "server": HOST, "argv": arguments_file(), "step": step });
         fs::write(self.beside.path().join("stand-in.json"), told.to_string()).expect("the stand-in's setting");
         let ended = Arc::new(Notify::new());
-        let machine = LabMachine { dir: self.dir.clone(), step, ended: Arc::clone(&ended), events: Mutex::default() };
+        let slow = Mutex::new(self.place.delay());
+        let machine =
+            LabMachine { dir: self.dir.clone(), step, ended: Arc::clone(&ended), events: Mutex::default(), slow };
         let powershell = PowerShell::at(self.beside.path().join("powershell.exe"));
         let server = WindowsServer::new(HOST, machine, powershell);
         let answered = async {
@@ -111,6 +114,8 @@ struct LabMachine {
     ended: Arc<Notify>,
     /// The events of the last request, for the log that is asked for next.
     events: Mutex<Option<Vec<String>>>,
+    /// How long the first look takes.
+    slow: Mutex<Duration>,
 }
 
 fn read(dir: &Path, name: &str) -> Value {
@@ -176,6 +181,7 @@ impl Machine for LabMachine {
     }
 
     fn service(&self, _name: &str) -> Result<ServiceStatus, MachineError> {
+        std::thread::sleep(std::mem::take(&mut *self.slow.lock().unwrap_or_else(PoisonError::into_inner)));
         self.status(0)
     }
 

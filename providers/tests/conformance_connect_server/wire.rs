@@ -1,16 +1,17 @@
 //! Ways to an agent that need no network: in memory, and as a process of its own, which is this program again.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use providers::entra_connect::envelope::{REQUEST_BYTES_MAX, Reply};
-use providers::entra_connect::{Answer, Broken, ProcessTransport, Reached, Transport, agent};
+use providers::entra_connect::{Answer, Broken, ProcessTransport, Reached, Transport, agent, held};
 use providers::lab::Lab;
+use providers::port::tenure;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -24,13 +25,12 @@ const KILLED: i64 = 137;
 
 /// An agent in this process. A call of the lab in which the process is to end gives no reply.
 pub(crate) struct InMemory {
-    dir: PathBuf,
-    closed: Arc<AtomicBool>,
+    place: Place,
 }
 
 impl InMemory {
     pub(crate) fn new(place: &Place) -> Self {
-        Self { dir: place.dir.clone(), closed: Arc::clone(&place.closed) }
+        Self { place: place.clone() }
     }
 }
 
@@ -41,16 +41,19 @@ impl Transport for InMemory {
     }
 
     async fn exchange(&self, request: &Zeroizing<Vec<u8>>, limit: Duration) -> Result<Answer, Broken> {
-        if self.closed.load(Ordering::SeqCst) {
+        if self.place.closed.load(Ordering::SeqCst) {
             return Err(Broken::new(Reached::Nothing, "connection refused"));
         }
+        tokio::time::sleep(self.place.delay()).await;
+        held().await?;
         let ended = Arc::new(Notify::new());
         let end = Arc::clone(&ended);
-        let lab = Lab::open(&self.dir, setting(Arc::new(move || end.notify_one()))).expect("the lab");
+        let lab = Lab::open(&self.place.dir, setting(Arc::new(move || end.notify_one()))).expect("the lab");
         let server = lab.server(HOST).expect("its server");
         let answered = async {
             tokio::select! {
-                reply = agent::answer(&*server, request) => Answer {
+                // Somebody else's process has none of our tenure.
+                reply = tenure::within(None, agent::answer(&*server, request)) => Answer {
                     output: reply.encoded().expect("a reply").into_bytes(),
                     status: Some(0),
                     ..Answer::default()

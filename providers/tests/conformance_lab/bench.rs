@@ -35,6 +35,9 @@ const HELD_LAG_MS: u32 = 3_600_000;
 /// A call in the lab is a few file accesses.
 const CALL_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long the lab's fault `slow` lets a request wait.
+const SLOW: Duration = Duration::from_secs(3);
+
 /// A lab in a folder of its own.
 pub(crate) struct LabBench {
     /// Dropped last, with the folder.
@@ -299,6 +302,11 @@ impl Bench for LabBench {
 
     async fn lose_the_next_reply(&self) -> Able<()> {
         self.arm("directory-reply-lost", Some(1))
+    }
+
+    async fn delay_the_next_set(&self) -> Able<Duration> {
+        self.arm("slow:directory", Some(1))?;
+        Ok(SLOW)
     }
 
     async fn demand_age(&self) -> Able<()> {

@@ -23,6 +23,9 @@ const SILENT: &str = "127.0.0.9";
 /// The adapter's own limits for a connection and a handshake are 15 s together.
 const CALL_LIMIT: Duration = Duration::from_secs(25);
 
+/// How long the adapter waits for the answer to its logon.
+const DELAY: Duration = Duration::from_secs(1);
+
 struct WireBench {
     lab: LabBench,
     serving: Serving,
@@ -145,6 +148,11 @@ impl Bench for WireBench {
 
     async fn lose_the_next_reply(&self) -> Able<()> {
         self.lab.arm("ldaps:modify:cut-after", Some(1))
+    }
+
+    async fn delay_the_next_set(&self) -> Able<Duration> {
+        self.lab.arm(&format!("ldaps:bind:late:{}", DELAY.as_millis()), Some(1))?;
+        Ok(DELAY)
     }
 
     async fn demand_age(&self) -> Able<()> {

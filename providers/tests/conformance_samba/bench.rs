@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep;
 
-use crate::wire::Wire;
+use crate::wire::{DELAY, Wire};
 
 /// The domain controllers, the PDC emulator first: short name, host name, address.
 pub(crate) const CONTROLLERS: [(&str, &str, &str); 2] =
@@ -321,6 +321,7 @@ impl Bench for SambaBench {
     async fn settle(&self) -> Able<()> {
         for wire in &self.wires {
             wire.lose(false);
+            wire.delay(false);
         }
         if self.role_moved.swap(false, Ordering::SeqCst) {
             self.order("pdc-role", &["dc1"]).await?;
@@ -387,6 +388,11 @@ impl Bench for SambaBench {
     async fn lose_the_next_reply(&self) -> Able<()> {
         self.wires[0].lose(true);
         Ok(())
+    }
+
+    async fn delay_the_next_set(&self) -> Able<Duration> {
+        self.wires[0].delay(true);
+        Ok(DELAY)
     }
 
     async fn demand_age(&self) -> Able<()> {

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,11 +16,15 @@ const LDAPS_PORT: u16 = 636;
 /// The first byte of an encrypted record.
 const APPLICATION_DATA: u8 = 23;
 /// Encrypted records that the client sends, in order: 1 ends the handshake (TLS 1.3), 2 is the bind, 3 the modify.
+const BIND: usize = 2;
 const MODIFY: usize = 3;
+/// How long a logon is held.
+pub(crate) const DELAY: Duration = Duration::from_secs(1);
 
 /// One wire; ended when dropped.
 pub(crate) struct Wire {
     losing: Arc<AtomicBool>,
+    delaying: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -32,23 +38,28 @@ impl Wire {
     /// Listens on the domain controller's own address.
     pub(crate) async fn start(address: &'static str, port: u16) -> Self {
         let listener = TcpListener::bind((address, port)).await.expect("an address of our own");
-        let losing = Arc::new(AtomicBool::new(false));
-        let lose = Arc::clone(&losing);
+        let (losing, delaying) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (lose, delay) = (Arc::clone(&losing), Arc::clone(&delaying));
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, address, Arc::clone(&lose)));
+                tokio::spawn(carry(client, address, Arc::clone(&lose), Arc::clone(&delay)));
             }
         });
-        Self { losing, task }
+        Self { losing, delaying, task }
     }
 
     /// Whether the next third request of a connection loses its answer.
     pub(crate) fn lose(&self, next: bool) {
         self.losing.store(next, Ordering::SeqCst);
     }
+
+    /// Whether the next logon of a connection is held for a while before it is passed on.
+    pub(crate) fn delay(&self, next: bool) {
+        self.delaying.store(next, Ordering::SeqCst);
+    }
 }
 
-async fn carry(client: TcpStream, address: &str, losing: Arc<AtomicBool>) {
+async fn carry(client: TcpStream, address: &str, losing: Arc<AtomicBool>, delaying: Arc<AtomicBool>) {
     let Ok(server) = TcpStream::connect((address, LDAPS_PORT)).await else { return };
     let (mut from_client, to_client) = client.into_split();
     let (from_server, mut to_server) = server.into_split();
@@ -58,6 +69,9 @@ async fn carry(client: TcpStream, address: &str, losing: Arc<AtomicBool>) {
     while let Some(record) = record(&mut from_client).await {
         records += usize::from(record[0] == APPLICATION_DATA);
         let lost = records == MODIFY && record[0] == APPLICATION_DATA && losing.swap(false, Ordering::SeqCst);
+        if records == BIND && record[0] == APPLICATION_DATA && delaying.swap(false, Ordering::SeqCst) {
+            tokio::time::sleep(DELAY).await;
+        }
         if lost {
             answers.muted.store(true, Ordering::SeqCst);
         }

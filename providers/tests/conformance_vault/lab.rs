@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use providers::conformance::Able;
 use providers::conformance::vault::Subject;
-use providers::lab::{Lab, LabSetting, WorldPlan};
+use providers::conformance::{Able, Stop};
+use providers::lab::{Lab, LabSetting, WorldPlan, faults};
 use providers::port::{Secret, Vault};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,6 +18,8 @@ use crate::Started;
 
 /// A call in the lab is a few file accesses.
 const CALL_LIMIT: Duration = Duration::from_secs(2);
+/// How long the lab's fault `slow` lets a request wait.
+const SLOW: Duration = Duration::from_secs(3);
 
 struct LabSubject {
     dir: TempDir,
@@ -73,6 +75,11 @@ impl Subject for LabSubject {
     async fn fresh_names(&self) -> Able<Vec<String>> {
         let forms = ["MSOL_1a2b3c4d5e6f-", "ADSyncMSA$", "entra/eu/ümlaut name "];
         Ok(forms.map(|form| format!("{form}{}", self.number())).into())
+    }
+
+    async fn delay_the_next_write(&self) -> Able<Duration> {
+        faults::add(self.dir.path(), "slow:stage", Some(1)).map_err(|fault| Stop::Failed(fault.to_string()))?;
+        Ok(SLOW)
     }
 
     fn call_limit(&self) -> Duration {

@@ -23,6 +23,8 @@ use crate::Started;
 
 /// A call waits for the lock, and flushes a file and its folder.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// How long another process holds the lock.
+const DELAY: Duration = Duration::from_secs(1);
 
 struct Sealed {
     folder: TempDir,
@@ -107,6 +109,18 @@ impl Subject for Sealed {
     async fn fresh_names(&self) -> Able<Vec<String>> {
         let forms = ["MSOL_1a2b3c4d5e6f-", "ADSyncMSA$", "entra/eu/ümlaut name "];
         Ok(forms.map(|form| format!("{form}{}", self.number())).into())
+    }
+
+    async fn delay_the_next_write(&self) -> Able<Duration> {
+        let mut beside = self.settings.path.clone().into_os_string();
+        beside.push(".lock");
+        let lock = fs::File::open(beside).map_err(trouble)?;
+        lock.lock().map_err(trouble)?;
+        std::thread::spawn(move || {
+            std::thread::sleep(DELAY);
+            drop(lock);
+        });
+        Ok(DELAY)
     }
 
     fn call_limit(&self) -> Duration {

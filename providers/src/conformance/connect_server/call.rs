@@ -82,6 +82,11 @@ impl Call {
         matches!(self, Self::Describe | Self::LocalUser | Self::StoredLogon | Self::Events | Self::Runs)
     }
 
+    /// Whether it needs the tenure. A logon does not.
+    pub(super) fn changes(self) -> bool {
+        !self.looks() && self != Self::LocalLogon
+    }
+
     /// A server that it can be made on, ready for it.
     pub(super) async fn ready(self, scene: &Scene) -> Able<At> {
         let situation = match self {

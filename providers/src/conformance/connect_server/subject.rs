@@ -158,6 +158,11 @@ pub trait Site: Send + Sync {
         vec![call]
     }
 
+    /// The next request of this step waits on its way to the server, before it is sent: how long.
+    async fn delay_the_next_request(&self, _step: &str) -> Able<Duration> {
+        unable("nothing can be delayed on this way")
+    }
+
     /// Fills the event logs with as many events as are ever given, of at least so many bytes together, all of them now
     /// past and with letters beyond ASCII.
     async fn fill_events(&self, _bytes: usize) -> Able<()> {

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::bench::Account;
-use crate::port::{AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret};
+use crate::port::{
+    AccountFacts, Directory, Fault, Fingerprint, Lockout, Meaning, OwnCredential, ResetRight, Secret, tenure,
+};
 
 pub use self::defect::Defect;
 
@@ -63,7 +65,15 @@ impl Broken {
     }
 
     async fn set(&self, dn: &str, dc: &str, secret: &Secret) -> Result<(), Fault> {
-        let answer = self.inner.set_password(dn, dc, secret).await;
+        let set = self.inner.set_password(dn, dc, secret);
+        let answer = match self.defect {
+            Defect::ForgetsTheTenure => tenure::within(None, set).await,
+            Defect::AsksForTheTenureTooEarly => {
+                tenure::held("setting a password").await?;
+                tenure::within(None, set).await
+            }
+            _ => set.await,
+        };
         let policy = |fault: &Fault| fault.cause.contains("0000052D");
         match (self.defect, answer) {
             (Defect::WritesOneAccountMore, Ok(())) => self.inner.set_password(&self.other.dn, dc, secret).await,

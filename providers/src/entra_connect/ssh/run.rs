@@ -6,7 +6,7 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use zeroize::Zeroizing;
 
-use crate::entra_connect::transport::{Answer, Broken, Reached, keep_output, keep_talk};
+use crate::entra_connect::transport::{Answer, Broken, Reached, held, keep_output, keep_talk};
 
 use super::link::{Link, told};
 
@@ -25,6 +25,7 @@ impl Link {
         reached: &mut Reached,
     ) -> Result<Answer, Broken> {
         let (mut reader, writer) = self.start(command).await?;
+        held().await?;
         *reached = Reached::Request;
         tokio::select! {
             answer = self.read(&mut reader) => answer,

@@ -113,7 +113,8 @@ impl Call<'_> {
 
     fn lost(&self, lost: &Lost) -> Fault {
         let cause = format!("the script {}: {}", self.script.name(), lost.cause);
-        match lost.reached {
+        match &lost.reached {
+            Reached::NotHeld(fault) => Fault { doing: self.doing.to_owned(), ..fault.clone() },
             Reached::Nothing => Fault::broken(self.doing, cause).hint("look at the path of powershell.exe"),
             Reached::Ready => Fault::later(self.doing, cause).hint("nothing was changed"),
             Reached::Unknown if self.script.acts() => Fault::unclear(self.doing, cause),

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::script::{Script, base64};
 use crate::entra_connect::said::cleaned;
-use crate::port::Secret;
+use crate::port::{Fault, Secret, tenure};
 
 /// What every line of ours begins with.
 const MARK: &str = "entra-rotator-script ";
@@ -48,10 +48,12 @@ pub struct PowerShell {
 }
 
 /// How far a script had come when its reply was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reached {
     /// The interpreter was not started.
     Nothing,
+    /// It was started and handed nothing: we may not act any more.
+    NotHeld(Fault),
     /// It was heard, it had not begun to change anything, and it is gone.
     Ready,
     /// Beyond that point, or not known.
@@ -121,6 +123,12 @@ impl PowerShell {
         }
         let started = command.spawn().map_err(|cause| format!("{} can't be started: {cause}", self.program.display()));
         let mut run = started.and_then(Run::of).map_err(nothing)?;
+        if script.acts() {
+            // The interpreter waits for its input, and is ended with `run`.
+            tenure::held("")
+                .await
+                .map_err(|fault| Lost { cause: fault.cause.clone(), reached: Reached::NotHeld(fault) })?;
+        }
         let talked = timeout(limit, run.talk(&input)).await;
         let ended = matches!(talked, Ok(Ok(()))) || run.end().await;
         let why = match talked {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::cmdlets::Call;
@@ -16,7 +17,7 @@ use super::script::Script;
 use crate::entra_connect::Operation;
 use crate::port::{
     ConnectServer, ConnectorKind, EVENTS_MAX, FailureClass, Fault, LocalUserFacts, ProofFacts, RUNS_MAX, Secret,
-    ServerFacts, ServiceFacts,
+    ServerFacts, ServiceFacts, tenure,
 };
 
 /// The service of the sync engine.
@@ -104,6 +105,23 @@ impl<M: Machine> WindowsServer<M> {
             .map_err(|cause| Fault::unclear(doing, format!("the call broke off: {cause}")))
     }
 
+    /// A call that changes something: the tenure is asked on the thread that makes it, once it has got one.
+    async fn act<V: Send + 'static>(
+        &self,
+        doing: &str,
+        call: impl FnOnce(&M) -> Result<V, MachineError> + Send + 'static,
+    ) -> Result<Result<V, MachineError>, Fault> {
+        let (tenure, runtime, about) = (tenure::current(), Handle::current(), doing.to_owned());
+        let asked = self.ask(doing, move |machine| {
+            let held = runtime.block_on(tenure::within(tenure, tenure::held(&about)));
+            Ok(held.map(|()| call(machine)))
+        });
+        match asked.await? {
+            Ok(answer) => answer,
+            Err(never) => Ok(Err(never)),
+        }
+    }
+
     /// A question to Windows whose failure means that it is to be asked again.
     async fn look<V: Send + 'static>(
         &self,
@@ -145,7 +163,7 @@ impl<M: Machine> WindowsServer<M> {
     }
 
     async fn stop_within(&self, doing: &str) -> Result<(), Fault> {
-        let stopped = self.ask(doing, |machine| machine.stop_service(SERVICE, STOP_LIMIT)).await?;
+        let stopped = self.act(doing, |machine| machine.stop_service(SERVICE, STOP_LIMIT)).await?;
         match stopped.map_err(|error| match error.code {
             ACCESS_DENIED => {
                 Fault::refused(doing, error.to_string()).hint("stopping a service needs a local administrator")
@@ -170,7 +188,7 @@ impl<M: Machine> WindowsServer<M> {
             return Ok(());
         }
         let begun = self.look(doing, |machine| Ok(machine.now())).await?;
-        let started = self.ask(doing, |machine| machine.start_service(SERVICE, START_LIMIT)).await?;
+        let started = self.act(doing, |machine| machine.start_service(SERVICE, START_LIMIT)).await?;
         let started = match started {
             Ok(started) => started,
             Err(error) => return Err(self.told(not_started(doing, &error), begun).await),
@@ -353,7 +371,7 @@ impl<M: Machine> ConnectServer for WindowsServer<M> {
             return Err(Fault::refused(&doing, cause).hint("generate a shorter one"));
         }
         let secret = secret.clone();
-        self.ask(&doing, move |machine| machine.set_service_logon(SERVICE, &holds, &secret)).await?.map_err(|error| {
+        self.act(&doing, move |machine| machine.set_service_logon(SERVICE, &holds, &secret)).await?.map_err(|error| {
             if error.code == ACCESS_DENIED {
                 Fault::refused(&doing, error.to_string())
                     .hint("nothing was changed; changing a service's logon needs a local administrator")
@@ -389,7 +407,7 @@ impl<M: Machine> ConnectServer for WindowsServer<M> {
         let doing = format!("changing the password of {account} on {}", self.name);
         let name = self.local_name(account, &doing).await?;
         let (old, new) = (old.clone(), new.clone());
-        self.ask(&doing, move |machine| machine.change_password(&name, &old, &new)).await?.map_err(|error| {
+        self.act(&doing, move |machine| machine.change_password(&name, &old, &new)).await?.map_err(|error| {
             match user_fault(&doing, &error, &CHANGE_REFUSED) {
                 fault if fault.meaning == crate::port::Meaning::Later => Fault::unclear(&doing, error.to_string()),
                 fault => fault.hint("nothing was changed"),
@@ -421,8 +439,11 @@ impl<M: Machine> ConnectServer for WindowsServer<M> {
 
     async fn restart(&self) -> Result<(), Fault> {
         let doing = Operation::Restart.doing(&self.name);
-        self.stop_within(&doing).await?;
-        self.start_within(&doing).await
+        let both = async {
+            self.stop_within(&doing).await?;
+            self.start_within(&doing).await
+        };
+        tenure::several(both).await
     }
 
     async fn stored_logon(&self, connector: &str) -> Result<Option<bool>, Fault> {

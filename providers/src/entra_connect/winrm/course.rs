@@ -12,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::message::{self, PIECE_BYTES, Place};
 use super::reply::{Complaint, Envelope};
 use super::{Logon, Settings, logon, trust};
-use crate::entra_connect::transport::{Answer, Broken, Reached, keep_output, keep_talk};
+use crate::entra_connect::transport::{Answer, Broken, Reached, held, keep_output, keep_talk};
 
 /// Between two looks at a command that a server answers at once although there is nothing.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -132,6 +132,8 @@ impl<'a> Course<'a> {
         for last in (1..=TRIES).map(|count| count == TRIES) {
             let mut connection = self.logged_on().await?;
             if request {
+                // Each piece: the last one ends the request, and only then is it done.
+                held().await?;
                 self.reached = Reached::Request;
             }
             // Taken out while a reply is under way: one that was given up is not used again.

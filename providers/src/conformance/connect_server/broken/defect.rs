@@ -124,6 +124,10 @@ defects! {
     ForgetsTheStep: ["each_call_is_asked_once_for_its_step"],
     /// A look at the local user logs on, and changes what it looks at.
     ChangesWhatItLooksAt: ["looks_change_nothing"] or ["*"],
+    /// A password is sent whoever may act by now.
+    ForgetsTheTenure: ["without_tenure_nothing_is_sent", "the_tenure_is_asked_last"],
+    /// The tenure is asked for at first, and then is waited for the server.
+    AsksForTheTenureTooEarly: ["the_tenure_is_asked_last"],
     /// The fault names the password.
     ShowsThePassword: ["no_secret_is_shown"] or ["a_fault_arrives_unchanged"],
     /// The log names it.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::port::{
     ConnectServer, ConnectorKind, EVENTS_MAX, Fault, LocalUserFacts, Meaning, ProofFacts, Secret, ServerFacts,
-    step_scope,
+    step_scope, tenure,
 };
 
 pub use self::defect::Defect;
@@ -120,6 +120,13 @@ impl ConnectServer for Broken {
         let mut answer = match self.defect {
             Defect::ForgetsTheStep => {
                 step_scope::within(String::new(), self.inner.set_connector_password(connector, secret)).await
+            }
+            Defect::ForgetsTheTenure => {
+                tenure::within(None, self.inner.set_connector_password(connector, secret)).await
+            }
+            Defect::AsksForTheTenureTooEarly => {
+                tenure::held("setting a password").await?;
+                tenure::within(None, self.inner.set_connector_password(connector, secret)).await
             }
             _ => self.inner.set_connector_password(connector, secret).await,
         };

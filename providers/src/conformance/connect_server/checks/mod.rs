@@ -8,6 +8,7 @@ mod local;
 mod proof;
 mod scheduler;
 mod service;
+mod tenure;
 mod way;
 
 use std::future::Future;
@@ -123,6 +124,12 @@ pub(super) const ALL: &[Check] = checks![
     "an error says what it *means* for the world" => [way::a_fault_arrives_unchanged],
     "A password in memory." => [way::passwords_of_every_character_arrive],
     "The connector's name; for AD usually the forest's name." => [way::names_beyond_ascii_arrive],
+    "right before a request leaves that may change something, an adapter asks [`tenure::held`], each time" => [
+        tenure::without_tenure_nothing_is_sent,
+        tenure::without_tenure_looks_go_on,
+        tenure::a_tenure_lost_on_the_way_is_told_truly,
+    ],
+    "after everything it waits for" => [tenure::the_tenure_is_asked_last],
     "no secret ever reaches an error, a log or a `Debug` output" => [way::no_secret_is_shown],
 ];
 

@@ -198,6 +198,10 @@ defects! {
     WaitsForEver: ["controller_unknown_is_later", "controller_silent_is_later_and_soon"],
     /// It panics.
     Panics: ["own_credential_is_named", "reading_changes_nothing"],
+    /// A set is sent whoever may act by now.
+    ForgetsTheTenure: ["without_tenure_nothing_is_sent", "the_tenure_is_asked_last"],
+    /// The tenure is asked for at first, and then is waited for the domain controller.
+    AsksForTheTenureTooEarly: ["the_tenure_is_asked_last"],
     /// The password stands in the error.
     ShowsThePassword: ["no_secret_is_shown"],
 }
@@ -219,6 +223,8 @@ impl Defect {
         Self::ChangesByReset,
         Self::AsksForTheRightByASet,
         Self::RetriesARefusedLogon,
+        Self::ForgetsTheTenure,
+        Self::AsksForTheTenureTooEarly,
         Self::ShowsThePassword,
     ];
 }

@@ -10,6 +10,7 @@ mod replication;
 mod right;
 mod role;
 mod set;
+mod tenure;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -81,6 +82,9 @@ pub(super) const ALL: &[Check] = checks![
     limits::reading_changes_nothing,
     limits::controller_unknown_is_later,
     limits::controller_silent_is_later_and_soon,
+    tenure::without_tenure_nothing_is_sent,
+    tenure::without_tenure_reading_goes_on,
+    tenure::the_tenure_is_asked_last,
     limits::no_secret_is_shown,
 ];
 

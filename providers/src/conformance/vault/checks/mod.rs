@@ -10,6 +10,7 @@ mod race;
 mod restart;
 mod stage;
 mod takeover;
+mod tenure;
 mod value;
 
 use std::future::Future;
@@ -141,6 +142,13 @@ pub(super) const ALL: &[Check] = checks![
         limits::examine_tells_how_things_stand,
     ],
     "Changes nothing that anybody reads." => [limits::reading_changes_nothing],
+    "right before a request leaves that may change something, an adapter asks [`tenure::held`], each time" => [
+        tenure::without_tenure_nothing_is_written,
+        tenure::without_tenure_reading_goes_on,
+        tenure::a_tenure_lost_on_the_way_is_told_truly,
+        tenure::a_tenure_lost_on_the_way_loses_no_value,
+    ],
+    "after everything it waits for" => [tenure::the_tenure_is_asked_last],
     "Makes `secret` durable" => [
         restart::what_is_done_survives_a_restart,
         restart::promote_cut_by_a_restart_is_carried_on,

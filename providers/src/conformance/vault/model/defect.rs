@@ -187,6 +187,12 @@ defects! {
     ExaminesByWriting: ["reading_changes_nothing"],
     /// A call has no deadline.
     WaitsForEver: ["own_credential_is_named"] or ["reading_changes_nothing"],
+    /// A write is sent whoever may act by now.
+    ForgetsTheTenure: ["without_tenure_nothing_is_written", "the_tenure_is_asked_last"],
+    /// The tenure is asked for at first, and then is waited for the vault.
+    AsksForTheTenureTooEarly: ["the_tenure_is_asked_last"],
+    /// A promotion whose tenure was lost between two writes is said to have changed nothing.
+    CallsAHalfDonePromotionRefused: ["a_tenure_lost_on_the_way_is_told_truly"],
     /// The password stands in the error.
     ShowsThePassword: ["no_secret_is_shown"],
     /// The password stands in the log, as a list of bytes at trace level.

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use super::defect::Defect;
 use super::places::{Move, Places};
 use super::store::Store;
-use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Standing, Vault, VaultCheck};
+use crate::port::{Attempt, Fault, OwnCredential, Secret, SecretRef, Slot, Standing, Vault, VaultCheck, tenure};
 
 /// Each lost round means that somebody else's write came in between.
 const ROUNDS_MAX: u32 = 20;
@@ -57,12 +57,21 @@ impl Handle {
     }
 
     /// Writes while nobody wrote since the look; whether it did.
-    async fn write(&self, name: &str, seen: u64, places: Places, durable: bool) -> bool {
+    async fn write(&self, name: &str, seen: u64, places: Places, durable: bool) -> Result<bool, Fault> {
+        let doing = format!("writing {name}");
+        let early = self.has(Defect::AsksForTheTenureTooEarly);
+        if early {
+            tenure::held(&doing).await?;
+        }
         yield_now().await;
+        self.store.way().await;
+        if !early && !self.has(Defect::ForgetsTheTenure) {
+            tenure::held(&doing).await?;
+        }
         let name = self.account(name);
         if self.has(Defect::KeepsItsWritesToItself) {
             self.own().insert(name.to_owned(), places);
-            return true;
+            return Ok(true);
         }
         let seen = (!self.has(Defect::IgnoresCompareAndSet)).then_some(seen);
         let written = self.store.write(name, seen, places, durable);
@@ -70,7 +79,7 @@ impl Handle {
             self.own().remove(name);
         }
         yield_now().await;
-        written || self.has(Defect::TakesAConflictForSuccess)
+        Ok(written || self.has(Defect::TakesAConflictForSuccess))
     }
 
     /// Looks and writes until nobody came in between.
@@ -85,7 +94,7 @@ impl Handle {
             let mut places = before.clone();
             let answer = act(&mut places)?;
             let durable = !self.has(Defect::LosesWhatItDidAtARestart);
-            if places == before || self.write(name, seen, places.clone(), durable).await {
+            if places == before || self.write(name, seen, places.clone(), durable).await? {
                 return Ok((answer, places));
             }
         }
@@ -188,19 +197,8 @@ impl Vault for Handle {
         if self.has(Defect::EmptiesPendingFirst) {
             return self.promote_emptying_first(name, attempt, &doing).await;
         }
-        loop {
-            let step = |places: &mut Places| {
-                let next = places.next_move(attempt, self.defect, &doing)?;
-                if let Some(step) = next {
-                    places.step(step, self.defect);
-                }
-                Ok(next)
-            };
-            let (next, places) = self.change(name, &doing, step).await?;
-            if matches!(next, None | Some(Move::EmptyPending)) {
-                return self.reference(&places, name, Slot::Current, &doing);
-            }
-        }
+        let steps = self.promote_by_steps(name, attempt, &doing);
+        if self.has(Defect::CallsAHalfDonePromotionRefused) { steps.await } else { tenure::several(steps).await }
     }
 
     async fn discard(&self, name: &str, attempt: &Attempt) -> Result<(), Fault> {
@@ -244,7 +242,7 @@ impl Vault for Handle {
             for name in names {
                 let (seen, mut places) = self.look(name).await;
                 places.pending = Some(places.next(&Secret::new("probe"), Some("probe")));
-                self.write(name, seen, places, true).await;
+                let _ = self.write(name, seen, places, true).await;
             }
         }
         if self.has(Defect::ExaminesNothing) {
@@ -255,6 +253,22 @@ impl Vault for Handle {
 }
 
 impl Handle {
+    async fn promote_by_steps(&self, name: &str, attempt: &Attempt, doing: &str) -> Result<SecretRef, Fault> {
+        loop {
+            let step = |places: &mut Places| {
+                let next = places.next_move(attempt, self.defect, doing)?;
+                if let Some(step) = next {
+                    places.step(step, self.defect);
+                }
+                Ok(next)
+            };
+            let (next, places) = self.change(name, doing, step).await?;
+            if matches!(next, None | Some(Move::EmptyPending)) {
+                return self.reference(&places, name, Slot::Current, doing);
+            }
+        }
+    }
+
     /// A promotion in the wrong order: for a moment the candidate lies nowhere.
     async fn promote_emptying_first(&self, name: &str, attempt: &Attempt, doing: &str) -> Result<SecretRef, Fault> {
         let take = |places: &mut Places| match places.next_move(attempt, None, doing)? {

@@ -23,6 +23,8 @@ use crate::port::{Secret, Vault};
 
 /// A call is a few turns of the runtime.
 const CALL_LIMIT: Duration = Duration::from_millis(500);
+/// How long a write is delayed.
+const DELAY: Duration = Duration::from_millis(200);
 
 /// The model, ready for the suite.
 pub struct Model {
@@ -73,6 +75,11 @@ impl Subject for Model {
 
     async fn fresh_names(&self) -> Able<Vec<String>> {
         Ok(["a", "A/b-c.d", "ümlaut name"].map(|form| format!("{form}{}", self.number())).into())
+    }
+
+    async fn delay_the_next_write(&self) -> Able<Duration> {
+        self.store.delay(DELAY);
+        Ok(DELAY)
     }
 
     fn call_limit(&self) -> Duration {

@@ -1,7 +1,9 @@
 //! What the model holds: accounts, each with a revision that a write must name.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::places::Places;
 
@@ -9,6 +11,8 @@ use super::places::Places;
 #[derive(Default)]
 pub(super) struct Store {
     inner: Mutex<Inner>,
+    /// How long the next write takes on its way, in milliseconds.
+    delay_ms: AtomicU64,
 }
 
 #[derive(Default)]
@@ -41,6 +45,19 @@ impl Store {
             inner.durable.insert(name.to_owned(), now);
         }
         true
+    }
+
+    /// Delays the next write.
+    pub(super) fn delay(&self, time: Duration) {
+        self.delay_ms.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    /// The way of a write.
+    pub(super) async fn way(&self) {
+        let delay = self.delay_ms.swap(0, Ordering::SeqCst);
+        if delay > 0 {
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+        }
     }
 
     /// What is not durable is gone.
