@@ -74,7 +74,12 @@ pub(crate) const BROKEN: &[Row] = &[
     row("retries-after-send", Strange::RetriesAfterSend, &[LOST, ENDS, LOOK_LOST], &[]),
     row("sends-twice", Strange::SendsTwice, &[ONCE, LOST], &["*"]),
     row("says-nothing-was-sent", Strange::SaysNothingWasSent, &[LOST, ENDS], &[]),
-    row("says-sent-though-closed", Strange::SaysSentThoughClosed, &["a_closed_way_is_for_later"], &[]),
+    row(
+        "says-sent-though-closed",
+        Strange::SaysSentThoughClosed,
+        &["a_closed_way_is_for_later"],
+        &["without_tenure_nothing_is_sent", LAST],
+    ),
     row("keeps-an-old-reply", Strange::KeepsAnOldReply, &["restart_is_another_process", LOOK_LOST], &["*"]),
     row("cuts-long-output", Strange::CutsLongOutput, &[MEBIBYTE], &["events_beyond_the_bound_are_the_newest"]),
     row("loses-non-ascii", Strange::LosesNonAscii, &[NAMES, PASSWORDS, ONCE, MEBIBYTE], &["*"]),

@@ -23,21 +23,8 @@ pub(crate) const HOST: &str = "SYNC1";
 const ACCOUNT: &str = "MSOL_1a2b3c4d5e6f";
 /// A call takes a few file accesses, and a process.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
-/// How long the lab's fault `slow` lets a request wait.
-const SLOW: Duration = Duration::from_secs(3);
 /// How long a way is slow.
-const DELAY: Duration = Duration::from_secs(1);
-
-/// What can make a request wait before it is sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Delay {
-    /// Nothing here.
-    No,
-    /// The lab itself, which is asked in this process.
-    InTheLab,
-    /// Whoever carries it.
-    OnTheWay,
-}
+const DELAY: Duration = Duration::from_millis(400);
 
 /// Where a lab is, for whoever makes a way to it.
 #[derive(Clone)]
@@ -69,8 +56,8 @@ pub(crate) struct LabSubject {
     pub(crate) agent_ends: bool,
     /// Whether the way can be closed.
     pub(crate) way_closes: bool,
-    /// What makes it slow.
-    pub(crate) delay: Delay,
+    /// Whether a request can be delayed on it.
+    pub(crate) way_delays: bool,
     /// Whether the adapter makes its own faults of what it sees, and does a restart as a stop and a start.
     pub(crate) own_words: bool,
     pub(crate) log_of: &'static [&'static str],
@@ -85,7 +72,7 @@ pub(crate) struct LabSite {
     way: Arc<dyn ConnectServer>,
     agent_ends: bool,
     way_closes: bool,
-    delay: Delay,
+    way_delays: bool,
     own_words: bool,
     /// The account of the connector, and of the service if it has one.
     service_account: Option<&'static str>,
@@ -94,6 +81,18 @@ pub(crate) struct LabSite {
 /// The clock of this machine; `end` is called where the process is to end.
 pub(crate) fn setting(end: Arc<dyn Fn() + Send + Sync>) -> LabSetting {
     LabSetting { now: Arc::new(Timestamp::now), end_process: end, latency: None }
+}
+
+/// The lab's server, in this process; its next request waits as the place says.
+pub(crate) fn delayed(place: &Place) -> Arc<dyn ConnectServer> {
+    let way = place.clone();
+    let latency = move |_: &str, operation: &str| match operation.starts_with("set_connector_password") {
+        true => way.delay(),
+        false => Duration::ZERO,
+    };
+    let setting = LabSetting { latency: Some(Arc::new(latency)), ..setting(Arc::new(|| {})) };
+    let lab = Lab::open(&place.dir, setting).expect("a lab that was just made");
+    lab.server(HOST).expect("its server")
 }
 
 /// The lab's server, in this process.
@@ -189,7 +188,7 @@ impl Subject for LabSubject {
             service_secret: service_account.map(secret),
         };
         let way = (self.way)(&place);
-        let Self { agent_ends, way_closes, delay, own_words, .. } = *self;
+        let Self { agent_ends, way_closes, way_delays, own_words, .. } = *self;
         Ok(Box::new(LabSite {
             place,
             _dir: dir,
@@ -197,7 +196,7 @@ impl Subject for LabSubject {
             way,
             agent_ends,
             way_closes,
-            delay,
+            way_delays,
             own_words,
             service_account,
         }))
@@ -351,16 +350,12 @@ impl Site for LabSite {
         }
     }
 
-    async fn delay_the_next_request(&self, step: &str) -> Able<Duration> {
-        match self.delay {
-            Delay::No => unable("nothing can be delayed on this way"),
-            // The lab's own wait, of three seconds.
-            Delay::InTheLab => faults::add(self.dir(), &format!("slow:{step}"), Some(1)).map_err(lost).map(|()| SLOW),
-            Delay::OnTheWay => {
-                self.place.delay_ms.store(u64::try_from(DELAY.as_millis()).expect("a second"), Ordering::SeqCst);
-                Ok(DELAY)
-            }
+    async fn delay_the_next_request(&self) -> Able<Duration> {
+        if !self.way_delays {
+            return unable("nothing can be delayed on this way");
         }
+        self.place.delay_ms.store(u64::try_from(DELAY.as_millis()).expect("a moment"), Ordering::SeqCst);
+        Ok(DELAY)
     }
 
     async fn fill_events(&self, bytes: usize) -> Able<()> {

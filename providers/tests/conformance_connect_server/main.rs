@@ -33,7 +33,7 @@ use providers::conformance::{Report, judge, listen};
 use providers::entra_connect::{RemoteServer, Transport};
 
 use self::broken_transport::{BROKEN, Odd, SOUND, Strange};
-use self::lab::{Delay, LabSubject, Labs, Place, in_process};
+use self::lab::{LabSubject, Labs, Place, delayed};
 use self::native::Native;
 use self::wire::{AGENT, InMemory};
 
@@ -74,10 +74,10 @@ fn local(labs: &Arc<Labs>) -> LabSubject {
     LabSubject {
         labs: Arc::clone(labs),
         name: lab::HOST,
-        way: Arc::new(|place| in_process(&place.dir)),
+        way: Arc::new(delayed),
         agent_ends: false,
         way_closes: false,
-        delay: Delay::InTheLab,
+        way_delays: true,
         own_words: false,
         log_of: &[],
         own_secrets: Vec::new(),
@@ -96,7 +96,7 @@ fn over<T: Transport + 'static>(
         way: Arc::new(move |place| Arc::new(RemoteServer::new(CONFIGURED, transport(place)))),
         agent_ends: true,
         way_closes,
-        delay: Delay::No,
+        way_delays: false,
         own_words: false,
         log_of: &["providers"],
         own_secrets: Vec::new(),
@@ -105,23 +105,23 @@ fn over<T: Transport + 'static>(
 
 /// The lab behind an agent in this process.
 fn memory(labs: &Arc<Labs>) -> LabSubject {
-    LabSubject { delay: Delay::OnTheWay, ..over(labs, true, InMemory::new) }
+    LabSubject { way_delays: true, ..over(labs, true, InMemory::new) }
 }
 
 /// The adapter that runs on a Connect server, on the lab's.
 fn windows(labs: &Arc<Labs>) -> LabSubject {
-    LabSubject { own_words: true, delay: Delay::OnTheWay, ..over(labs, true, Native::new) }
+    LabSubject { own_words: true, way_delays: true, ..over(labs, true, Native::new) }
 }
 
 fn strange(labs: &Arc<Labs>, strange: Strange) -> LabSubject {
     // As a later transport may be made: by a table, in a box.
     let transport = move |place: &Place| -> Box<dyn Transport> { Box::new(Odd::new(InMemory::new(place), strange)) };
-    LabSubject { delay: Delay::OnTheWay, ..over(labs, true, transport) }
+    LabSubject { way_delays: true, ..over(labs, true, transport) }
 }
 
 fn broken(labs: &Arc<Labs>, defect: Defect) -> LabSubject {
     let way = move |place: &Place| -> Arc<dyn providers::port::ConnectServer> {
-        Arc::new(Broken::new(in_process(&place.dir), defect))
+        Arc::new(Broken::new(delayed(place), defect))
     };
     LabSubject { way: Arc::new(way), ..local(labs) }
 }
@@ -272,7 +272,7 @@ async fn defects(labs: &Arc<Labs>, tally: &mut Tally, wish: &Wish) {
 /// So does a transport, and one that only looks strange breaks none.
 async fn transports(labs: &Arc<Labs>, tally: &mut Tally, wish: &Wish) {
     let begun = Instant::now();
-    let good = wish.run(over(labs, true, InMemory::new)).await;
+    let good = wish.run(memory(labs)).await;
     for row in BROKEN {
         let report = wish.run(strange(labs, row.strange)).await;
         println!("{} fails {:?}", row.name, report.failed());

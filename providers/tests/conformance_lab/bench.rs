@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,8 +35,8 @@ const HELD_LAG_MS: u32 = 3_600_000;
 /// A call in the lab is a few file accesses.
 const CALL_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long the lab's fault `slow` lets a request wait.
-const SLOW: Duration = Duration::from_secs(3);
+/// How long a set is delayed.
+const DELAY: Duration = Duration::from_millis(400);
 
 /// A lab in a folder of its own.
 pub(crate) struct LabBench {
@@ -45,6 +45,8 @@ pub(crate) struct LabBench {
     hand: Arc<dyn Directory>,
     controllers: Vec<String>,
     number: AtomicU32,
+    /// How long the adapter's next set takes on its way, in milliseconds.
+    delay_ms: Arc<AtomicU64>,
 }
 
 fn filetime_now() -> i64 {
@@ -82,7 +84,7 @@ impl LabBench {
         Lab::create(dir.path(), &plan).expect("a new lab");
         let hand = open(&dir).directory();
         let controllers = controllers.iter().map(|&host| host.to_owned()).collect();
-        let bench = Self { dir, hand, controllers, number: AtomicU32::new(0) };
+        let bench = Self { dir, hand, controllers, number: AtomicU32::new(0), delay_ms: Arc::default() };
         bench.edit(|world| {
             for name in [BYSTANDER, UNRELATED, DISABLED, TWINS[0], TWINS[1]] {
                 add_account(world, name);
@@ -98,7 +100,17 @@ impl LabBench {
 
     /// The adapter to try.
     pub(crate) fn directory(&self) -> Arc<dyn Directory> {
-        self.lab().directory()
+        let delay_ms = Arc::clone(&self.delay_ms);
+        let latency = move |_: &str, operation: &str| match operation.starts_with("set_password") {
+            true => Duration::from_millis(delay_ms.swap(0, Ordering::SeqCst)),
+            false => Duration::ZERO,
+        };
+        let setting = LabSetting {
+            now: Arc::new(Timestamp::now),
+            end_process: Arc::new(|| {}),
+            latency: Some(Arc::new(latency)),
+        };
+        Lab::open(self.dir.path(), setting).expect("a lab that was just made").directory()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -246,6 +258,7 @@ impl Bench for LabBench {
     }
 
     async fn settle(&self) -> Able<()> {
+        self.delay_ms.store(0, Ordering::SeqCst);
         faults::clear(self.dir.path()).map_err(trouble)?;
         self.edit(|world| {
             let domain = &mut world["domain"];
@@ -305,8 +318,8 @@ impl Bench for LabBench {
     }
 
     async fn delay_the_next_set(&self) -> Able<Duration> {
-        self.arm("slow:directory", Some(1))?;
-        Ok(SLOW)
+        self.delay_ms.store(u64::try_from(DELAY.as_millis()).expect("a moment"), Ordering::SeqCst);
+        Ok(DELAY)
     }
 
     async fn demand_age(&self) -> Able<()> {

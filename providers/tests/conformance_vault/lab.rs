@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use providers::conformance::Able;
 use providers::conformance::vault::Subject;
-use providers::conformance::{Able, Stop};
-use providers::lab::{Lab, LabSetting, WorldPlan, faults};
+use providers::lab::{Lab, LabSetting, WorldPlan};
 use providers::port::{Secret, Vault};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,24 +18,35 @@ use crate::Started;
 
 /// A call in the lab is a few file accesses.
 const CALL_LIMIT: Duration = Duration::from_secs(2);
-/// How long the lab's fault `slow` lets a request wait.
-const SLOW: Duration = Duration::from_secs(3);
+/// How long a request is delayed.
+const DELAY: Duration = Duration::from_millis(400);
 
 struct LabSubject {
     dir: TempDir,
     number: AtomicU32,
+    /// How long the next request takes on its way, in milliseconds.
+    delay_ms: Arc<AtomicU64>,
 }
 
 /// A new lab in a folder of its own.
 pub(crate) fn start() -> Started {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     Lab::create(dir.path(), &WorldPlan::default_world()).map_err(|fault| fault.to_string())?;
-    Ok(Arc::new(LabSubject { dir, number: AtomicU32::new(0) }))
+    Ok(Arc::new(LabSubject { dir, number: AtomicU32::new(0), delay_ms: Arc::default() }))
 }
 
 impl LabSubject {
     fn open(&self) -> Arc<dyn Vault> {
-        let setting = LabSetting { now: Arc::new(Timestamp::now), end_process: Arc::new(|| {}), latency: None };
+        let delay_ms = Arc::clone(&self.delay_ms);
+        let latency = move |_: &str, operation: &str| match operation.starts_with("stage") {
+            true => Duration::from_millis(delay_ms.swap(0, Ordering::SeqCst)),
+            false => Duration::ZERO,
+        };
+        let setting = LabSetting {
+            now: Arc::new(Timestamp::now),
+            end_process: Arc::new(|| {}),
+            latency: Some(Arc::new(latency)),
+        };
         Lab::open(self.dir.path(), setting).expect("a lab that was just made").vault()
     }
 
@@ -78,8 +89,8 @@ impl Subject for LabSubject {
     }
 
     async fn delay_the_next_write(&self) -> Able<Duration> {
-        faults::add(self.dir.path(), "slow:stage", Some(1)).map_err(|fault| Stop::Failed(fault.to_string()))?;
-        Ok(SLOW)
+        self.delay_ms.store(u64::try_from(DELAY.as_millis()).expect("a moment"), Ordering::SeqCst);
+        Ok(DELAY)
     }
 
     fn call_limit(&self) -> Duration {

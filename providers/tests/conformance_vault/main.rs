@@ -48,7 +48,7 @@ const ASKED_LAST: &str = "the_tenure_is_asked_last";
 const RESTARTS: &[&str] = &["what_is_done_survives_a_restart", "promote_cut_by_a_restart_is_carried_on"];
 
 const SUBJECTS: &[Row] = &[
-    Row { name: "lab", start: || Box::pin(async { lab::start() }), lacks: RESTARTS, limit_s: 30 },
+    Row { name: "lab", start: || Box::pin(async { lab::start() }), lacks: RESTARTS, limit_s: 60 },
     #[cfg(feature = "hashicorp-vault")]
     Row {
         name: "openbao-dev",

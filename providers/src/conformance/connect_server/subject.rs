@@ -158,8 +158,8 @@ pub trait Site: Send + Sync {
         vec![call]
     }
 
-    /// The next request of this step waits on its way to the server, before it is sent: how long.
-    async fn delay_the_next_request(&self, _step: &str) -> Able<Duration> {
+    /// The next request waits on its way to the server, before it is sent: how long.
+    async fn delay_the_next_request(&self) -> Able<Duration> {
         unable("nothing can be delayed on this way")
     }
 

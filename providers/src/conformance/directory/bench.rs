@@ -137,8 +137,7 @@ pub trait Bench: Send + Sync {
         unable("no reply can be lost here")
     }
 
-    /// The next set of the adapter, on behalf of the step `directory`, waits on its way to where it is done, before it is
-    /// sent: how long.
+    /// The next set of the adapter waits on its way to where it is done, before it is sent: how long.
     async fn delay_the_next_set(&self) -> Able<Duration> {
         unable("nothing can be delayed here")
     }

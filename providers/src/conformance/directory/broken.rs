@@ -128,6 +128,9 @@ impl Directory for Broken {
     }
 
     async fn fingerprint(&self, dn: &str, dc: &str) -> Result<Fingerprint, Fault> {
+        if self.defect == Defect::AsksForTheTenureToRead {
+            tenure::held("reading the password's metadata").await?;
+        }
         if self.defect == Defect::RemembersMetadata
             && let Some(print) = self.remembered().print.clone()
         {

@@ -46,8 +46,7 @@ pub trait Subject: Send + Sync {
         unable("names here have one form")
     }
 
-    /// The next write of the adapter on behalf of the step `stage` waits on its way to where it is done, before it is sent:
-    /// how long.
+    /// The next write of the adapter waits on its way to where it is done, before it is sent: how long.
     async fn delay_the_next_write(&self) -> Able<Duration> {
         unable("nothing can be delayed here")
     }

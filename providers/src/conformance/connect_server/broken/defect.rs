@@ -23,6 +23,9 @@ defects! {
         "connector_password_refused_changes_nothing",
         "a_fault_arrives_unchanged",
         "no_secret_is_shown",
+    ] or [
+        "without_tenure_nothing_is_sent",
+        "the_tenure_is_asked_last",
     ],
     /// The password is not set, and said to be.
     LosesThePassword: ["connector_password_is_stored", "connector_password_waits_for_the_restart"] or ["*"],
@@ -46,9 +49,13 @@ defects! {
         "start_without_the_right_says_so",
         "start_that_takes_too_long_is_refused",
         "a_fault_arrives_unchanged",
+    ] or [
+        "without_tenure_nothing_is_sent",
     ],
     /// A stop that was ordered is said to be done.
-    SaysStoppedThoughItIsNot: ["stop_that_fails_is_refused", "a_fault_arrives_unchanged"],
+    SaysStoppedThoughItIsNot: ["stop_that_fails_is_refused", "a_fault_arrives_unchanged"] or [
+        "without_tenure_nothing_is_sent",
+    ],
     /// A failed start has no number.
     LosesTheNumber: [
         "start_with_a_wrong_logon_says_1069",
@@ -103,9 +110,13 @@ defects! {
     /// A local user's name is known in one form.
     KnowsOneFormOfName: ["local_user_is_found_by_either_form"] or ["*"],
     /// A change that was refused is said to be done.
-    SwallowsARefusedChange: ["local_change_is_refused", "no_secret_is_shown"],
+    SwallowsARefusedChange: ["local_change_is_refused", "no_secret_is_shown"] or [
+        "without_tenure_nothing_is_sent",
+    ],
     /// The administrator's refusal is said to be for later.
-    CallsTheCloudsRefusalLater: ["entra_reset_refused_changes_nothing", "a_fault_arrives_unchanged"],
+    CallsTheCloudsRefusalLater: ["entra_reset_refused_changes_nothing", "a_fault_arrives_unchanged"] or [
+        "without_tenure_nothing_is_sent",
+    ],
     /// The class of a fault is dropped.
     DropsTheClass: [
         "connector_busy_is_for_later",
@@ -119,7 +130,9 @@ defects! {
     /// A server that does not answer is broken.
     CallsASilentServerBroken: ["a_server_that_is_silent_is_for_later", "a_fault_arrives_unchanged"] or ["*"],
     /// A call is made twice.
-    AsksTwice: ["each_call_is_asked_once_for_its_step"],
+    AsksTwice: ["each_call_is_asked_once_for_its_step"] or [
+        "a_tenure_lost_on_the_way_is_told_truly",
+    ],
     /// The step is forgotten on the way.
     ForgetsTheStep: ["each_call_is_asked_once_for_its_step"],
     /// A look at the local user logs on, and changes what it looks at.

@@ -7,12 +7,10 @@ use crate::conformance::connect_server::call::Call;
 use crate::conformance::connect_server::scene::Scene;
 use crate::conformance::connect_server::subject::Situation;
 use crate::conformance::tenures::{AFTERWARDS, granted, lost, lost_after};
-use crate::port::{Meaning, step_scope};
+use crate::port::Meaning;
 
 /// More requests than any operation sends.
 const REQUESTS_MAX: usize = 4;
-/// The step that the delayed call is made for.
-const STEP: &str = "engine:SYNC1/contoso.test";
 
 /// Whatever acts is refused, nothing reaches the server, and it does not come later either.
 pub(super) async fn without_tenure_nothing_is_sent(scene: &Scene) -> Verdict {
@@ -69,11 +67,11 @@ pub(super) async fn a_tenure_lost_on_the_way_is_told_truly(scene: &Scene) -> Ver
 /// A tenure that ends while the adapter waits on its way is missed: what was asked before the wait does not count.
 pub(super) async fn the_tenure_is_asked_last(scene: &Scene) -> Verdict {
     let (at, secret) = (scene.at(Situation::AsInstalled).await?, scene.secret());
-    let wait = at.site.delay_the_next_request(STEP).await?;
     let before = at.site.snapshot().await?;
+    let wait = at.site.delay_the_next_request().await?;
     let set = at.server.set_connector_password(&at.known.connector, &secret);
     let begun = Instant::now();
-    let answer = lost_after(wait / 2, step_scope::within(STEP.to_owned(), set)).await;
+    let answer = lost_after(wait / 2, set).await;
     ensure!(begun.elapsed() >= wait / 2, "the call was not delayed: {:?}", begun.elapsed());
     let when = "a call that was delayed until the tenure was lost";
     fault(answer, Meaning::Refused, when)?;

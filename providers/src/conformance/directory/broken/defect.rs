@@ -19,6 +19,9 @@ defects! {
         "controller_unknown_is_later",
         "controller_silent_is_later_and_soon",
         "no_secret_is_shown",
+    ] or [
+        "without_tenure_nothing_is_sent",
+        "the_tenure_is_asked_last",
     ],
     /// A reset goes to another account.
     WritesAnotherAccount: [
@@ -60,12 +63,18 @@ defects! {
         "set_back_to_the_previous_password_is_a_set",
         "set_against_policy_is_refused_with_its_code",
         "set_without_right_is_refused",
-    ] or ["set_happens_at_the_controller_named"],
+    ] or [
+        "set_happens_at_the_controller_named",
+        "without_tenure_nothing_is_sent",
+        "the_tenure_is_asked_last",
+    ],
     /// A replication is called done when a bind at the target succeeds, which the target asks the PDC emulator about.
     CallsReplicationDone: [
         "replicate_done_is_there",
         "controller_unknown_is_later",
         "controller_silent_is_later_and_soon",
+    ] or [
+        "without_tenure_nothing_is_sent",
     ],
     /// A refusal for the policy, 0000052D, is taken for success.
     SwallowsThePolicy: ["set_against_policy_is_refused_with_its_code", "no_secret_is_shown"],
@@ -136,6 +145,8 @@ defects! {
         "controller_unknown_is_later",
         "controller_silent_is_later_and_soon",
         "no_secret_is_shown",
+    ] or [
+        "without_tenure_nothing_is_sent",
     ],
     /// A change whose old password is wrong shows it once more.
     RetriesAWrongOldPassword: ["change_with_a_wrong_old_password_is_refused"],
@@ -202,6 +213,8 @@ defects! {
     ForgetsTheTenure: ["without_tenure_nothing_is_sent", "the_tenure_is_asked_last"],
     /// The tenure is asked for at first, and then is waited for the domain controller.
     AsksForTheTenureTooEarly: ["the_tenure_is_asked_last"],
+    /// The tenure is asked for by a look as well.
+    AsksForTheTenureToRead: ["without_tenure_reading_goes_on"],
     /// The password stands in the error.
     ShowsThePassword: ["no_secret_is_shown"],
 }

@@ -3,10 +3,7 @@
 use super::{Start, Verdict, done, ensure, fault, start};
 use crate::conformance::directory::Bench;
 use crate::conformance::tenures::{AFTERWARDS, lost, lost_after};
-use crate::port::{Directory, Fault, Meaning, step_scope};
-
-/// The step that the engine sets a password for.
-const STEP: &str = "directory";
+use crate::port::{Directory, Fault, Meaning};
 
 async fn refused<T>(bench: &dyn Bench, start: &Start, call: &str, answer: Result<T, Fault>) -> Verdict {
     fault(answer, Meaning::Refused, &format!("{call} without the tenure"))?;
@@ -45,7 +42,7 @@ pub(super) async fn without_tenure_reading_goes_on(directory: &dyn Directory, be
 pub(super) async fn the_tenure_is_asked_last(directory: &dyn Directory, bench: &dyn Bench) -> Verdict {
     let (start, new) = (start(bench).await?, bench.fresh());
     let wait = bench.delay_the_next_set().await?;
-    let set = step_scope::within(STEP.to_owned(), directory.set_password(&start.dn, &start.dc, &new));
+    let set = directory.set_password(&start.dn, &start.dc, &new);
     let begun = std::time::Instant::now();
     let answer = lost_after(wait / 2, set).await;
     ensure!(begun.elapsed() >= wait / 2, "the set was not delayed: {:?}", begun.elapsed());

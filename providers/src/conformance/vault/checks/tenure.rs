@@ -8,13 +8,10 @@ use crate::conformance::tenures::{AFTERWARDS, granted, lost, lost_after};
 use crate::conformance::vault::scene::{Places, Scene, attempt};
 use crate::conformance::vault::together::together;
 use crate::conformance::{Able, Stop};
-use crate::port::{Fault, Meaning, Secret, SecretRef, Slot, step_scope};
+use crate::port::{Fault, Meaning, Secret, SecretRef, Slot};
 
 /// More requests than any operation sends.
 const REQUESTS_MAX: usize = 12;
-
-/// The step that stages.
-const STEP: &str = "stage";
 
 /// What changes a vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +208,7 @@ pub(super) async fn the_tenure_is_asked_last(scene: &Scene) -> Verdict {
     let before = ready.seen(scene).await?;
     let wait = scene.subject.delay_the_next_write().await?;
     let begun = Instant::now();
-    let answer = lost_after(wait / 2, step_scope::within(STEP.to_owned(), ready.make(scene))).await;
+    let answer = lost_after(wait / 2, ready.make(scene)).await;
     ensure!(begun.elapsed() >= wait / 2, "the write was not delayed: {:?}", begun.elapsed());
     let when = "staging that was delayed until the tenure was lost";
     fault(answer, Meaning::Refused, when)?;

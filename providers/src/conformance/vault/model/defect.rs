@@ -21,6 +21,8 @@ defects! {
         "every_form_of_name_is_taken",
         "what_is_done_survives_a_restart",
         "promote_cut_by_a_restart_is_carried_on",
+        "a_tenure_lost_on_the_way_is_told_truly",
+        "a_tenure_lost_on_the_way_loses_no_value",
     ],
     /// All values have the same version.
     NamesOneVersionForAll: ["versions_tell_values_apart"],
@@ -76,6 +78,7 @@ defects! {
         "discard_cut_anywhere_brings_back_once",
         "announce_goes_over_to_what_comes_back",
         "discard_cut_anywhere_blinds_no_reader",
+        "a_tenure_lost_on_the_way_is_told_truly",
     ],
     /// A promotion takes whatever is pending.
     PromotesWhateverIsThere: [
@@ -115,12 +118,18 @@ defects! {
         "every_form_of_name_is_taken",
         "what_is_done_survives_a_restart",
         "promote_cut_by_a_restart_is_carried_on",
+        "a_tenure_lost_on_the_way_is_told_truly",
+        "a_tenure_lost_on_the_way_loses_no_value",
     ],
     /// A promotion empties pending before it writes current.
     EmptiesPendingFirst: [
         "promote_cut_anywhere_is_carried_on",
         "candidate_is_readable_while_it_is_promoted",
-    ] or ["promotions_at_once_are_one"],
+    ] or [
+        "promotions_at_once_are_one",
+        "a_tenure_lost_on_the_way_is_told_truly",
+        "a_tenure_lost_on_the_way_loses_no_value",
+    ],
     /// Discarding takes whatever is pending.
     DiscardsAStrangers: [
         "discard_leaves_anothers_alone",
@@ -150,6 +159,8 @@ defects! {
         "announce_ends_with_the_discard",
         "announce_goes_over_to_what_comes_back",
         "discard_cut_anywhere_blinds_no_reader",
+        "without_tenure_nothing_is_written",
+        "a_tenure_lost_on_the_way_is_told_truly",
     ],
     /// Readers are told of a candidate that is not there.
     AnnouncesWhatIsNotPending: ["announce_of_what_is_not_pending_is_refused"],
@@ -167,13 +178,19 @@ defects! {
         "promote_cut_by_a_restart_is_carried_on",
         "announce_goes_over_to_what_comes_back",
         "discard_cut_anywhere_blinds_no_reader",
+        "a_tenure_lost_on_the_way_is_told_truly",
+        "a_tenure_lost_on_the_way_loses_no_value",
     ],
     /// Discarding takes the mark away, also from the candidate that comes back.
-    DropsTheMarkOfWhatComesBack: ["announce_goes_over_to_what_comes_back"] or ["discard_cut_anywhere_blinds_no_reader"],
+    DropsTheMarkOfWhatComesBack: ["announce_goes_over_to_what_comes_back"] or [
+        "discard_cut_anywhere_blinds_no_reader",
+        "a_tenure_lost_on_the_way_is_told_truly",
+    ],
     /// Discarding takes the mark away, also where there was nothing to discard.
     TakesAStrangersMarkAway: ["announce_stays_when_another_does_nothing"] or [
         "announce_goes_over_to_what_comes_back",
         "discard_cut_anywhere_blinds_no_reader",
+        "a_tenure_lost_on_the_way_is_told_truly",
     ],
     /// White space around a password is taken off.
     TrimsThePassword: ["every_value_comes_back_as_it_was"],
