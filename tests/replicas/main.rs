@@ -7,6 +7,7 @@ mod cluster;
 mod contract;
 mod failing;
 mod leases;
+mod soak;
 #[path = "../suite/journal/standing.rs"]
 mod standing;
 mod tls;

@@ -23,7 +23,8 @@ use providers::lab::{Fleet, FleetPlan, LabSetting};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::clock::{Time, Visit, Working};
+use super::course::ACCOUNTS_PER_SITE;
+use super::course::clock::{Keeping, Time, Visit, Working};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -66,7 +67,7 @@ impl Estate {
         let time = Time::new("2026-03-02T12:00:00Z".parse().expect("a time"));
         let of = Arc::clone(&time);
         let setting = LabSetting { now: Arc::new(move || of.now()), end_process: Arc::new(|| {}), latency: None };
-        let plan = FleetPlan { service_accounts: true, ..FleetPlan::new(sites, super::ACCOUNTS_PER_SITE) };
+        let plan = FleetPlan { service_accounts: true, ..FleetPlan::new(sites, ACCOUNTS_PER_SITE) };
         let fleet = Fleet::in_memory(&plan, &setting).expect("a fleet");
         let by_s = Arc::new(AtomicI64::new(0));
         let clock = Wrong { clock: Working(Arc::clone(&time)), by_s: Arc::clone(&by_s) };
@@ -92,7 +93,7 @@ impl Estate {
     async fn serves(&self, length: Duration) {
         let board = Arc::new(Board::default());
         let visit: Arc<Visit> = Arc::new(Box::new(|| Box::pin(async {})));
-        let keeping = super::clock::Keeping { time: Arc::clone(&self.time), board: Arc::clone(&board), visit };
+        let keeping = Keeping { time: Arc::clone(&self.time), board: Arc::clone(&board), visit };
         let clock: Arc<dyn Clock> = Arc::new(Wrong { clock: keeping, by_s: Arc::clone(&self.by_s) });
         let setting = Setting {
             tick: HOUR,

@@ -8,10 +8,10 @@ use providers::lab::Fleet;
 use super::clock::Time;
 
 /// SplitMix64: small, and the same everywhere.
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(super) fn throw(&mut self, sides: u64) -> u64 {
+    pub(crate) fn throw(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Dice {
         all[usize::try_from(self.throw(all.len() as u64)).expect("few")]
     }
 
-    pub(super) fn within(&mut self, length: Duration) -> Duration {
+    pub(crate) fn within(&mut self, length: Duration) -> Duration {
         Duration::from_secs(self.throw(length.as_secs().max(1)))
     }
 }

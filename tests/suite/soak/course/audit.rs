@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use entra_rotator::journal::{Journal, Note, Noted, Query, State};
-use entra_rotator::rotation::{Direction, Event, Outcome, Progress, Seen, Step, Trigger};
+use entra_rotator::journal::{Entry, Journal, Note, Noted, Query, State};
+use entra_rotator::rotation::{Direction, Event, Outcome, Progress, Seen, Side, Step, Trigger};
 use entra_rotator::wiring::World;
 use jiff::{SignedDuration, Timestamp};
 use providers::lab::Fleet;
@@ -128,7 +128,7 @@ impl Audit {
     ) -> bool {
         let gap = world.roster.posts[account].policy.minimum_gap;
         let (mut fires, mut ended_well) = (BTreeSet::new(), None::<Timestamp>);
-        let (mut least, mut most) = (0_u64, 0_u64);
+        let (mut least, mut most, mut sets_least, mut sets_most) = (0_u64, 0_u64, 0_u64, 0_u64);
         let of_account = |noted: &&Noted| matches!(&noted.note, Note::Renewed { account: of, .. } if of == account);
         let renewed: Vec<i64> = notes.iter().filter(of_account).map(|noted| noted.position).collect();
         let mut last_position = 0;
@@ -154,6 +154,8 @@ impl Audit {
                     wrong.push(format!("{account}: {} within the minimum gap", listed.id));
                 }
             }
+            let (least_sets, most_sets) = sets(&log);
+            (sets_least, sets_most) = (sets_least + least_sets, sets_most + most_sets);
             let touched =
                 log.iter().filter(|entry| matches!(&entry.event, Event::Intent { step: Step::Directory, .. })).count()
                     as u64;
@@ -185,6 +187,12 @@ impl Audit {
                 truth.changes
             ));
         }
+        if truth.sets < sets_least || truth.sets > sets_most {
+            wrong.push(format!(
+                "{account}: the journal explains {sets_least} to {sets_most} sets of its password, the directory saw {}",
+                truth.sets
+            ));
+        }
         least == most
     }
 
@@ -199,4 +207,24 @@ impl Audit {
             entries / each
         );
     }
+}
+
+/// How often a rotation surely set a password, and how often at most: each intent does it once, unless somebody looked
+/// afterwards and saw nothing of it. Whoever acts on an intent after that look acts a second time.
+fn sets(log: &[Entry]) -> (u64, u64) {
+    let (mut least, mut most) = (0, 0);
+    for setting in [Step::Directory, Step::Seal] {
+        let mut intent = false;
+        for entry in log {
+            match &entry.event {
+                Event::Intent { step, .. } if *step == setting => (most, intent) = (most + 1, true),
+                Event::Done { step, .. } if *step == setting => (least, intent) = (least + 1, false),
+                Event::Looked { step, side: Side::Old, .. } if *step == setting && intent => {
+                    (most, intent) = (most - 1, false);
+                }
+                _ => {}
+            }
+        }
+    }
+    (least, most)
 }

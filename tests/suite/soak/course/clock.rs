@@ -13,41 +13,41 @@ use entra_rotator::daemon::Board;
 use jiff::{SignedDuration, Timestamp};
 
 /// What happens at a time of its own.
-pub(super) type Happening = Box<dyn FnOnce() + Send>;
+pub(crate) type Happening = Box<dyn FnOnce() + Send>;
 
 /// A person who comes by, while the keeper sleeps.
-pub(super) type Visit = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+pub(crate) type Visit = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-pub(super) struct Time {
+pub(crate) struct Time {
     begun: Timestamp,
     passed: AtomicI64,
     agenda: Mutex<BTreeMap<(i64, u64), Happening>>,
     /// While a person is at work nothing happens to the service.
-    pub(super) visiting: AtomicBool,
+    pub(crate) visiting: AtomicBool,
 }
 
 impl Time {
-    pub(super) fn new(begun: Timestamp) -> Arc<Self> {
+    pub(crate) fn new(begun: Timestamp) -> Arc<Self> {
         Arc::new(Self { begun, passed: AtomicI64::new(0), agenda: Mutex::default(), visiting: AtomicBool::new(false) })
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.begun + SignedDuration::from_nanos(self.passed.load(Ordering::SeqCst))
     }
 
-    pub(super) fn passed(&self) -> Duration {
+    pub(crate) fn passed(&self) -> Duration {
         Duration::from_nanos(self.passed.load(Ordering::SeqCst).unsigned_abs())
     }
 
     /// Lets something happen so long after the beginning.
-    pub(super) fn plan(&self, after: Duration, happening: Happening) {
+    pub(crate) fn plan(&self, after: Duration, happening: Happening) {
         let mut agenda = self.agenda.lock().expect("no panic under this lock");
         let number = agenda.len() as u64 + agenda.last_key_value().map_or(0, |((_, number), _)| *number);
         agenda.insert((i64::try_from(after.as_nanos()).expect("years"), number), happening);
     }
 
     /// Time passes, and with it comes what was planned.
-    pub(super) fn advance(&self, length: Duration) {
+    pub(crate) fn advance(&self, length: Duration) {
         let length = i64::try_from(length.as_nanos()).expect("years");
         let now = self.passed.fetch_add(length, Ordering::SeqCst) + length;
         loop {
@@ -68,7 +68,7 @@ impl Time {
 }
 
 /// The clock of what works.
-pub(super) struct Working(pub(super) Arc<Time>);
+pub(crate) struct Working(pub(crate) Arc<Time>);
 
 #[async_trait]
 impl Clock for Working {
@@ -87,10 +87,10 @@ impl Clock for Working {
 }
 
 /// The clock of the keeper itself.
-pub(super) struct Keeping {
-    pub(super) time: Arc<Time>,
-    pub(super) board: Arc<Board>,
-    pub(super) visit: Arc<Visit>,
+pub(crate) struct Keeping {
+    pub(crate) time: Arc<Time>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) visit: Arc<Visit>,
 }
 
 #[async_trait]
