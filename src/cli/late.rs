@@ -16,7 +16,7 @@ pub(super) async fn run(global: &Global) -> Exit {
         Ok(journal) => journal,
         Err(exit) => return exit,
     };
-    let context = Context { world: &world, journal: &*journal, teller: &Screen::default() };
+    let context = Context { world: &world, journal: &*journal, teller: &Screen::default(), by: None };
     let mut results = Vec::new();
     for wish in &world.wishes {
         results.extend(prove_late(context, wish).await);

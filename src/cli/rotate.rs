@@ -8,7 +8,10 @@ use super::results::Results;
 use super::steps::Screen;
 use super::{approval, emergency, late, plan, session};
 use crate::engine::{Purpose, Wish};
-use crate::order::{Came, Context, Exit, Order, Wanted, each_open_of, journal_failed, record_population, rotate};
+use crate::order::{
+    Came, Context, Exit, Order, Wanted, closed, each_open_of, is_compromise, is_outside, journal_failed,
+    record_population, rotate,
+};
 use crate::rotation::EngineMethod;
 use crate::wiring::World;
 
@@ -70,7 +73,7 @@ pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
     if options.dry_run {
         return plan::show_plans(global, &accounts, &wanted, None).await;
     }
-    if emergency::is_one(&options.reason) && !emergency::agreed(options.yes) {
+    if is_compromise(&options.reason) && !emergency::agreed(options.yes) {
         return Exit::Usage;
     }
     each(global, &accounts, &wanted).await
@@ -99,13 +102,13 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
         return exit;
     }
     let screen = Screen::default();
-    let context = Context { world: &world, journal: &*journal, teller: &screen };
+    let context = Context { world: &world, journal: &*journal, teller: &screen, by: None };
     let all = async {
         let mut results = Vec::new();
         for wish in wishes {
             results.push(if screen.is_stopped() {
                 Came::without_rotation(&wish.account, Exit::Later, "not begun: a signal came".to_owned())
-            } else if let Some(closed) = emergency::closed(&world, &wish, wanted) {
+            } else if let Some(closed) = outside(&world, &wish, wanted) {
                 closed
             } else {
                 rotate(context, &wanted.wish(&wish), wanted).await
@@ -114,6 +117,17 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
         results
     };
     screen.heeding_signals(all).await.map_or(Exit::Later, |results| finish(global, results))
+}
+
+/// What is said instead of rotating an account outside its windows.
+fn outside(world: &World, wish: &Wish, wanted: &Wanted) -> Option<Came> {
+    let post = world.roster.posts.get(&wish.account)?;
+    let now = world.ports().clock.now();
+    let closed = closed(post, wanted, now);
+    if closed.is_none() && is_outside(post, wanted, now) {
+        say(&format!("{}: outside its maintenance windows, and rotated all the same", wish.account));
+    }
+    closed
 }
 
 pub(super) async fn resume(global: &Global, options: &OpenSelection) -> Exit {
@@ -131,7 +145,7 @@ pub(super) async fn each_open(global: &Global, accounts: &[String], order: Order
         Err(exit) => return exit,
     };
     let screen = Screen::default();
-    let context = Context { world: &world, journal: &*journal, teller: &screen };
+    let context = Context { world: &world, journal: &*journal, teller: &screen, by: None };
     let all = async {
         let mut results = Vec::new();
         for wish in wishes.iter().take_while(|_| !screen.is_stopped()) {

@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use providers::port::Secret;
 
 use super::arguments::{Global, ServeOptions};
 use super::output::say;
 use super::session;
-use crate::config::{self, Config, NotifyConfig, ServeConfig};
+use crate::config::{self, Config, NotifyConfig, PersonConfig, ServeConfig};
 use crate::daemon::{HttpSetting, Served, Setting, Tls, serve};
 use crate::order::{self, Exit};
 use crate::wiring::World;
 
 /// How often clock, journal and conditions are looked at, at least.
 const TICK: Duration = Duration::from_secs(15);
+
+/// The shortest token of a person, in characters.
+const PERSON_TOKEN_MIN: usize = 20;
 
 /// The first looks for drift after a start are spread over this.
 const FIRST_LOOKS: SignedDuration = SignedDuration::from_mins(10);
@@ -57,6 +61,13 @@ fn prepare(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 
             return Err(Exit::Usage);
         }
     };
+    let persons = match persons(&serve) {
+        Ok(persons) => persons,
+        Err(message) => {
+            say(&message);
+            return Err(Exit::Usage);
+        }
+    };
     let file = global.config.clone();
     let is_lab = global.lab;
     Ok(Served {
@@ -65,6 +76,7 @@ fn prepare(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 
             listen: options.listen.unwrap_or(serve.listen),
             tls: serve.tls.map(|tls| Tls { cert_file: tls.cert_file, key_file: tls.key_file }),
             token,
+            persons,
             host: order::host(),
         },
         setting: Setting {
@@ -93,4 +105,19 @@ fn prepare(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 
             serving();
         }),
     })
+}
+
+/// Who may order something, each with a token that is long enough.
+fn persons(serve: &ServeConfig) -> Result<Vec<(String, Secret)>, String> {
+    let read = |person: &PersonConfig| {
+        let what = format!("the token of {} in [[serve.actions.person]]", person.name);
+        let token = person.token.read(&what).map_err(|fault| order::sentence(&fault))?;
+        if token.expose().chars().count() < PERSON_TOKEN_MIN {
+            return Err(format!(
+                "{what} is shorter than {PERSON_TOKEN_MIN} characters: somebody could guess it\n  next step: make one by `openssl rand -hex 32`"
+            ));
+        }
+        Ok((person.name.clone(), token))
+    };
+    serve.actions.iter().flat_map(|actions| &actions.person).map(read).collect()
 }

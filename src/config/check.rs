@@ -227,6 +227,16 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
             )),
         }
     }
+    let mut persons = BTreeSet::new();
+    let named = value.pointer("/serve/actions/person").and_then(Value::as_array);
+    for (index, person) in named.into_iter().flatten().enumerate() {
+        if let Some(name) = text(person, "name")
+            && !persons.insert(name.to_lowercase())
+        {
+            let what = format!("a second person has the name `{name}`: the journal could not tell them apart");
+            faults.push((format!("/serve/actions/person/{index}/name"), what));
+        }
+    }
     let mut servers = BTreeSet::new();
     for (index, server) in list("server").iter().enumerate() {
         if let Some(name) = text(server, "name")

@@ -23,6 +23,6 @@ pub use schedule::{
     BlackoutConfig, DayConfig, ExemptConfig, LimitsConfig, MisfireConfig, RetryConfig, ScheduleConfig, WindowConfig,
 };
 pub use secret_ref::{KeyRef, OwnPasswordRef, SecretRef, protect};
-pub use serve::{ServeConfig, TlsConfig};
+pub use serve::{ActionsConfig, PersonConfig, ServeConfig, TlsConfig};
 pub use server::{ServerConfig, ServerKind, ServerLogon};
 pub use vault::{AzureCloud, AzureIdentityConfig, AzureIdentityKind, LoginConfig, LoginMethod, VaultConfig, VaultKind};

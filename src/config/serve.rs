@@ -18,10 +18,15 @@ pub struct ServeConfig {
     #[serde(default)]
     #[schemars(with = "TlsConfig", skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
-    /// The token that anything beyond health and metrics asks for; without it there is nothing beyond.
+    /// The token that anything beyond health and metrics asks for. Without it the page is shown to every user of this machine, and beyond
+    /// loopback to nobody.
     #[serde(default)]
     #[schemars(with = "SecretRef", skip_serializing_if = "Option::is_none")]
     pub token: Option<SecretRef>,
+    /// Who may order something on the page; without it nothing there changes anything.
+    #[serde(default)]
+    #[schemars(with = "ActionsConfig", skip_serializing_if = "Option::is_none")]
+    pub actions: Option<ActionsConfig>,
     /// How often each account is looked at for drift, in hours; 0 = never.
     #[serde(default = "default_look_every_h")]
     #[schemars(range(max = 8760))]
@@ -42,6 +47,26 @@ pub struct TlsConfig {
     pub key_file: PathBuf,
 }
 
+/// What persons may order on the page: resume, rollback, rotate now.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionsConfig {
+    /// Who, each with a token of his own.
+    #[schemars(length(min = 1, max = 100))]
+    pub person: Vec<PersonConfig>,
+}
+
+/// Somebody who may order something.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonConfig {
+    /// The name that the journal keeps.
+    #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"))]
+    pub name: String,
+    /// The token that this person, and nobody else, signs in with: 20 characters or more.
+    pub token: SecretRef,
+}
+
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 9464))
 }
@@ -60,6 +85,7 @@ impl Default for ServeConfig {
             listen: default_listen(),
             tls: None,
             token: None,
+            actions: None,
             look_every_h: default_look_every_h(),
             stop_limit_s: default_stop_limit_s(),
         }

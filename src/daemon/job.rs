@@ -5,7 +5,7 @@ use providers::port::{Fault, QuiesceMode};
 use super::log::Log;
 use crate::engine::{Drift, Looked, Wish, look};
 use crate::journal::{Busy, Journal};
-use crate::order::{Came, Context, Order, Wanted, each_open_of, leases, prove_late, rotate, sharing};
+use crate::order::{Came, Context, Demand, Exit, Order, Wanted, each_open_of, leases, prove_late, rotate, sharing};
 use crate::rotation::Trigger;
 use crate::schedule::Fire;
 use crate::wiring::World;
@@ -33,6 +33,8 @@ pub(super) enum Job {
         /// The newest rotation of the account when that was decided.
         newest: Option<String>,
     },
+    /// What a person demands.
+    Demand(Demand),
     /// Something small.
     Errand(Errand),
 }
@@ -84,7 +86,7 @@ impl Hands {
 
     /// Does it. Never fails: what went wrong is what came of it.
     pub(super) async fn work(self, wish: Wish, job: Job) -> Done {
-        let context = Context { world: &self.world, journal: &*self.journal, teller: &self.log };
+        let context = Context { world: &self.world, journal: &*self.journal, teller: &self.log, by: None };
         let mut done = Done { job: job.clone(), came: Vec::new(), drift: None, is_taken: false, journal: None };
         match job {
             Job::Rotate { fire, why, newest } => {
@@ -94,6 +96,21 @@ impl Hands {
                     ..Wanted::default()
                 };
                 done.came.push(rotate(context, &wanted.wish(&wish), &wanted).await);
+            }
+            Job::Demand(demand) => {
+                let context = Context { by: Some(&demand.by), ..context };
+                match demand.deed.order() {
+                    None => {
+                        let wanted = demand.wanted();
+                        done.came.push(rotate(context, &wanted.wish(&wish), &wanted).await);
+                    }
+                    Some(order) => done.came = each_open_of(context, &wish, order).await,
+                }
+                if done.came.is_empty() {
+                    // Another process ended it meanwhile.
+                    let nothing = "no rotation is open: nothing was to be done".to_owned();
+                    done.came.push(Came::without_rotation(&wish.account, Exit::Done, nothing));
+                }
             }
             Job::Errand(Errand::Recover) => done.came = each_open_of(context, &wish, Order::Recover).await,
             Job::Errand(Errand::LateProof) => done.came.extend(prove_late(context, &wish).await),

@@ -69,12 +69,14 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         Arc::new(move |notice| postman.outbox().post(notice))
     };
     board.seated(Arc::new(world.roster.clone()));
+    let (orders, mut listener) = mpsc::channel(4);
     let shown = Shown {
         board: Arc::clone(&board),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&world.ports().entropy),
         journal: Arc::from(world.journal_place.open_as_it_is().await.map_err(|error| journal_failed(&error))?),
         place: world.journal_place.clone(),
+        orders: orders.clone(),
     };
     let http = Http::start(&http, shown).map_err(unusable)?;
     // Before anybody is told that it is ready: whoever is told may send a signal at once.
@@ -82,7 +84,6 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let (stops, reloads) = (Stops::heed().map_err(unheard)?, Reloads::heed().map_err(unheard)?);
     listening(http.address);
     let address = http.address.to_string();
-    let (orders, mut listener) = mpsc::channel(4);
     let beside = async {
         tokio::join!(
             heed_stop(stops, orders.clone()),
@@ -187,11 +188,19 @@ async fn stand_by(
                     board.seated(Arc::new(world.roster.clone()));
                 }
                 Some(Order::Faulty(_)) => {}
+                Some(Order::Demand(_, answer)) => {
+                    let _ = answer.send(Err(standing_by(&said)));
+                }
                 Some(Order::Stop) | None => return None,
             },
             () = clock.sleep(STAND_BY_EVERY) => {}
         }
     }
+}
+
+/// What is said to a person who orders something of a process that stands by.
+pub(super) fn standing_by(works: &str) -> String {
+    format!("this process stands by and begins nothing. What works: {works}\nnext step: order it there")
 }
 
 /// What runs beside the keeper never ends by itself.

@@ -62,6 +62,32 @@ pub enum Note {
         /// Who.
         by: String,
     },
+    /// A person ordered something on the service's page, and the service took the order.
+    Ordered {
+        /// The account.
+        account: String,
+        /// `rotate`, `resume` or `rollback`.
+        what: String,
+        /// Who.
+        by: String,
+        /// Why, in that person's words; empty when not given.
+        reason: String,
+        /// The ticket; empty when not given.
+        ticket: String,
+    },
+    /// What came of such an order; for each rotation that it was about.
+    Answered {
+        /// The account.
+        account: String,
+        /// Who ordered it.
+        by: String,
+        /// The rotation, where there is one.
+        rotation: Option<String>,
+        /// The word of the outcome.
+        outcome: String,
+        /// What holds now, why, and the next step.
+        message: String,
+    },
     /// The unattended service began.
     Started {
         /// Host and process.
@@ -88,6 +114,8 @@ impl Note {
             Self::Raised { title, text, .. } => format!("{title}: {text}"),
             Self::Cleared { key, .. } => format!("no longer: {key}"),
             Self::Renewed { by, .. } => format!("{by} lets the schedule try it again"),
+            Self::Ordered { what, by, .. } => format!("{by} ordered {what}"),
+            Self::Answered { by, outcome, message, .. } => format!("what {by} ordered came to {outcome}: {message}"),
             Self::Started { by, version } => format!("the unattended service began: {by}, version {version}"),
             Self::Stopped { by, why } => format!("the unattended service ended: {by}: {why}"),
         }

@@ -17,6 +17,7 @@ pub struct Ledger {
     attempts: BTreeMap<String, VecDeque<Attempt>>,
     renewed: BTreeMap<String, (i64, Timestamp)>,
     raised: BTreeMap<String, Raised>,
+    ordered: BTreeMap<String, Ordered>,
     newest: Option<Timestamp>,
 }
 
@@ -47,6 +48,39 @@ pub struct Attempt {
     /// Why.
     pub why: String,
 }
+
+/// The last order of a person for an account, on the service's page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// When the service took it.
+    pub at: Timestamp,
+    /// `rotate`, `resume` or `rollback`.
+    pub what: String,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The ticket.
+    pub ticket: String,
+    /// What came of it; none yet while it is under way, or when the process ended meanwhile.
+    pub answers: Vec<Answer>,
+}
+
+/// What came of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// When.
+    pub at: Timestamp,
+    /// The rotation, where there is one.
+    pub rotation: Option<String>,
+    /// The word of the outcome.
+    pub outcome: String,
+    /// What holds now, why, and the next step.
+    pub message: String,
+}
+
+/// Answers that are kept of one order: it is about the open rotations of an account, of which there are hardly ever two.
+const ANSWERS_MAX: usize = 16;
 
 impl Ledger {
     /// Reads what was written since.
@@ -103,6 +137,28 @@ impl Ledger {
             Note::Cleared { key, .. } => {
                 self.raised.remove(key);
             }
+            Note::Ordered { account, what, by, reason, ticket } => {
+                let ordered = Ordered {
+                    at: noted.at,
+                    what: what.clone(),
+                    by: by.clone(),
+                    reason: reason.clone(),
+                    ticket: ticket.clone(),
+                    answers: Vec::new(),
+                };
+                self.ordered.insert(account.clone(), ordered);
+            }
+            Note::Answered { account, rotation, outcome, message, .. } => {
+                let answers = self.ordered.get_mut(account).map(|ordered| &mut ordered.answers);
+                if let Some(answers) = answers.filter(|answers| answers.len() < ANSWERS_MAX) {
+                    answers.push(Answer {
+                        at: noted.at,
+                        rotation: rotation.clone(),
+                        outcome: outcome.clone(),
+                        message: message.clone(),
+                    });
+                }
+            }
             Note::Started { .. } | Note::Stopped { .. } => {}
         }
     }
@@ -140,6 +196,11 @@ impl Ledger {
     /// The conditions that hold as far as the journal knows, by key.
     pub fn raised(&self) -> impl Iterator<Item = (&String, &Raised)> {
         self.raised.iter()
+    }
+
+    /// The last order of a person for an account.
+    pub fn ordered(&self, account: &str) -> Option<&Ordered> {
+        self.ordered.get(account)
     }
 
     /// The latest time of a note; after a person let the schedule try again, of those since.

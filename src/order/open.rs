@@ -1,7 +1,7 @@
 use providers::port::QuiesceMode;
 
 use super::told::busy;
-use super::{Came, Context, Exit, holder, initiator, journal_failed, leases, stopped};
+use super::{Came, Context, Exit, journal_failed, leases, stopped};
 use crate::engine::{Rotation, Wish};
 use crate::journal::{Journal, Listed, Query, State};
 use crate::rotation::Outcome;
@@ -77,7 +77,7 @@ async fn each_leased(context: Context<'_>, wish: &Wish, order: Order) -> Vec<Cam
 
 /// Takes a rotation up that another process left, or that is held, and goes on with it.
 pub(super) async fn take_up(context: Context<'_>, id: &str, back: bool) -> Came {
-    let Context { world, journal, teller } = context;
+    let Context { world, journal, teller, .. } = context;
     let read = Rotation::read(journal, id).await;
     let mut rotation = match read {
         Ok(rotation) => rotation,
@@ -95,13 +95,13 @@ pub(super) async fn take_up(context: Context<'_>, id: &str, back: bool) -> Came 
         return Came::stopped(&rotation, (told, Exit::Refused));
     }
     if !rotation.progress().is_closed() {
-        rotation = match Rotation::claim(journal, world.ports(), id, &holder()).await {
+        rotation = match Rotation::claim(journal, world.ports(), id, &context.holder()).await {
             Ok(rotation) => rotation,
             Err(why) => return Came::stopped(&rotation, stopped(&why, id)),
         };
     }
     teller.say(&format!("{}: rotation {id}", rotation.plan().inventory.account));
-    let by = initiator();
+    let by = context.initiator();
     let ordered = if !was_held && rotation.progress().held.is_some() {
         // The claim has just found a reason to hold it. The order was given without knowing that.
         Ok(())
@@ -118,7 +118,7 @@ pub(super) async fn take_up(context: Context<'_>, id: &str, back: bool) -> Came 
 
 /// Drives a rotation to its end.
 pub(super) async fn drive(context: Context<'_>, mut rotation: Rotation) -> Came {
-    let Context { world, journal, teller } = context;
+    let Context { world, journal, teller, .. } = context;
     let watch = teller.watch(&rotation.plan().inventory.account);
     let outcome: Result<Outcome, _> = rotation.drive(journal, world.ports(), &*watch).await;
     drop(watch);

@@ -1,7 +1,7 @@
 use super::came::Came;
 use super::open::{as_it_is_open, drive, open_rotations, take_up};
 use super::told::busy;
-use super::{Context, Exit, NotPrepared, Teller, Wanted, initiator, journal_failed, leases, prepare, told};
+use super::{Context, Exit, NotPrepared, Teller, Wanted, journal_failed, leases, prepare, told};
 use crate::engine::{Asked, Prepared, Purpose, Rotation, Verdict, Wish};
 use crate::journal::{Journal, Query, State};
 use crate::rotation::{Plan, Procedure};
@@ -19,7 +19,7 @@ pub async fn rotate(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Came 
 }
 
 async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Came {
-    let Context { world, journal, teller } = context;
+    let Context { world, journal, teller, .. } = context;
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
     let repair = wish.purpose == Purpose::Repair;
@@ -75,7 +75,7 @@ async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Ca
     };
     teller.say(&format!("{account}: {}", plan.inventory.dn));
     let asked = Asked {
-        initiator: initiator(),
+        initiator: context.initiator(),
         reason: wanted.reason.clone(),
         ticket: wanted.ticket.clone(),
         trigger: wanted.trigger.clone(),

@@ -1,3 +1,4 @@
+use super::{holder, initiator};
 use crate::engine::Watch;
 use crate::journal::Journal;
 use crate::wiring::World;
@@ -19,4 +20,18 @@ pub struct Context<'c> {
     pub journal: &'c dyn Journal,
     /// Who is told.
     pub teller: &'c dyn Teller,
+    /// Who orders it, where that is not whoever runs the process.
+    pub by: Option<&'c str>,
+}
+
+impl Context<'_> {
+    /// Who orders it, for the journal.
+    pub(super) fn initiator(&self) -> String {
+        self.by.map_or_else(initiator, str::to_owned)
+    }
+
+    /// Who takes a rotation up, for the journal.
+    pub(super) fn holder(&self) -> String {
+        self.by.map_or_else(holder, |by| format!("{by}, {}", holder()))
+    }
 }

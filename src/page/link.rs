@@ -29,6 +29,11 @@ pub(super) fn of_rotation(id: &str) -> String {
     format!("/history/{}", byte_serialize(id.as_bytes()).collect::<String>().replace('+', "%20"))
 }
 
+/// The page of what was last ordered for an account.
+pub fn of_order(account: &str) -> String {
+    link("/ordered", &[("account", account)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,8 +11,8 @@ pub struct Message {
     pub frame: Frame,
     /// What it is about.
     pub title: &'static str,
-    /// Cause and next step.
-    pub text: Text,
+    /// Cause and next step, line by line.
+    pub text: Vec<Text>,
     /// A way on: where, and what it is called.
     pub on: (String, &'static str),
 }

@@ -171,6 +171,8 @@ fn of_note(note: &Note) -> Said<'_> {
         Note::Raised { severity, account, .. } => ("raised", severity.as_str(), account.as_ref()),
         Note::Cleared { account, .. } => ("cleared", "info", account.as_ref()),
         Note::Renewed { account, .. } => ("renewed", "info", Some(account)),
+        Note::Ordered { account, .. } => ("ordered", "info", Some(account)),
+        Note::Answered { account, .. } => ("answered", "info", Some(account)),
         Note::Started { .. } => ("started", "info", None),
         Note::Stopped { .. } => ("stopped", "info", None),
     };

@@ -4,13 +4,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use super::super::board::Board;
+use super::super::keeper::Order;
 use super::keys::Keys;
 use super::session::Sessions;
 use super::tries::Tries;
-use super::{door, health, login, pages, reports};
+use super::{demands, door, health, login, pages, reports};
 use crate::clock::{Clock, Entropy};
 use crate::journal::{Journal, Place};
 use crate::order::Ledger;
@@ -35,6 +36,8 @@ pub(super) struct Desk {
     /// The names by which it may be called; `None` = by any, as a certificate says whose it is.
     pub(super) names: Option<Vec<String>>,
     pub(super) is_tls: bool,
+    /// The way to the keeper.
+    pub(super) orders: mpsc::Sender<Order>,
     /// One report at a time: each reads the whole journal.
     pub(super) reports: Arc<Semaphore>,
 }
@@ -56,7 +59,7 @@ pub(super) fn router(desk: Arc<Desk>, has_page: bool) -> Router {
         app = app.route("/api/status", get(health::status));
     }
     if has_page {
-        let page = Router::new()
+        let mut page = Router::new()
             .route("/", get(pages::accounts))
             .route("/running", get(pages::running))
             .route("/held", get(pages::held))
@@ -68,7 +71,11 @@ pub(super) fn router(desk: Arc<Desk>, has_page: bool) -> Router {
             .route("/login", get(login::form).post(login::sign_in))
             .route("/logout", post(login::sign_out))
             .route("/style.css", get(pages::style))
-            .route("/icon.svg", get(pages::icon))
+            .route("/icon.svg", get(pages::icon));
+        if desk.keys.has_persons() {
+            page = page.route("/order", get(demands::form).post(demands::send)).route("/ordered", get(demands::told));
+        }
+        let page = page
             .fallback(pages::nothing)
             .layer(from_fn_with_state(Arc::clone(&desk), door::keep))
             .layer(DefaultBodyLimit::max(BODY_MAX));

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::desk::Desk;
-use super::keys::{Who, bearer_of};
+use super::keys::{Who, bearer_of, is_same};
 use crate::page::value_of;
 
 /// How long a page may take. A report has a limit of its own.
@@ -49,6 +49,21 @@ pub(super) struct Visit {
     pub(super) csrf: String,
 }
 
+impl Visit {
+    /// Who may order something here, by name: who has signed in with a token of his own.
+    pub(super) fn person(&self) -> Option<&str> {
+        match &self.who {
+            Some(Who::Person(name)) if !self.csrf.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether a form brings back what its session was given.
+    pub(super) fn is_bound(&self, fields: &[(String, String)]) -> bool {
+        !self.csrf.is_empty() && is_same(value_of(fields, "csrf"), &self.csrf)
+    }
+}
+
 pub(super) async fn keep(
     State(desk): State<Arc<Desk>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
@@ -57,7 +72,7 @@ pub(super) async fn keep(
 ) -> Response {
     let limit = if request.uri().path() == "/reports/made" { REPORT_LIMIT } else { PAGE_LIMIT };
     let mut response = match enter(&desk, from, &request) {
-        Err(refused) => refused,
+        Err(refused) => *refused,
         Ok(visit) => {
             request.extensions_mut().insert(visit);
             tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
@@ -72,26 +87,27 @@ pub(super) async fn keep(
 }
 
 /// `Err` = what is answered instead.
-fn enter(desk: &Desk, from: SocketAddr, request: &Request) -> Result<Visit, Response> {
+fn enter(desk: &Desk, from: SocketAddr, request: &Request) -> Result<Visit, Box<Response>> {
     let headers = request.headers();
     if let Some(names) = &desk.names
         && !names.iter().any(|name| host_of(headers) == Some(name.as_str()))
     {
         // Or a page of somebody else's could give its name our address, and read us in this person's browser.
         let told = format!("this page is called by one of these names alone: {}\n", names.join(", "));
-        return Err((StatusCode::MISDIRECTED_REQUEST, told).into_response());
+        return Err(Box::new((StatusCode::MISDIRECTED_REQUEST, told).into_response()));
     }
     let now = desk.clock.monotonic();
     let mut visit = Visit::default();
     if let Some(token) = bearer_of(headers) {
         if let Some(left) = desk.tries.waits(from.ip(), now) {
-            return Err(too_many(left));
+            return Err(Box::new(too_many(left)));
         }
         visit.who = desk.keys.whose(token);
         if visit.who.is_none() {
             desk.tries.wrong(from.ip(), now);
             let told = "this is no token of this service\n";
-            return Err((StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], told).into_response());
+            let told = (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], told);
+            return Err(Box::new(told.into_response()));
         }
     } else if let Some(session) = key_of(desk, headers).and_then(|key| desk.sessions.of(key, now)) {
         (visit.who, visit.csrf) = (Some(session.who), session.csrf);
@@ -99,9 +115,11 @@ fn enter(desk: &Desk, from: SocketAddr, request: &Request) -> Result<Visit, Resp
     let path = request.uri().path();
     if visit.who.is_none() && desk.asks_who() && !OPEN.contains(&path) {
         if matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err(Redirect::to(&format!("/login{}", next_query(request.uri()))).into_response());
+            let login = Redirect::to(&format!("/login{}", next_query(request.uri())));
+            return Err(Box::new(login.into_response()));
         }
-        return Err((StatusCode::UNAUTHORIZED, "nobody has signed in, or that was too long ago\n").into_response());
+        let told = (StatusCode::UNAUTHORIZED, "nobody has signed in, or that was too long ago\n");
+        return Err(Box::new(told.into_response()));
     }
     Ok(visit)
 }

@@ -73,8 +73,7 @@ pub(super) async fn sign_out(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let is_bound = !visit.csrf.is_empty() && value_of(&pairs(&body), "csrf") == visit.csrf;
-    if !is_bound || !is_our_form(&desk, &headers) {
+    if !visit.is_bound(&pairs(&body)) || !is_our_form(&desk, &headers) {
         return (StatusCode::FORBIDDEN, "this form did not come from this page\n").into_response();
     }
     if let Some(key) = key_of(&desk, &headers) {

@@ -1,7 +1,8 @@
 //! What is served over HTTP: health and metrics to machines, the page to people. `desk` holds what answers are made from and
 //! leads to them; `door` stands before every page, `keys`, `session` and `tries` say who comes in, `login` lets in and out;
-//! `pages` and `reports` answer.
+//! `pages` and `reports` answer, `demands` hands a person's orders to the keeper.
 
+mod demands;
 mod desk;
 mod door;
 mod health;
@@ -11,6 +12,9 @@ mod pages;
 mod reports;
 mod session;
 mod tries;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -22,13 +26,14 @@ use axum_server::tls_rustls::RustlsConfig;
 use providers::port::{Fault, Secret};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use self::desk::{Desk, router};
 use self::keys::Keys;
 use self::session::Sessions;
 use self::tries::Tries;
 use super::board::Board;
+use super::keeper::Order;
 use crate::clock::{Clock, Entropy};
 use crate::journal::{Journal, Place};
 use crate::order::Ledger;
@@ -56,6 +61,8 @@ pub struct HttpSetting {
     pub tls: Option<Tls>,
     /// What anything beyond health and metrics asks for; none = whoever is on this machine may look.
     pub token: Option<Secret>,
+    /// Who may order something on the page, each with a token of his own.
+    pub persons: Vec<(String, Secret)>,
     /// This machine's name, for the page.
     pub host: String,
 }
@@ -77,6 +84,8 @@ pub(super) struct Shown {
     /// The journal, over a connection of its own.
     pub(super) journal: Arc<dyn Journal>,
     pub(super) place: Place,
+    /// The way to the keeper.
+    pub(super) orders: mpsc::Sender<Order>,
 }
 
 /// Serves until it is ended.
@@ -101,9 +110,12 @@ impl Http {
         let listener = TcpListener::bind(setting.listen).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let keys = Keys::new(setting.token.as_ref());
+        let keys = Keys::new(setting.token.as_ref(), &setting.persons).map_err(|name| {
+            let cause = format!("the token of {name} is another one's too: nobody could tell who somebody is");
+            Fault::broken("reading the tokens of [serve]", cause).hint("give each a token of his own")
+        })?;
         let is_local = setting.listen.ip().is_loopback();
-        let Shown { board, clock, entropy, journal, place } = shown;
+        let Shown { board, clock, entropy, journal, place, orders } = shown;
         // Beyond this machine nobody looks who has not shown a token.
         let has_page = is_local || !keys.is_empty();
         let desk = Desk {
@@ -119,6 +131,7 @@ impl Http {
             tries: Tries::default(),
             names: is_local.then(|| names(setting.listen.ip())),
             is_tls: setting.tls.is_some(),
+            orders,
             reports: Arc::new(Semaphore::new(1)),
         };
         let app = router(Arc::new(desk), has_page).into_make_service_with_connect_info::<SocketAddr>();

@@ -75,10 +75,21 @@ pub(super) async fn frame(desk: &Desk, visit: &Visit, here: Here) -> Answer<Fram
         open: (open.len() - held, held),
         who: visit.who.as_ref().filter(|_| !visit.csrf.is_empty()).map(|who| match who {
             Who::Looker => Text::default(),
+            Who::Person(name) => Text::of(name),
         }),
         csrf: visit.csrf.clone(),
         may_sign_in: visit.who.is_none() && !desk.keys.is_empty() && here != Here::Elsewhere,
     })
+}
+
+/// Whether this visitor may order something of this process.
+fn may_order(desk: &Desk, visit: &Visit) -> bool {
+    visit.person().is_some() && desk.board.waits_for().is_none()
+}
+
+/// A text of ours, in which somebody else's names may stand, line by line.
+pub(super) fn lines(text: &str) -> Vec<Text> {
+    text.lines().map(Text::of).collect()
 }
 
 /// A page that only says something.
@@ -92,7 +103,7 @@ pub(super) async fn message(
 ) -> Response {
     match frame(desk, visit, Here::Elsewhere).await {
         Ok(frame) => {
-            let page = Message { frame, title, text: Text::of(text), on: (on.0.to_owned(), on.1) };
+            let page = Message { frame, title, text: lines(&text.to_string()), on: (on.0.to_owned(), on.1) };
             (status, html(&page)).into_response()
         }
         Err(failed) => failed,
@@ -148,7 +159,7 @@ async fn accounts_of(desk: &Desk, visit: &Visit, page: usize) -> Answer<Response
         first: skipped + 1,
         pages: (before, after),
         conditions: ledger.raised().count(),
-        may_order: false,
+        may_order: may_order(desk, visit),
         accounts,
         frame,
     }))
@@ -257,7 +268,7 @@ async fn held_now(desk: &Desk, visit: &Visit) -> Answer<Response> {
         let (plan, progress, log) = (rotation.plan(), rotation.progress(), rotation.log());
         HeldRotation::of(plan, progress, log, still_paused(rotation), frame.now)
     });
-    Ok(html(&crate::page::Held { rotations: rotations.collect(), may_order: false, frame }))
+    Ok(html(&crate::page::Held { rotations: rotations.collect(), may_order: may_order(desk, visit), frame }))
 }
 
 pub(super) async fn history(

@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::keys::{Who, digest};
+use super::keys::{Who, digest, is_same};
 use crate::clock::Entropy;
+use crate::order::Deed;
 
 /// After so long without a request a session is over.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -13,6 +14,9 @@ const LONGEST: Duration = Duration::from_secs(8 * 3600);
 
 /// Sessions at a time. When there are more, the one that was silent longest ends.
 const SESSIONS_MAX: usize = 200;
+
+/// Forms of a session that are open at a time. When there are more, the oldest can't be sent any more.
+const FORMS_MAX: usize = 20;
 
 /// Who has signed in: in memory alone, so that a restart signs everybody out.
 #[derive(Default)]
@@ -26,6 +30,19 @@ pub(super) struct Session {
     pub(super) csrf: String,
     made_at: Duration,
     seen_at: Duration,
+    /// Forms that it was shown and has not sent back, oldest first.
+    forms: VecDeque<(String, Shown)>,
+}
+
+/// A form that was shown: what it was about, which is not believed of the browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// The account.
+    pub(super) account: String,
+    /// What is to be done.
+    pub(super) deed: Deed,
+    /// The account's newest rotation, as the person saw it.
+    pub(super) newest: Option<String>,
 }
 
 impl Session {
@@ -46,7 +63,7 @@ impl Sessions {
         }
         let key = hex::encode(entropy.key());
         let csrf = hex::encode(entropy.key());
-        known.insert(digest(&key), Session { who, csrf, made_at: now, seen_at: now });
+        known.insert(digest(&key), Session { who, csrf, made_at: now, seen_at: now, forms: VecDeque::new() });
         key
     }
 
@@ -61,6 +78,26 @@ impl Sessions {
         }
         session.seen_at = now;
         Some(session.clone())
+    }
+
+    /// A form is shown in a session; its id, good for one answer.
+    pub(super) fn show(&self, key: &str, form: Shown, entropy: &dyn Entropy) -> Option<String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let forms = &mut known.get_mut(&digest(key))?.forms;
+        if forms.len() >= FORMS_MAX {
+            forms.pop_front();
+        }
+        let id = hex::encode(entropy.key());
+        forms.push_back((id.clone(), form));
+        Some(id)
+    }
+
+    /// A form came back: what it was about, the first time.
+    pub(super) fn came_back(&self, key: &str, id: &str) -> Option<Shown> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let forms = &mut known.get_mut(&digest(key))?.forms;
+        let place = forms.iter().position(|(shown, _)| is_same(shown, id))?;
+        forms.remove(place).map(|(_, form)| form)
     }
 
     /// Ends one.
@@ -106,5 +143,22 @@ mod tests {
         assert_eq!(alive.len(), SESSIONS_MAX);
         assert!(sessions.of(&keys[0], now).is_none() && sessions.of(&keys[5], now).is_some());
         assert!(alive.iter().all(|session| session.csrf.len() == 64 && !keys.contains(&session.csrf)));
+    }
+    #[test]
+    fn a_form_comes_back_once_and_in_its_own_session() {
+        let sessions = Sessions::default();
+        let [one, other] = [(); 2].map(|()| sessions.begin(Who::Looker, &SystemEntropy, Duration::ZERO));
+        let form = |account: &str| Shown { account: account.into(), deed: Deed::Resume, newest: None };
+        let show = |account: &str| sessions.show(&one, form(account), &SystemEntropy).expect("a session");
+        let id = show("a");
+        assert_eq!(sessions.came_back(&other, &id), None, "of another session");
+        assert_eq!(sessions.came_back(&one, "x"), None);
+        assert_eq!(sessions.came_back(&one, &id), Some(form("a")));
+        assert_eq!(sessions.came_back(&one, &id), None, "a second time");
+        let ids: Vec<String> = (0..=FORMS_MAX).map(|number| show(&number.to_string())).collect();
+        assert_eq!(sessions.came_back(&one, &ids[0]), None, "too many are open");
+        assert_eq!(sessions.came_back(&one, &ids[1]), Some(form("1")));
+        sessions.end(&one);
+        assert_eq!(sessions.came_back(&one, &ids[2]), None, "the session has ended");
     }
 }

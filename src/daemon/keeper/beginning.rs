@@ -55,7 +55,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn is_busy(&self, candidate: &Candidate) -> bool {
+    pub(super) fn is_busy(&self, candidate: &Candidate) -> bool {
         self.running.values().any(|other| {
             other.account == candidate.account || other.servers.iter().any(|server| candidate.servers.contains(server))
         })
@@ -115,7 +115,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn begin(&mut self, candidate: Candidate, wish: Wish, job: Job, now: Timestamp) {
+    pub(super) fn begin(&mut self, candidate: Candidate, wish: Wish, job: Job, now: Timestamp) {
         let name = candidate.account.clone();
         let hands = self.hands.clone();
         let task = self.jobs.spawn(hands.work(wish, job));

@@ -85,6 +85,29 @@ impl Keeper {
                     self.ledger.read_on(&*self.hands.journal).await?;
                 }
             }
+            Job::Demand(demand) => {
+                if done.came.iter().any(|came| came.exits == Exit::Done && came.rotation.is_some()) {
+                    seat.moved_on();
+                }
+                self.conditions_at = None;
+                for came in &done.came {
+                    let (outcome, cause) = (came.outcome, &came.message);
+                    tracing::info!(account = name, by = demand.by, outcome, cause, "what a person ordered has ended");
+                    if came.has_ended() {
+                        self.board.count(came.outcome);
+                        (self.sink)(alarms::event(came, &self.setting.host, now));
+                    }
+                    let note = Note::Answered {
+                        account: name.to_owned(),
+                        by: demand.by.clone(),
+                        rotation: came.rotation.clone(),
+                        outcome: came.outcome.to_owned(),
+                        message: came.message.clone(),
+                    };
+                    self.hands.journal.note(now, &note).await?;
+                }
+                self.ledger.read_on(&*self.hands.journal).await?;
+            }
             Job::Errand(Errand::Recover) => {
                 if done.came.iter().any(|came| !matches!(came.exits, Exit::Done | Exit::Failed)) {
                     seat.pause(now);

@@ -1,7 +1,8 @@
 //! The loop of the service. `places`: every account has its place in two queues, by what is known of it; `beginning`: what is
-//! due and may start; `ending`: what came of it; `telling`: which conditions hold, and whom that concerns.
+//! due and may start; `demanded`: what a person wants at once; `ending`: what came of it; `telling`: which conditions hold, and whom that concerns.
 
 mod beginning;
+mod demanded;
 mod ending;
 mod places;
 mod telling;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinSet};
 
 use super::alarms::{self, Service};
@@ -22,7 +23,7 @@ use super::seat::Seat;
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, Note};
 use crate::notify::{Condition, Conditions, Notice};
-use crate::order::{Brake, Ledger, Roster, holder};
+use crate::order::{Brake, Demand, Ledger, Roster, holder};
 use crate::schedule::{CLOCK_STEP_LEAST, Candidate};
 use crate::wiring::World;
 
@@ -67,6 +68,8 @@ pub enum Order {
     Reload(Arc<World>),
     /// The configuration was to be read anew and has faults: the old one stays.
     Faulty(String),
+    /// What a person demands. The answer: taken, or why not. Nothing is begun for whoever does not wait for it any more.
+    Demand(Demand, oneshot::Sender<Result<(), String>>),
 }
 
 /// The loop of the service.
@@ -79,6 +82,8 @@ pub struct Keeper {
     seats: BTreeMap<String, Seat>,
     rotations: BTreeSet<(Timestamp, String)>,
     errands: BTreeSet<(Timestamp, String)>,
+    /// What persons demand and could not begin yet.
+    demanded: Vec<(Demand, oneshot::Sender<Result<(), String>>)>,
     running: BTreeMap<String, Candidate>,
     rotating: BTreeSet<String>,
     jobs: JoinSet<Done>,
@@ -122,6 +127,7 @@ impl Keeper {
             seats: BTreeMap::new(),
             rotations: BTreeSet::new(),
             errands: BTreeSet::new(),
+            demanded: Vec::new(),
             running: BTreeMap::new(),
             rotating: BTreeSet::new(),
             jobs: JoinSet::new(),
@@ -172,6 +178,7 @@ impl Keeper {
             let now = self.clock.now();
             self.heed_clock(now);
             self.read_others(now).await?;
+            self.begin_demanded(now).await?;
             self.begin_errands(now).await?;
             self.begin_rotations(now).await?;
             self.tell(now).await?;
@@ -186,6 +193,7 @@ impl Keeper {
                         self.service.faulty = Some(why);
                         self.conditions_at = None;
                     }
+                    Some(Order::Demand(demand, answer)) => self.demand(demand, answer),
                     Some(Order::Stop) | None => {
                         self.brake.pull();
                         return self.park(orders).await;
@@ -201,6 +209,8 @@ impl Keeper {
     /// waiting.
     async fn park(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<Vec<String>, JournalError> {
         self.board.stopping();
+        // Whoever waits for an answer is told so by its end.
+        self.demanded.clear();
         let rested = self.rest(orders).await;
         let left: Vec<String> = self.running.keys().cloned().collect();
         let now = self.clock.now();

@@ -3,6 +3,7 @@
 mod configured;
 mod ends;
 mod orders;
+mod page;
 mod process;
 mod reached;
 mod rotates;

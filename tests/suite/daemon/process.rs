@@ -107,12 +107,19 @@ impl Service {
 
     /// The same with further headers, each ended by CRLF.
     pub(super) fn get_with(&self, path: &str, headers: &str) -> (u16, String) {
+        parts(&self.answer("GET", path, headers, ""))
+    }
+
+    /// The whole answer.
+    pub(super) fn answer(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect_timeout(&self.address(), ANSWER_LIMIT).expect("it listens");
         stream.set_read_timeout(Some(ANSWER_LIMIT)).expect("a limit");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n").expect("sent");
+        let length = body.len();
+        let head = format!("host: localhost\r\n{headers}content-length: {length}\r\nconnection: close");
+        write!(stream, "{method} {path} HTTP/1.1\r\n{head}\r\n\r\n{body}").expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
-        parts(&answer)
+        answer
     }
 
     /// The value of a line of the metrics, by what stands before it.

@@ -60,7 +60,7 @@ impl Administrator {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { world: &self.world, journal: &*self.journal, teller: &Silent }
+        Context { world: &self.world, journal: &*self.journal, teller: &Silent, by: None }
     }
 
     /// Resumes what is open, and repairs what a resume does not end.

@@ -1,0 +1,540 @@
+//! The page over a real connection on loopback, with a clock that the test sets and a keeper that only answers.
+
+use std::collections::VecDeque;
+use std::sync::Mutex as Lock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::clock::SystemEntropy;
+use crate::daemon::board::AtWork;
+use crate::engine::Wish;
+use crate::journal::Note;
+use crate::order::{Deed, Demand, Roster};
+
+const LOOKS: &str = "a token that only looks";
+const ADA: &str = "the token of ada, whole";
+const BOB: &str = "the token of bob, whole";
+const HOSTILE: &str = "<script>alert(1)</script>\"'\u{202e}&";
+
+/// A clock that stands still until it is set.
+#[derive(Default)]
+struct Set(Lock<Duration>);
+
+#[async_trait]
+impl Clock for Set {
+    fn now(&self) -> Timestamp {
+        "2026-07-01T12:00:00Z".parse().expect("a time")
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().expect("the time")
+    }
+
+    async fn sleep(&self, length: Duration) {
+        tokio::time::sleep(length).await;
+    }
+}
+
+struct House {
+    http: Http,
+    clock: Arc<Set>,
+    board: Arc<Board>,
+    orders: mpsc::Receiver<Order>,
+    journal: Arc<dyn Journal>,
+    _folder: TempDir,
+}
+
+/// What came back.
+struct Came {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Came {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// The value of a hidden field.
+    fn hidden(&self, name: &str) -> String {
+        let before = format!("name=\"{name}\" value=\"");
+        let rest = self.body.split_once(&before).unwrap_or_else(|| panic!("no {name}: {}", self.body)).1;
+        rest.split('"').next().unwrap_or_default().to_owned()
+    }
+}
+
+impl House {
+    async fn open(token: Option<&str>, persons: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let place = Place::File(folder.path().join("journal.db"));
+        let journal: Arc<dyn Journal> = Arc::from(place.open().await.expect("a journal"));
+        let (board, clock) = (Arc::new(Board::default()), Arc::new(Set::default()));
+        let wish = |name: &str| Wish { account: name.to_owned(), ..Wish::default() };
+        board.seated(Arc::new(Roster::by_hand(["MSOL_1", HOSTILE].map(wish))));
+        board.round(Duration::ZERO, AtWork::default());
+        let (sender, orders) = mpsc::channel(4);
+        let secret = |text: &str| Secret::from(text.to_owned());
+        let setting = HttpSetting {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
+            token: token.map(secret),
+            persons: persons.iter().map(|(name, token)| ((*name).to_owned(), secret(token))).collect(),
+            host: HOSTILE.to_owned(),
+        };
+        let shown = Shown {
+            board: Arc::clone(&board),
+            clock: Arc::<Set>::clone(&clock),
+            entropy: Arc::new(SystemEntropy),
+            journal: Arc::clone(&journal),
+            place,
+            orders: sender,
+        };
+        let http = Http::start(&setting, shown).expect("it listens");
+        Self { http, clock, board, orders, journal, _folder: folder }
+    }
+
+    /// One with a token to look and two persons.
+    async fn furnished() -> Self {
+        Self::open(Some(LOOKS), &[("ada", ADA), (HOSTILE, BOB)]).await
+    }
+
+    fn later(&self, length: Duration) {
+        *self.clock.0.lock().expect("the time") += length;
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Came {
+        let address = self.http.address;
+        let length = body.len();
+        let host =
+            if headers.to_lowercase().contains("host:") { String::new() } else { format!("host: {address}\r\n") };
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\n{host}{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        stream.write_all(text.as_bytes()).await.expect("sent");
+        let mut bytes = Vec::new();
+        // One that refuses a body may close before it was read.
+        let _ = stream.read_to_end(&mut bytes).await;
+        let answer = String::from_utf8(bytes).expect("UTF-8");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Came { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    async fn get(&self, path: &str, headers: &str) -> Came {
+        self.ask("GET", path, headers, "").await
+    }
+
+    /// As a browser sends a form of ours.
+    fn ours(&self) -> String {
+        format!("origin: http://{}\r\nsec-fetch-site: same-origin\r\n", self.http.address)
+    }
+
+    async fn post(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Came {
+        self.ask("POST", path, &format!("{}{cookie}", self.ours()), &form(fields)).await
+    }
+
+    /// Signs in; the header with the cookie.
+    async fn signed_in(&self, token: &str) -> String {
+        let came = self.post("/login", "", &[("token", token), ("next", "/held")]).await;
+        assert_eq!((came.status, came.header("location")), (303, Some("/held")), "{}", came.body);
+        let kept = came.header("set-cookie").expect("a cookie").to_owned();
+        format!("cookie: {}\r\n", kept.split(';').next().unwrap_or_default())
+    }
+
+    /// The form of an order, with all that it brings back but the name.
+    async fn shown(&self, cookie: &str, account: &str) -> Vec<(&'static str, String)> {
+        let came = self.get(&format!("/order?{}", form(&[("what", "rotate"), ("account", account)])), cookie).await;
+        assert_eq!(came.status, 200, "{}", came.body);
+        vec![("csrf", came.hidden("csrf")), ("form", came.hidden("form"))]
+    }
+
+    /// Sends an order, with a keeper that answers `answers` in turn; what it was asked.
+    async fn ordered(
+        &mut self,
+        headers: &str,
+        fields: &[(&str, String)],
+        answers: &[Result<(), String>],
+    ) -> (Came, Vec<Demand>) {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let body = form(&fields);
+        let (mut asked, mut answers) = (Vec::new(), VecDeque::from(answers.to_vec()));
+        let mut orders = std::mem::replace(&mut self.orders, mpsc::channel(1).1);
+        let came = {
+            let mut came = Box::pin(self.ask("POST", "/order", headers, &body));
+            loop {
+                tokio::select! {
+                    came = &mut came => break came,
+                    Some(Order::Demand(demand, answer)) = orders.recv() => {
+                        asked.push(demand);
+                        if let Some(told) = answers.pop_front() {
+                            let _ = answer.send(told);
+                        }
+                    }
+                }
+            }
+        };
+        self.orders = orders;
+        (came, asked)
+    }
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(fields);
+    form.finish()
+}
+
+const PAGES: [&str; 7] = ["/", "/running", "/held", "/history", "/conditions", "/reports", "/nothing"];
+
+#[tokio::test]
+async fn without_a_token_whoever_is_here_looks_and_nobody_orders() {
+    let house = House::open(None, &[]).await;
+    for path in PAGES {
+        let came = house.get(path, "").await;
+        assert_eq!(came.status, if path == "/nothing" { 404 } else { 200 }, "{path}");
+        assert_eq!(came.header("content-security-policy"), Some(door::POLICY));
+        let headers =
+            ["x-content-type-options", "x-frame-options", "referrer-policy", "cache-control", "permissions-policy"];
+        assert!(headers.iter().all(|name| came.header(name).is_some()), "{}", came.head);
+        assert!(!came.body.contains("<script") && came.body.contains("&#60;script&#62;"), "{}", came.body);
+        assert!(!came.body.contains('\u{202e}') && !came.body.contains("Rotate now"), "{}", came.body);
+    }
+    for path in ["/order?what=rotate&account=MSOL_1", "/ordered?account=MSOL_1"] {
+        assert_eq!(house.get(path, "").await.status, 404, "{path}");
+    }
+    assert_eq!(house.post("/order", "", &[("account", "MSOL_1")]).await.status, 404);
+    assert_eq!(house.get("/api/status", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn it_answers_to_its_own_names_alone() {
+    let house = House::open(None, &[]).await;
+    for (host, status) in [
+        ("localhost", 200),
+        ("localhost:9464", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:1", 200),
+        ("evil.test", 421),
+        ("127.0.0.1.evil.test:9464", 421),
+        ("LOCALHOST.evil", 421),
+        ("", 421),
+    ] {
+        assert_eq!(house.get("/", &format!("host: {host}\r\n")).await.status, status, "{host}");
+        // What a probe asks tells nothing.
+        assert_eq!(house.get("/livez", &format!("host: {host}\r\n")).await.status, 200, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_looks_without_signing_in() {
+    let house = House::furnished().await;
+    for path in PAGES {
+        let came = house.get(path, "").await;
+        let next = if path == "/" { "/login".to_owned() } else { format!("/login?next=%2F{}", &path[1..]) };
+        assert_eq!((came.status, came.header("location")), (303, Some(next.as_str())), "{path}");
+    }
+    for (path, status) in [("/style.css", 200), ("/icon.svg", 200), ("/login", 200), ("/livez", 200)] {
+        assert_eq!(house.get(path, "").await.status, status, "{path}");
+    }
+    for wrong in ["cookie: entra-rotator=x\r\n", "cookie: entra-rotator=\r\n", "cookie: a=b; entra-rotator-2=x\r\n"] {
+        assert_eq!(house.get("/", wrong).await.status, 303, "{wrong}");
+    }
+    assert_eq!(house.ask("POST", "/order", &house.ours(), "x=1").await.status, 401);
+    assert_eq!(house.get("/", &format!("authorization: Bearer {LOOKS}\r\n")).await.status, 200);
+    let came = house.get("/", "authorization: Bearer wrong\r\n").await;
+    assert_eq!((came.status, came.header("www-authenticate")), (401, Some("Bearer")));
+    assert_eq!(house.get("/api/status", &format!("authorization: Bearer {LOOKS}\r\n")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_begins_with_a_token_and_ends() {
+    let house = House::furnished().await;
+    let came = house.post("/login", "", &[("token", LOOKS), ("next", "//evil.test")]).await;
+    assert_eq!((came.status, came.header("location")), (303, Some("/")), "it leads nowhere else");
+    let kept = came.header("set-cookie").expect("a cookie");
+    assert!(kept.starts_with("entra-rotator=") && kept.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{kept}");
+    assert!(!kept.contains(LOOKS) && !kept.contains("Max-Age"), "{kept}");
+
+    let cookie = house.signed_in(LOOKS).await;
+    let page = house.get("/", &cookie).await;
+    assert!(page.status == 200 && page.body.contains("Signed in to look"), "{}", page.body);
+    assert!(
+        house.get("/", &house.signed_in(BOB).await).await.body.contains("Signed in as <bdi>&#60;script"),
+        "escaped"
+    );
+    let csrf = page.hidden("csrf");
+    for (headers, fields) in [
+        (house.ours(), vec![("csrf", "")]),
+        (house.ours(), vec![]),
+        (house.ours(), vec![("csrf", &csrf[1..])]),
+        ("origin: http://evil.test\r\n".to_owned(), vec![("csrf", csrf.as_str())]),
+    ] {
+        let came = house.ask("POST", "/logout", &format!("{headers}{cookie}"), &form(&fields)).await;
+        assert_eq!(came.status, 403, "{headers}{fields:?}");
+    }
+    assert_eq!(house.get("/", &cookie).await.status, 200, "nobody else ends it");
+    let came = house.post("/logout", &cookie, &[("csrf", &csrf)]).await;
+    assert_eq!((came.status, came.header("location")), (303, Some("/login")));
+    assert!(came.header("set-cookie").is_some_and(|gone| gone.starts_with("entra-rotator=; Max-Age=0;")));
+    assert_eq!(house.get("/", &cookie).await.status, 303, "it has ended here, whatever the browser keeps");
+
+    let cookie = house.signed_in(LOOKS).await;
+    house.later(Duration::from_secs(29 * 60));
+    assert_eq!(house.get("/", &cookie).await.status, 200);
+    house.later(Duration::from_secs(31 * 60));
+    assert_eq!(house.get("/", &cookie).await.status, 303, "silent for too long");
+}
+
+#[tokio::test]
+async fn who_guesses_waits() {
+    let house = House::furnished().await;
+    let wrong = async || house.post("/login", "", &[("token", "guessed")]).await;
+    for _ in 0..5 {
+        let came = wrong().await;
+        assert!(came.status == 403 && came.header("set-cookie").is_none(), "{}", came.head);
+    }
+    let came = wrong().await;
+    assert_eq!((came.status, came.header("retry-after")), (429, Some("3")));
+    let right = house.post("/login", "", &[("token", ADA)]).await;
+    assert_eq!(right.status, 429, "the right one waits too, or it could be guessed by that");
+    assert_eq!(house.get("/", &format!("authorization: Bearer {ADA}\r\n")).await.status, 429);
+    house.later(Duration::from_secs(3));
+    house.signed_in(ADA).await;
+    assert_eq!(wrong().await.status, 403, "a right one makes the wrong ones forgotten");
+    let elsewhere = "origin: http://evil.test\r\nsec-fetch-site: cross-site\r\n";
+    let came = house.ask("POST", "/login", elsewhere, &form(&[("token", ADA)])).await;
+    assert!(came.status == 403 && came.header("set-cookie").is_none(), "nobody is signed in by another site's form");
+}
+
+#[tokio::test]
+async fn an_order_reaches_the_keeper_once_and_as_it_was_shown() {
+    let mut house = House::furnished().await;
+    for account in ["MSOL_1", HOSTILE] {
+        let cookie = house.signed_in(BOB).await;
+        let headers = format!("{}{cookie}", house.ours());
+        let mut fields = house.shown(&cookie, account).await;
+        // What the form is about is not the browser's to say.
+        fields.extend([("account", "another".to_owned()), ("what", "rollback".to_owned())]);
+        let typed = crate::report::Text::of(account).to_string();
+        fields.extend([("confirm", typed), ("reason", HOSTILE.to_owned()), ("ticket", "CHG-1".to_owned())]);
+        let (came, asked) = house.ordered(&headers, &fields, &[Ok(())]).await;
+        let told = format!("/ordered?{}", form(&[("account", account)]));
+        assert_eq!((came.status, came.header("location")), (303, Some(told.as_str())), "{}", came.body);
+        let demand = Demand {
+            account: account.to_owned(),
+            deed: Deed::Rotate,
+            by: format!("{HOSTILE} via page"),
+            reason: HOSTILE.to_owned(),
+            ticket: "CHG-1".to_owned(),
+            newest: None,
+        };
+        assert_eq!(asked, [demand]);
+        let (came, asked) = house.ordered(&headers, &fields, &[Ok(())]).await;
+        assert!(came.status == 409 && asked.is_empty(), "a second time: {}", came.body);
+        assert!(came.body.contains("sent before"), "{}", came.body);
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_refused_for_whatever_is_wrong_with_it() {
+    let mut house = House::furnished().await;
+    let ada = house.signed_in(ADA).await;
+    let (ours, address) = (house.ours(), house.http.address);
+    let of_this = |origin: &str, site: &str| {
+        let origin = if origin.is_empty() { String::new() } else { format!("origin: {origin}\r\n") };
+        let site = if site.is_empty() { String::new() } else { format!("sec-fetch-site: {site}\r\n") };
+        format!("{origin}{site}{ada}")
+    };
+    let here = format!("http://{address}");
+    for (what, headers) in [
+        ("another site's", of_this("http://evil.test", "cross-site")),
+        ("of another port", of_this("http://127.0.0.1:1", "same-site")),
+        ("of another scheme", of_this(&format!("https://{address}"), "")),
+        ("of no origin", of_this("null", "same-origin")),
+        ("typed into the browser", of_this(&here, "none")),
+        ("of the same site only", of_this("", "same-site")),
+        ("that tells nothing", of_this("", "")),
+    ] {
+        let mut fields = house.shown(&ada, "MSOL_1").await;
+        fields.push(("confirm", "MSOL_1".to_owned()));
+        let (came, asked) = house.ordered(&headers, &fields, &[Ok(())]).await;
+        assert!(came.status == 403 && asked.is_empty(), "a form {what}: {}", came.status);
+        // It was not used up by that.
+        let (came, asked) = house.ordered(&of_this(&here, "same-origin"), &fields, &[Ok(())]).await;
+        assert_eq!((came.status, asked.len()), (303, 1), "{what}");
+    }
+
+    let mine = format!("{ours}{ada}");
+    let good = house.shown(&ada, "MSOL_1").await;
+    let confirm = ("confirm", "MSOL_1".to_owned());
+    let bob = house.signed_in(BOB).await;
+    let of_bob = house.shown(&bob, "MSOL_1").await;
+    for (what, status, fields) in [
+        ("no csrf", 403, vec![good[1].clone(), confirm.clone()]),
+        ("another's csrf", 403, vec![of_bob[0].clone(), good[1].clone(), confirm.clone()]),
+        ("no form", 409, vec![good[0].clone(), confirm.clone()]),
+        ("another's form", 409, vec![good[0].clone(), of_bob[1].clone(), confirm.clone()]),
+        ("nothing typed", 422, vec![good[0].clone(), good[1].clone()]),
+    ] {
+        let (came, asked) = house.ordered(&mine, &fields, &[Ok(())]).await;
+        assert!(came.status == status && asked.is_empty(), "{what}: {} {}", came.status, came.body);
+    }
+    for typed in ["msol_1", "MSOL_", "MSOL_10", "MSOL_1;", "*"] {
+        let mut fields = house.shown(&ada, "MSOL_1").await;
+        fields.extend([("confirm", typed.to_owned()), ("reason", "because".to_owned())]);
+        let (came, asked) = house.ordered(&mine, &fields, &[Ok(())]).await;
+        assert!(came.status == 422 && asked.is_empty(), "{typed}: {}", came.status);
+        assert!(
+            came.body.contains("not the account&#39;s name") && came.body.contains("value=\"because\""),
+            "{}",
+            came.body
+        );
+        assert_ne!(came.hidden("form"), fields[1].1, "a new form");
+    }
+    let mut long = house.shown(&ada, "MSOL_1").await;
+    long.extend([confirm.clone(), ("reason", "w".repeat(501))]);
+    assert_eq!(house.ordered(&mine, &long, &[Ok(())]).await.0.status, 422);
+    let mut huge = house.shown(&ada, "MSOL_1").await;
+    huge.extend([confirm.clone(), ("reason", "w".repeat(64 * 1024))]);
+    assert_eq!(house.ordered(&mine, &huge, &[Ok(())]).await.0.status, 413);
+
+    // Whose token only looks; who has a token and no session.
+    let looker = house.signed_in(LOOKS).await;
+    assert_eq!(house.get("/order?what=rotate&account=MSOL_1", &looker).await.status, 403);
+    assert!(!house.get("/", &looker).await.body.contains("Rotate now"));
+    let csrf = house.get("/", &looker).await.hidden("csrf");
+    let fields = [("csrf", csrf), good[1].clone(), confirm.clone()];
+    assert_eq!(house.ordered(&format!("{ours}{looker}"), &fields, &[Ok(())]).await.0.status, 403);
+    let bearer = format!("authorization: Bearer {ADA}\r\n");
+    assert_eq!(house.get("/order?what=rotate&account=MSOL_1", &bearer).await.status, 403);
+    let (came, asked) = house.ordered(&format!("{ours}{bearer}"), &fields, &[Ok(())]).await;
+    assert!(came.status == 403 && asked.is_empty(), "a token alone is no session");
+
+    // What there is not.
+    assert!(house.get("/", &ada).await.body.contains("Rotate now"));
+    for (path, status) in [
+        ("/order?what=rotate&account=nobody", 404),
+        ("/order?what=abandon&account=MSOL_1", 404),
+        ("/order?account=MSOL_1", 404),
+        ("/order?what=resume&account=MSOL_1", 409),
+        ("/order?what=rollback&account=MSOL_1", 409),
+        ("/ordered?account=MSOL_1", 404),
+    ] {
+        assert_eq!(house.get(path, &ada).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_keeper_is_told_and_a_stand_by_takes_nothing() {
+    let mut house = House::furnished().await;
+    let ada = house.signed_in(ADA).await;
+    let mine = format!("{}{ada}", house.ours());
+    let with = |mut fields: Vec<(&'static str, String)>| {
+        fields.push(("confirm", "MSOL_1".to_owned()));
+        fields
+    };
+    let fields = with(house.shown(&ada, "MSOL_1").await);
+    let why = "outside its <windows>\n  next step: wait".to_owned();
+    let (came, asked) = house.ordered(&mine, &fields, &[Err(why)]).await;
+    assert_eq!((came.status, asked.len()), (409, 1));
+    assert!(came.body.contains("Outside its &#60;windows&#62;.</bdi><br><bdi>Next step: wait."), "{}", came.body);
+    let fields = with(house.shown(&ada, "MSOL_1").await);
+    let (came, _) = house.ordered(&mine, &fields, &[]).await;
+    assert!(came.status == 409 && came.body.contains("The service ends"), "a keeper that goes away: {}", came.body);
+
+    let fields = with(house.shown(&ada, "MSOL_1").await);
+    house.board.stands_by(Some(format!("sync2, process 7{HOSTILE}")));
+    for came in
+        [house.get("/order?what=rotate&account=MSOL_1", &ada).await, house.ordered(&mine, &fields, &[Ok(())]).await.0]
+    {
+        assert!(came.status == 409 && came.body.contains("sync2, process 7&#60;script"), "{}", came.body);
+    }
+    assert!(!house.get("/", &ada).await.body.contains("Rotate now"));
+    assert!(house.get("/", &ada).await.body.contains("This process stands by"));
+}
+
+#[tokio::test]
+async fn what_came_of_an_order_is_shown() {
+    let house = House::furnished().await;
+    let ada = house.signed_in(ADA).await;
+    let now = house.clock.now();
+    let text = || HOSTILE.to_owned();
+    let (account, by) = (text(), format!("{HOSTILE} via page"));
+    let ordered = Note::Ordered {
+        account: account.clone(),
+        what: "rotate".into(),
+        by: by.clone(),
+        reason: text(),
+        ticket: text(),
+    };
+    house.journal.note(now, &ordered).await.expect("noted");
+    let path = format!("/ordered?{}", form(&[("account", HOSTILE)]));
+    let page = house.get(&path, &ada).await;
+    assert!(page.status == 200 && page.body.contains("not under way in this process"), "{}", page.body);
+    let answered = Note::Answered {
+        account,
+        by,
+        rotation: Some(text()),
+        outcome: "refused".into(),
+        message: format!("no: {HOSTILE}\n  next step: mend it"),
+    };
+    house.journal.note(now, &answered).await.expect("noted");
+    let page = house.get(&path, &ada).await;
+    assert!(page.body.contains("refused, nothing was changed") && page.body.contains("<bdi>Next step: mend it.</bdi>"));
+    assert!(!page.body.contains("<script") && !page.body.contains('\u{202e}'), "{}", page.body);
+    assert!(
+        page.body.contains("&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;⟨U+202E⟩&#38; via page"),
+        "{}",
+        page.body
+    );
+}
+
+#[tokio::test]
+async fn conditions_with_hostile_names_are_shown_and_do_nothing() {
+    let house = House::open(None, &[]).await;
+    let text = || HOSTILE.to_owned();
+    let (key, kind, severity, account, title) = (text(), text(), text(), Some(text()), text());
+    let raised = Note::Raised { key, kind, severity, account, title, text: text() };
+    house.journal.note(house.clock.now(), &raised).await.expect("noted");
+    let page = house.get("/conditions", "").await;
+    assert!(page.status == 200 && page.body.contains("data-figure=\"title\">&#60;script&#62;"), "{}", page.body);
+    assert!(!page.body.contains("<script") && !page.body.contains('\u{202e}'), "{}", page.body);
+    assert!(house.get("/", "").await.body.contains("1 condition holds"));
+    let path = format!("/history?{}", form(&[("account", HOSTILE), ("initiator", HOSTILE)]));
+    let page = house.get(&path, "").await;
+    assert!(page.body.contains("value=\"&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;"), "{}", page.body);
+    assert!(!page.body.contains("<script"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn two_with_one_token_are_not_let_in() {
+    let house = House::open(None, &[]).await;
+    let setting = HttpSetting {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        tls: None,
+        token: None,
+        persons: ["ada", "bob"].map(|name| (name.to_owned(), Secret::from(ADA.to_owned()))).to_vec(),
+        host: String::new(),
+    };
+    let shown = Shown {
+        board: Arc::clone(&house.board),
+        clock: Arc::<Set>::clone(&house.clock),
+        entropy: Arc::new(SystemEntropy),
+        journal: Arc::clone(&house.journal),
+        place: Place::File(house._folder.path().join("journal.db")),
+        orders: mpsc::channel(1).0,
+    };
+    let fault = Http::start(&setting, shown).err().expect("a fault");
+    assert!(fault.to_string().contains("bob") && !fault.to_string().contains(ADA), "{fault}");
+}
