@@ -12,6 +12,8 @@ pub mod config;
 pub mod daemon;
 pub mod diagnosis;
 pub mod engine;
+#[cfg(feature = "app")]
+pub mod history;
 pub mod journal;
 #[cfg(feature = "app")]
 pub mod notify;

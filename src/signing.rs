@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use providers::port::Secret;
 
@@ -68,6 +69,11 @@ impl PublicKey {
         VerifyingKey::from_bytes(&bytes).map(Self).map_err(|_| Unusable::Public)
     }
 
+    /// The key in PEM (SPKI).
+    pub fn pem(&self) -> Result<String, Unusable> {
+        self.0.to_public_key_pem(LineEnding::LF).map_err(|_| Unusable::Public)
+    }
+
     /// Whether a signature, in hex, is of this text by this key. Strict: one text has one signature that passes.
     pub fn verify(&self, text: &str, signature: &str) -> Result<(), Unusable> {
         let bytes: [u8; 64] =
@@ -97,6 +103,10 @@ mod tests {
         assert_eq!(key.public().to_string(), PUBLIC);
         assert_eq!(key.sign("r"), SIGNED);
         let public = PublicKey::read(PUBLIC).unwrap();
+        // openssl pkey -pubout
+        let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\n-----END PUBLIC KEY-----\n";
+        assert_eq!(public.pem().unwrap(), pem);
+        assert_eq!(PublicKey::read(pem).unwrap(), public);
         assert_eq!(public.verify("r", SIGNED), Ok(()));
         assert_eq!(public.verify("s", SIGNED), Err(Unusable::Wrong));
         assert_eq!(public.verify("r", &SIGNED.replace('9', "8")), Err(Unusable::Wrong));

@@ -22,14 +22,15 @@ use providers::sealed_file::{self, SealedFile};
 
 use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{
-    self, AccountConfig, AzureCloud, AzureIdentityConfig, AzureIdentityKind, Config, DirectoryConfig, LoginMethod,
-    Logon, PostgresConfig, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig, VaultKind,
+    self, AccountConfig, AzureCloud, AzureIdentityConfig, AzureIdentityKind, Config, DirectoryConfig, HistoryConfig,
+    LoginMethod, Logon, PostgresConfig, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig, VaultKind,
 };
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{
-    Busy, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Password, Place, PostgresPlace, Query, Stored,
+    Busy, Cut, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Password, Place, PostgresPlace, Query, Source,
+    Stored, Vouching,
 };
-use crate::order::Roster;
+use crate::order::{Roster, Signer};
 use crate::rotation::{EngineMethod, EntraAdministrator, Event, Limits};
 
 /// The administrator of Entra ID in a lab.
@@ -83,6 +84,8 @@ pub struct World {
     pub roster: Roster,
     /// Where the journal is kept.
     pub journal_place: Place,
+    /// Who signs the history.
+    pub signer: Signer,
     ports: Ports,
     labs: Vec<Lab>,
 }
@@ -99,6 +102,7 @@ impl World {
             roster: Roster::by_hand(wishes.clone()),
             wishes,
             journal_place: Place::File(dir.join(LAB_JOURNAL)),
+            signer: Signer::new(&HistoryConfig::default()),
             ports: ports(lab.vault(), lab.directory(), servers),
             labs: vec![lab],
         })
@@ -108,7 +112,14 @@ impl World {
     pub fn of_fleet(fleet: &Fleet, journal_place: Place, clock: Arc<dyn Clock>) -> Self {
         let wishes: Vec<Wish> = fleet.sites().iter().flat_map(|site| lab_wishes(site.accounts())).collect();
         let ports = Ports { clock, ..ports(fleet.vault(), fleet.directory(), fleet.servers()) };
-        Self { roster: Roster::by_hand(wishes.clone()), wishes, journal_place, ports, labs: Vec::new() }
+        Self {
+            roster: Roster::by_hand(wishes.clone()),
+            wishes,
+            journal_place,
+            signer: Signer::new(&HistoryConfig::default()),
+            ports,
+            labs: Vec::new(),
+        }
     }
 
     /// A new fleet by this machine's clock, whose every answer takes `latency`; each site's last account is its service's.
@@ -167,6 +178,7 @@ impl World {
             roster: Roster::of(config, &wishes)?,
             wishes,
             journal_place: place(config),
+            signer: Signer::new(&config.history),
             ports: ports(vault, Arc::new(directory), servers),
             labs,
         })
@@ -629,6 +641,18 @@ impl Journal for LabJournal {
 
     async fn stored(&self, after: i64) -> Result<Vec<Stored>, JournalError> {
         self.journal.stored(after).await
+    }
+
+    async fn vouch(&self, at: Timestamp, note: &Vouching<'_>) -> Result<Noted, JournalError> {
+        self.journal.vouch(at, note).await
+    }
+
+    async fn import(&self, source: &mut dyn Source) -> Result<u64, JournalError> {
+        self.journal.import(source).await
+    }
+
+    async fn prune(&self, at: Timestamp, cut: &Cut, tombstone: &Vouching<'_>) -> Result<Noted, JournalError> {
+        self.journal.prune(at, cut, tombstone).await
     }
 
     async fn lease(&self, names: &[String], holder: &str) -> Result<Lease, Busy> {

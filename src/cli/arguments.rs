@@ -438,8 +438,84 @@ pub(super) enum ReportTable {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HistoryCommand {
-    /// Check the hash chain over every entry.
-    Verify,
+    /// Check the hash chain over every entry, and what was signed of it.
+    #[command(
+        after_help = "Exit codes: 0 intact, 1 not what was written (the first bad entry is named), 2 usage or configuration."
+    )]
+    Verify(VerifyOptions),
+    /// Write all of it as text, one line for each entry, for a verifier or another journal (docs/history.md).
+    #[command(after_help = "Exit codes: 0 written, 1 the journal was changed, 2 usage or configuration.")]
+    Export(ExportOptions),
+    /// Take an export into a new journal, with its chain. Verified first; all of it or nothing.
+    #[command(
+        after_help = "Exit codes: 0 taken in, 1 the export was changed, 2 usage or configuration, 4 the journal is not empty."
+    )]
+    Import(ImportOptions),
+    /// Remove rotations that ended before a day and that nothing needs any more. They are exported first, and a signed
+    /// tombstone stands for them. Needs a signing key.
+    #[command(
+        after_help = "Exit codes: 0 pruned, or nothing to prune, 1 the journal was changed, 2 usage or configuration, 4 the \
+        journal changed meanwhile."
+    )]
+    Prune(PruneOptions),
+    /// Print the newest signed head, as it was sent out.
+    #[command(after_help = "Exit codes: 0 printed, 1 nothing is signed yet, 2 usage or configuration.")]
+    Head,
+    /// Print the public key that signs.
+    Key(KeyOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PruneOptions {
+    /// The day (midnight UTC) or the instant: only what was written before it goes.
+    #[arg(long, value_name = "DATE")]
+    pub(super) before: String,
+    /// Where the whole history as it is now is written first. The file must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub(super) export: PathBuf,
+    /// Why, for the tombstone.
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyOptions {
+    /// The file, as PEM; without it, standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyOptions {
+    /// An export, instead of the journal: needs no configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(super) export: Option<PathBuf>,
+    /// A public key that you know, PEM or hex in a file; several may be named. Without one the history's first is believed.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Vec<PathBuf>,
+    /// Heads that were sent out, one JSON document for each line: shows a tail that was cut off, an old copy, a fork.
+    #[arg(long, value_name = "FILE")]
+    pub(super) heads: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportOptions {
+    /// The file, its owner's alone; without it, standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Write it although the journal was changed.
+    #[arg(long)]
+    pub(super) unverified: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportOptions {
+    /// The export.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// A public key that you know, PEM or hex in a file; several may be named.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -28,6 +28,7 @@ mod session;
 mod status;
 mod steps;
 mod terminal;
+mod whole;
 
 use clap::{CommandFactory, Parser};
 

@@ -8,6 +8,7 @@ use super::arguments::{Global, ReportForm, ReportOptions, ReportTable};
 use super::output::say;
 use super::session;
 use crate::clock::{Clock, SystemClock};
+use crate::history::Given;
 use crate::journal::{Journal, JournalError};
 use crate::order::{self, Exit};
 use crate::report::{self, Period, Report, Table, Verified};
@@ -60,15 +61,15 @@ fn print_schema(options: &ReportOptions) -> Exit {
 }
 
 async fn make(journal: &dyn Journal, period: Period, options: &ReportOptions) -> Result<Exit, JournalError> {
-    let verified = match journal.verify().await? {
-        Ok(_) => Verified::Intact,
-        Err(tampered) if options.unverified => {
-            say(&format!("the journal was changed: {tampered}; the report says so"));
-            Verified::Broken(tampered)
+    let verified = match order::verify(journal, Given::default(), Vec::new()).await?.finding {
+        None => Verified::Intact,
+        Some(finding) if options.unverified => {
+            say(&format!("the journal was changed: {finding}; the report says so"));
+            Verified::Broken(finding)
         }
-        Err(tampered) => {
+        Some(finding) => {
             say(&format!(
-                "no report: the journal was changed: {tampered}\n  next step: `history verify` tells how much of it is intact; \
+                "no report: the journal was changed: {finding}\n  next step: `history verify` tells how much of it is intact; \
                  find out who wrote to its file, or write the report all the same with --unverified, which it then says"
             ));
             return Ok(Exit::Failed);

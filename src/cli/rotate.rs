@@ -116,7 +116,14 @@ pub(super) async fn each(global: &Global, accounts: &[String], wanted: &Wanted) 
         }
         results
     };
-    screen.heeding_signals(all).await.map_or(Exit::Later, |results| finish(global, results))
+    let exit = screen.heeding_signals(all).await.map_or(Exit::Later, |results| finish(global, results));
+    sent(&world).await;
+    exit
+}
+
+/// Waits a little for heads of the history that are still on their way; says what did not arrive.
+async fn sent(world: &World) {
+    world.signer.settle().await.iter().for_each(|line| say(line));
 }
 
 /// What is said instead of rotating an account outside its windows.
@@ -157,7 +164,9 @@ pub(super) async fn each_open(global: &Global, accounts: &[String], order: Order
     if results.is_empty() {
         say("no rotation is open: nothing to do");
     }
-    finish(global, results)
+    let exit = finish(global, results);
+    sent(&world).await;
+    exit
 }
 
 fn open(global: &Global, accounts: &[String]) -> Result<(World, Vec<Wish>), Exit> {

@@ -9,7 +9,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, notify, secret_ref};
+use super::{Config, history, notify, secret_ref};
 
 /// Everything that is wrong with a configuration file, in the order of the file.
 #[derive(Debug)]
@@ -108,8 +108,8 @@ fn parse(text: &str) -> Result<Config, Vec<(usize, String)>> {
 
 fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::ValidationError<'_>) -> String {
     let key = path.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
-    let in_notify = path.starts_with("/notify");
-    let is_secret = ["password", "passphrase", "token", "secret"].iter().any(|word| key.contains(word))
+    let in_notify = path.starts_with("/notify") || path.starts_with("/history/send");
+    let is_secret = ["password", "passphrase", "token", "secret", "signing_key"].iter().any(|word| key.contains(word))
         || (in_notify && matches!(key, "url" | "key"))
         || path == "/vault/key";
     match kind {
@@ -120,7 +120,9 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
             if is_secret =>
         {
             let forms = match key {
-                "bind_password" => format!("{}, or {{ vault = … }}", secret_ref::FORMS),
+                "bind_password" | "signing_key" | "previous_signing_key" => {
+                    format!("{}, or {{ vault = … }}", secret_ref::FORMS)
+                }
                 "key" if !in_notify => format!("{}, or {{ prompt = true }}", secret_ref::FORMS),
                 _ => secret_ref::FORMS.to_owned(),
             };
@@ -132,6 +134,9 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
         }
         ValidationErrorKind::FalseSchema if path.starts_with("/server/") => {
             format!("`{key}` has no place beside this `kind` or `logon`")
+        }
+        ValidationErrorKind::FalseSchema if path.starts_with("/history/") => {
+            format!("`{key}` has no place beside this `kind`")
         }
         ValidationErrorKind::FalseSchema if key.starts_with("bind_") => {
             format!("`{key}` has no place beside logon = \"kerberos\": the ticket says who the rotator is")
@@ -184,6 +189,7 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
 fn words_of(path: &str, key: &str) -> Option<&'static str> {
     match key {
         _ if path.starts_with("/notify") => notify::words_of(path, key),
+        _ if path.starts_with("/history") => history::words_of(path, key),
         "logon" if path.starts_with("/server") => {
             Some("\"key\" or \"agent\" for ssh; \"kerberos\", \"ntlm\" or \"certificate\" for winrm")
         }
@@ -207,6 +213,7 @@ fn words_of(path: &str, key: &str) -> Option<&'static str> {
 /// What the schema can't say: names that are used twice, servers that do not exist.
 fn cross_references(value: &Value) -> Vec<(String, String)> {
     let mut faults = notify::faults(value);
+    faults.extend(history::faults(value));
     let list = |key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).map(str::to_owned);
     if !cfg!(feature = "kerberos") && value.pointer("/directory/logon").is_some_and(|logon| logon == "kerberos") {
@@ -383,7 +390,7 @@ servers = [{ server = "SYNC1" }]
             .replace("file = \"/tmp/journal.db\"", "");
         let told = faults(&bad);
         insta::assert_snapshot!(told.join("\n"), @r"
-        2: the key `file` is missing here
+        2: `journal` needs either `file`, or [journal.postgres]
         4: the key `bind_name` is missing here
         5: `urls` must be ldaps://HOST or ldaps://HOST:PORT; a password never goes over plain LDAP
         6: unknown key `bind_nam`

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    ExemptConfig, JournalConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig, ServeConfig, ServerConfig,
-    VaultConfig,
+    ExemptConfig, HistoryConfig, JournalConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig,
+    ServeConfig, ServerConfig, VaultConfig,
 };
 
 /// The whole file.
@@ -36,6 +36,9 @@ pub struct Config {
     /// Who is told, and how.
     #[serde(default)]
     pub notify: NotifyConfig,
+    /// Who signs the history, and where its heads are sent.
+    #[serde(default)]
+    pub history: HistoryConfig,
 }
 
 /// How the rotator logs on to the directory.

@@ -3,6 +3,7 @@
 
 mod check;
 mod file;
+mod history;
 mod journal;
 mod notify;
 mod schedule;
@@ -15,6 +16,7 @@ pub use check::{Faulty, read, schema};
 pub use file::{
     AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, Logon, Quiesce, UseConfig,
 };
+pub use history::{HistoryConfig, SendConfig, SendKind, SigningKeyRef};
 pub use journal::{JournalConfig, PostgresConfig};
 pub use notify::{
     CommandConfig, HeartbeatConfig, MailConfig, MailTls, NotifyConfig, Severity, Shape, WebhookConfig, mailbox,

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::seat::Seat;
 use crate::journal::Listed;
 use crate::notify::{Condition, Notice, Severity, Standing as Told};
-use crate::order::{Came, Exit, Raised};
+use crate::order::{Came, Exit, Raised, SignerStanding, undelivered};
 use crate::schedule::{AgeState, Blocked, Candidate, Due, local};
 
 /// Attempts in a row that could not reach something, after which a person is told.
@@ -45,7 +45,7 @@ const fn kind(kind: &'static str, severity: Severity, meaning: &'static str) -> 
 }
 
 /// Every kind of notice there is. `drift-…` kinds are those of the watch.
-pub const KINDS: [KindOfNotice; 32] = [
+pub const KINDS: [KindOfNotice; 34] = [
     kind("held", Severity::Alarm, "a rotation waits for a person; both passwords are in the vault"),
     kind("gave-up", Severity::Alarm, "the schedule has spent its tries; a person must look and let it try again"),
     kind("overdue", Severity::Alarm, "a password is older than its maximum age"),
@@ -66,6 +66,12 @@ pub const KINDS: [KindOfNotice; 32] = [
     kind("configuration", Severity::Alarm, "the configuration was to be read anew and has faults; the old one stays"),
     kind("defect", Severity::Alarm, "a defect of this program ended a job"),
     kind("journal", Severity::Alarm, "the journal failed, and the service ended: nothing happens without a record"),
+    kind(
+        "history-unsent",
+        Severity::Warning,
+        "a head of the history was not signed, or did not arrive where heads are sent",
+    ),
+    kind("history-behind", Severity::Alarm, "the journal is older than what was sent out of it, or another one"),
     kind("drift-unseen", Severity::Warning, "several looks for drift in a row could not see everything"),
     kind("rotation", Severity::Info, "a rotation that the schedule began has ended"),
     kind("drift-password", Severity::Alarm, "somebody else set the password"),
@@ -100,6 +106,8 @@ pub(super) struct Service {
     pub(super) orphans: Vec<Listed>,
     /// Since when nothing succeeded, if that is too long.
     pub(super) dead_since: Option<Timestamp>,
+    /// Who signs the history.
+    pub(super) signer: SignerStanding,
 }
 
 impl Service {
@@ -187,8 +195,32 @@ impl Service {
                 ],
             ));
         }
+        holding.extend(of_history(&self.signer));
         holding
     }
+}
+
+/// Evidence that does not leave the machine is none against whoever owns the machine.
+fn of_history(signer: &SignerStanding) -> Option<Condition> {
+    if let Some(why) = &signer.behind {
+        let steps = [
+            "find out who put an older journal, or another one, in its place; nothing is signed meanwhile",
+            "put the journal back that was signed",
+            "where it is lost: keep the file of sent heads as evidence under another name, and the history goes on from here",
+        ];
+        return Some(condition(
+            "history-behind",
+            None,
+            "the journal is not what was sent out of it",
+            why.clone(),
+            &steps,
+        ));
+    }
+    let unsent = signer.places.iter().filter(|place| place.is_behind() && place.failure.is_some()).map(undelivered);
+    let why: Vec<String> = signer.unsigned.iter().cloned().chain(unsent).collect();
+    let steps = ["mend that; it is tried again by itself, and the next head covers all before it"];
+    (!why.is_empty())
+        .then(|| condition("history-unsent", None, "the history's heads do not get out", why.join("; "), &steps))
 }
 
 fn condition(kind: &str, about: Option<(&str, &str)>, title: &str, text: String, steps: &[&str]) -> Condition {

@@ -14,6 +14,7 @@ mod job;
 mod keeper;
 mod log;
 mod metrics;
+mod notary;
 mod seat;
 mod serve;
 

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::board::{AtWork, Board};
 use super::http::{self, Http, HttpSetting, Shown};
 use super::keeper::{Keeper, Order, Setting, Sink};
+use super::notary::Notary;
 use super::{guard, http::is_alive};
 use crate::clock::Clock;
 use crate::config::NotifyConfig;
@@ -79,6 +80,7 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         orders: orders.clone(),
     };
     let http = Http::start(&http, shown).map_err(unusable)?;
+    let notary = Notary::new(Arc::clone(&world));
     // Before anybody is told that it is ready: whoever is told may send a signal at once.
     let unheard = |cause: std::io::Error| (format!("signals can't be had: {cause}"), Exit::Later);
     let (stops, reloads) = (Stops::heed().map_err(unheard)?, Reloads::heed().map_err(unheard)?);
@@ -87,10 +89,11 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let beside = async {
         tokio::join!(
             heed_stop(stops, orders.clone()),
-            heed_reload(reloads, orders, &*reload, &postman),
+            heed_reload(reloads, orders, &*reload, &postman, &notary),
             guard::watch(&address, Arc::clone(&board), Arc::clone(&clock)),
             postman.beat(&board, &clock),
             postman.report(&board, &clock),
+            notary.sign(&*clock),
         );
     };
     let working = async {
@@ -103,11 +106,16 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
                 },
             };
             let (world, clock, board) = (Arc::clone(&world), Arc::clone(&clock), Arc::clone(&board));
+            notary.works_on(Some(Arc::clone(&journal)));
             let keeping = async {
                 let mut keeper = Keeper::new(world, journal, clock, setting.clone(), board, Arc::clone(&sink)).await?;
-                keeper.run(&mut listener).await
+                let left = keeper.run(&mut listener).await?;
+                notary.last().await;
+                Ok(left)
             };
-            match lease.while_held(keeping).await {
+            let kept = lease.while_held(keeping).await;
+            notary.works_on(None);
+            match kept {
                 Ok(Err(JournalError::LeaseLost { cause })) | Err(cause) => {
                     tracing::error!(cause, "the lease was lost: whatever was under way goes on where it is held now");
                 }
@@ -222,6 +230,7 @@ async fn heed_reload(
     orders: mpsc::Sender<Order>,
     reload: &(dyn Fn() -> Result<(World, NotifyConfig), String> + Send),
     postman: &Postman,
+    notary: &Notary,
 ) {
     loop {
         reloads.next().await;
@@ -231,7 +240,9 @@ async fn heed_reload(
         }) {
             Ok(world) => {
                 tracing::info!("the configuration was read anew");
-                Order::Reload(Arc::new(world))
+                let world = Arc::new(world);
+                notary.renew(Arc::clone(&world));
+                Order::Reload(world)
             }
             Err(faults) => {
                 tracing::error!(faults, "the configuration has faults: the old one stays");

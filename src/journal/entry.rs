@@ -36,7 +36,7 @@ pub struct Chain {
 
 impl Default for Chain {
     fn default() -> Self {
-        Self { position: 0, hash: "0".repeat(64) }
+        Self { position: 0, hash: Self::NONE.to_owned() }
     }
 }
 
@@ -57,20 +57,23 @@ pub struct Row<'r> {
     pub event: &'r str,
 }
 
-/// The first entry that does not fit into the chain.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("entry {position} does not fit: {cause}")]
-pub struct Tampered {
-    /// Its position, or the one where it should be.
-    pub position: i64,
-    /// What does not fit.
-    pub cause: String,
-}
-
 impl Chain {
+    /// What stands for the hash of the entry before the first one.
+    pub const NONE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
     /// The chain after an entry that is already stored.
     pub fn after(position: i64, hash: String) -> Self {
         Self { position, hash }
+    }
+
+    /// The last entry's position.
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// The last entry's hash.
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Position and hash of the entry that `row` becomes.
@@ -79,24 +82,5 @@ impl Chain {
         let Row { rotation, seq, epoch, at, format, event } = row;
         let text = format!("{}\n{position}\n{rotation}\n{seq}\n{epoch}\n{at}\n{format}\n{event}\n", self.hash);
         (position, hex::encode(Sha256::digest(text.as_bytes())))
-    }
-
-    /// Goes past a stored entry, if it fits.
-    pub fn check(&mut self, position: i64, row: Row<'_>, hash: &str) -> Result<(), Tampered> {
-        let (expected_position, expected) = self.next(row);
-        let wrong = |cause: &str| Tampered { position: expected_position, cause: cause.into() };
-        if position != expected_position {
-            return Err(wrong(&format!("the next entry stored is {position}")));
-        }
-        if hash != expected {
-            return Err(wrong("its hash differs from its content and the entry before"));
-        }
-        *self = Self { position, hash: expected };
-        Ok(())
-    }
-
-    /// How many entries it covers.
-    pub fn length(&self) -> i64 {
-        self.position
     }
 }

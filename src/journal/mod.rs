@@ -4,6 +4,7 @@
 //! was appended to the rotation since it was read, and only by the holder of the rotation's latest epoch.
 
 mod entry;
+mod import;
 #[cfg(feature = "app")]
 mod index;
 mod lease;
@@ -12,6 +13,7 @@ mod note;
 mod place;
 #[cfg(feature = "app")]
 mod postgres;
+mod prune;
 #[cfg(feature = "app")]
 mod sqlite;
 mod stored;
@@ -19,13 +21,15 @@ mod stored;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use entry::{Chain, Entry, FORMAT, Row, Tampered};
+pub use entry::{Chain, Entry, FORMAT, Row};
+pub use import::{Folded, Index, Source};
 pub use lease::{Busy, Lease};
-pub use note::{Exempt, Member, Note, Noted};
+pub use note::{Exempt, Member, Note, Noted, Range, Vouching};
 #[cfg(feature = "app")]
 pub use place::Place;
 #[cfg(feature = "app")]
 pub use postgres::{Password, PostgresJournal, PostgresPlace};
+pub use prune::Cut;
 #[cfg(feature = "app")]
 pub use sqlite::SqliteJournal;
 pub use stored::Stored;
@@ -157,6 +161,24 @@ pub enum JournalError {
         /// The journal's place.
         path: String,
     },
+    /// There are entries already.
+    #[error("the journal {path} is not empty")]
+    NotEmpty {
+        /// The journal's place.
+        path: String,
+    },
+    /// What was to be pruned is not what was looked at.
+    #[error("nothing was pruned: {cause}")]
+    NotPruned {
+        /// What differs.
+        cause: String,
+    },
+    /// What was to be imported is no good.
+    #[error("nothing was imported: {cause}")]
+    NotImported {
+        /// Why.
+        cause: String,
+    },
     /// An entry that this program can't read.
     #[error("entry {position} of the journal can't be read: {cause}")]
     Unreadable {
@@ -217,21 +239,15 @@ pub trait Journal: Send + Sync {
     /// All entries after a position as they are stored, in order, in pages: an empty page = there are no more.
     async fn stored(&self, after: i64) -> Result<Vec<Stored>, JournalError>;
 
-    /// Checks the hash chain over all entries; returns how many there are.
-    async fn verify(&self) -> Result<Result<u64, Tampered>, JournalError> {
-        let mut chain = Chain::default();
-        loop {
-            let page = self.stored(chain.length()).await?;
-            for stored in &page {
-                if let Err(tampered) = chain.check(stored.position, stored.row(), &stored.hash) {
-                    return Ok(Err(tampered));
-                }
-            }
-            if page.is_empty() {
-                return Ok(Ok(chain.length().unsigned_abs()));
-            }
-        }
-    }
+    /// Writes a note that is made of the entry right before it: nothing can come between the two.
+    async fn vouch(&self, at: Timestamp, note: &Vouching<'_>) -> Result<Noted, JournalError>;
+
+    /// Takes all entries of a source in, with their positions and hashes. Only into a journal without entries, and all or none:
+    /// a fault of the source leaves the journal as it was. Returns how many there are.
+    async fn import(&self, source: &mut dyn Source) -> Result<u64, JournalError>;
+
+    /// Removes closed rotations, writes the tombstone first, all in one. Refused when anything is not as the cut says.
+    async fn prune(&self, at: Timestamp, cut: &Cut, tombstone: &Vouching<'_>) -> Result<Noted, JournalError>;
 
     /// Takes leases on accounts and servers, all or none, or says who has one. Does not wait. What is done under them runs in
     /// [`Lease::during`].

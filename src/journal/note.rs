@@ -102,6 +102,51 @@ pub enum Note {
         /// Why.
         why: String,
     },
+    /// The first entry of a key that signs the history.
+    SigningKey {
+        /// The entry right before this one; 0 = there is none.
+        position: i64,
+        /// Its hash.
+        hash: String,
+        /// The key, in hex.
+        key: String,
+        /// The key that signed before it.
+        replaces: Option<String>,
+        /// Its own signature.
+        signature: String,
+        /// That of the key before it, where it was at hand.
+        by_old: Option<String>,
+    },
+    /// Everything up to the entry right before this one, signed.
+    Head {
+        /// That entry.
+        position: i64,
+        /// Its hash.
+        hash: String,
+        /// By which key, in hex.
+        key: String,
+        /// The signature.
+        signature: String,
+    },
+    /// Entries were pruned: the tombstone.
+    Pruned {
+        /// The entry right before this one.
+        position: i64,
+        /// Its hash.
+        hash: String,
+        /// Which.
+        ranges: Vec<Range>,
+        /// All of them were written before this time.
+        before: Timestamp,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// Signed by which key, in hex.
+        key: String,
+        /// The signature.
+        signature: String,
+    },
 }
 
 impl Note {
@@ -118,9 +163,29 @@ impl Note {
             Self::Answered { by, outcome, message, .. } => format!("what {by} ordered came to {outcome}: {message}"),
             Self::Started { by, version } => format!("the unattended service began: {by}, version {version}"),
             Self::Stopped { by, why } => format!("the unattended service ended: {by}: {why}"),
+            Self::SigningKey { key, .. } => format!("the history is signed by the key {key} from here on"),
+            Self::Head { position, key, .. } => format!("signed up to entry {position} by the key {key}"),
+            Self::Pruned { ranges, by, reason, .. } => {
+                let entries: i64 = ranges.iter().map(|range| range.to - range.from + 1).sum();
+                format!("{by} pruned: {entries} entries are gone from here: {reason}")
+            }
         }
     }
 }
+
+/// Entries that follow each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// The first position.
+    pub from: i64,
+    /// The last position.
+    pub to: i64,
+    /// The hash of the last one, on which the chain goes on.
+    pub hash: String,
+}
+
+/// Makes a note of position and hash of the entry right before it. Called under the journal's lock, so it must be quick.
+pub type Vouching<'v> = dyn Fn(i64, &str) -> Note + Send + Sync + 'v;
 
 /// An account as the configuration describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

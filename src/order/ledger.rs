@@ -159,7 +159,12 @@ impl Ledger {
                     });
                 }
             }
-            Note::Started { .. } | Note::Stopped { .. } => {}
+            // Who signed is read where it is signed (`vouch`).
+            Note::Started { .. }
+            | Note::Stopped { .. }
+            | Note::SigningKey { .. }
+            | Note::Head { .. }
+            | Note::Pruned { .. } => {}
         }
     }
 

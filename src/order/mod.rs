@@ -4,10 +4,13 @@
 //! `wanted` is what is ordered, `demand` what a person wants of the service, `window` whether it is the time for it; `rotate`
 //! begins, `open` goes on with what was begun, `late` proves once more; `knowledge` is
 //! what the journal tells a preflight; `roster` says who is to be rotated when, `ledger` and `standing` what the journal knows
-//! of that, `status` what a person is shown of it; `leases` keep others away; `came` and `exit` say what came of it, `told` why.
+//! of that, `status` what a person is shown of it; `leases` keep others away; `chain` checks the history, `signer` signs it; `came` and
+//! `exit` say what came of it, `told` why.
 
 mod brake;
 mod came;
+mod chain;
+mod cut;
 mod demand;
 mod exit;
 mod knowledge;
@@ -18,6 +21,7 @@ mod open;
 mod prepare;
 mod roster;
 mod rotate;
+mod signer;
 mod standing;
 mod status;
 mod teller;
@@ -27,6 +31,8 @@ mod window;
 
 pub use brake::Brake;
 pub use came::{Came, done_word, state_word, still_paused};
+pub use chain::{Lines, Page, verify};
+pub use cut::cut;
 pub use demand::{Deed, Demand};
 pub use exit::Exit;
 pub use knowledge::sharing;
@@ -37,6 +43,7 @@ pub use open::{Order, each_open_of, open_rotations};
 pub use prepare::{NotPrepared, look, prepare};
 pub use roster::{Post, Roster, rank, record_population};
 pub use rotate::rotate;
+pub use signer::{Signer, SignerStanding, Unsigned, undelivered};
 pub use standing::Account;
 pub use status::{AccountStatus, ConditionStatus, LateProofStatus, Status};
 pub use teller::{Context, Teller};

@@ -39,7 +39,11 @@ pub async fn each_open_of(context: Context<'_>, wish: &Wish, order: Order) -> Ve
     let journal = context.journal;
     let fail = |(message, exit): (String, Exit)| vec![Came::without_rotation(&wish.account, exit, message)];
     match leases(journal, &as_it_is_open(journal, wish).await).await {
-        Ok(leases) => leases.during(each_leased(context, wish, order)).await,
+        Ok(leases) => {
+            let came = leases.during(each_leased(context, wish, order)).await;
+            context.sign(&came).await;
+            came
+        }
         // Somebody else works on an account that has nothing open: not our concern.
         Err(taken) => match open_rotations(journal, &wish.account).await {
             Ok(open) if open.is_empty() => Vec::new(),

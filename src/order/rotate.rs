@@ -10,7 +10,11 @@ use crate::rotation::{Plan, Procedure};
 pub async fn rotate(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Came {
     let journal = context.journal;
     match leases(journal, &as_it_is_open(journal, wish).await).await {
-        Ok(leases) => leases.during(rotate_leased(context, wish, wanted)).await,
+        Ok(leases) => {
+            let came = leases.during(rotate_leased(context, wish, wanted)).await;
+            context.sign([&came]).await;
+            came
+        }
         Err(taken) => {
             let (message, exit) = busy(&taken);
             Came::without_rotation(&wish.account, exit, message)

@@ -1,4 +1,4 @@
-use super::{holder, initiator};
+use super::{Came, holder, initiator};
 use crate::engine::Watch;
 use crate::journal::Journal;
 use crate::wiring::World;
@@ -33,5 +33,15 @@ impl Context<'_> {
     /// Who takes a rotation up, for the journal.
     pub(super) fn holder(&self) -> String {
         self.by.map_or_else(holder, |by| format!("{by}, {}", holder()))
+    }
+
+    /// Signs the history where a rotation has ended, or is held. Nobody waits for that with a lease in his hand.
+    pub(super) async fn sign<'e>(&self, came: impl IntoIterator<Item = &'e Came>) {
+        if !came.into_iter().any(Came::has_ended) {
+            return;
+        }
+        if let Err(why) = self.world.signer.sign(self.world.ports(), self.journal).await {
+            self.teller.say(&format!("the history was not signed: {why}"));
+        }
     }
 }

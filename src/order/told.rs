@@ -24,6 +24,11 @@ pub fn journal_failed(error: &JournalError) -> (String, Exit) {
         JournalError::DiskFull { .. } => {
             ("make room on that disk; nothing is begun without a durable record", Exit::Refused)
         }
+        JournalError::NotEmpty { .. } => {
+            ("a history is imported into a new journal alone: name another place in the configuration", Exit::Refused)
+        }
+        JournalError::NotPruned { .. } => ("look at `history`, and prune again", Exit::Refused),
+        JournalError::NotImported { .. } => ("`history verify --export FILE` says more", Exit::Failed),
         JournalError::Unreadable { .. } => ("`history verify` says whether the journal was changed", Exit::Usage),
         JournalError::Away { .. } => ("look at the database and the way to it; it was asked for a minute", Exit::Later),
         JournalError::Store { .. } => ("look at the file, its folder and their owner, or at the database", Exit::Usage),

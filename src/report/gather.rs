@@ -11,7 +11,8 @@ use super::{
     AccountFacts, At, Bucket, Counts, Coverage, Evidence, Exemption, Exposure, Incident, Length, Month, NOT_SHOWN,
     NotBegun, Period, Population, REPORT_SCHEMA, Repairs, Report, State, Text,
 };
-use crate::journal::{Entry, Member, Note, Noted, Tampered};
+use crate::history::Finding;
+use crate::journal::{Entry, Member, Note, Noted};
 
 pub(super) const MANAGED: &str = "managed-by-windows";
 
@@ -21,7 +22,7 @@ pub enum Verified {
     /// Every entry fits.
     Intact,
     /// One does not, and a person wants the report all the same.
-    Broken(Tampered),
+    Broken(Finding),
 }
 
 /// Takes the journal's entries in, rotation by rotation and note by note, in any order of rotations; what is after the period
@@ -35,6 +36,8 @@ pub struct Gathering {
     places: Vec<(i64, Timestamp)>,
     /// The hash of the last one.
     last_hash: (i64, String),
+    /// Up to where the last tombstone that concerns the period reaches, and which entry it is.
+    pruned: Option<(Timestamp, i64)>,
 }
 
 /// What is known of one account.
@@ -67,7 +70,14 @@ struct Turn<'p> {
 impl Gathering {
     /// Nothing yet.
     pub fn new(period: Period) -> Self {
-        Self { period, rotations: Vec::new(), notes: Vec::new(), places: Vec::new(), last_hash: (0, String::new()) }
+        Self {
+            period,
+            rotations: Vec::new(),
+            notes: Vec::new(),
+            places: Vec::new(),
+            last_hash: (0, String::new()),
+            pruned: None,
+        }
     }
 
     /// A rotation, with all its entries.
@@ -80,6 +90,12 @@ impl Gathering {
 
     /// A note.
     pub fn note(&mut self, noted: &Noted) {
+        // Also one that was written after the period: what it speaks of is not there to be told.
+        if let Note::Pruned { before, .. } = &noted.note
+            && *before > self.period.from.0
+        {
+            self.pruned = self.pruned.max(Some((*before, noted.position)));
+        }
         if self.period.reaches(noted.at) {
             self.place(noted.position, noted.at, &noted.hash);
             self.notes.push(noted.clone());
@@ -129,9 +145,20 @@ impl Gathering {
             rotations: self.told(&population),
             not_begun,
             running: running.end(&period),
-            not_shown: NOT_SHOWN.iter().map(|text| (*text).to_owned()).collect(),
+            not_shown: self.pruned_here().into_iter().chain(NOT_SHOWN.map(str::to_owned)).collect(),
             population,
         }
+    }
+
+    /// What is said where rotations of the period are gone.
+    fn pruned_here(&self) -> Option<String> {
+        self.pruned.map(|(before, position)| {
+            format!(
+                "Rotations that ended before {} were pruned from the journal, as its entry {position} says, but for those that are \
+                 still needed. Of the time before that this report counts only what is left; the export that was made then has the rest.",
+                At(before)
+            )
+        })
     }
 
     fn evidence(&mut self, verified: Verified) -> Evidence {
@@ -139,12 +166,12 @@ impl Gathering {
         let back = |pair: &&[(i64, Timestamp)]| pair[1].1.duration_until(pair[0].1) >= SignedDuration::from_secs(1);
         let broken = match verified {
             Verified::Intact => None,
-            Verified::Broken(tampered) => Some(tampered),
+            Verified::Broken(finding) => Some(finding),
         };
         Evidence {
             intact: broken.is_none(),
-            first_bad_entry: broken.as_ref().map(|tampered| tampered.position),
-            cause: broken.map(|tampered| Text(tampered.cause)),
+            first_bad_entry: broken.as_ref().map(|finding| finding.position),
+            cause: broken.map(|finding| Text(format!("{}: {}", finding.word, finding.cause))),
             entries: self.last_hash.0,
             entries_in_period: count(self.places.iter().filter(|(_, at)| self.period.has(*at))),
             first_at: self.places.first().map(|(_, at)| At(*at)),

@@ -175,6 +175,9 @@ fn of_note(note: &Note) -> Said<'_> {
         Note::Answered { account, .. } => ("answered", "info", Some(account)),
         Note::Started { .. } => ("started", "info", None),
         Note::Stopped { .. } => ("stopped", "info", None),
+        Note::SigningKey { .. } => ("signing-key", "info", None),
+        Note::Head { .. } => ("head", "info", None),
+        Note::Pruned { .. } => ("pruned", "info", None),
     };
     let account = account.map(String::as_str);
     Said { word, severity, account, step: None, message: note.line(), data: Data::Note(note) }

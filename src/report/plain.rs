@@ -13,7 +13,7 @@ pub fn plain(report: &Report) -> String {
     ];
     if let Some(position) = evidence.first_bad_entry {
         let cause = evidence.cause.clone().unwrap_or_default();
-        lines.push(format!("NOT VERIFIED: the journal was changed: entry {position} does not fit: {cause}"));
+        lines.push(format!("NOT VERIFIED: the journal was changed: entry {position}: {cause}"));
         lines.push(String::new());
     }
     let percent = coverage

@@ -7,6 +7,8 @@ mod cluster;
 mod contract;
 mod failing;
 mod leases;
+#[path = "../suite/journal/moved.rs"]
+mod moved;
 mod soak;
 #[path = "../suite/journal/standing.rs"]
 mod standing;
@@ -14,7 +16,7 @@ mod tls;
 
 /// Where the checks of every store look for themselves.
 mod journal {
-    pub(crate) use super::{contract, standing};
+    pub(crate) use super::{contract, moved, standing};
 }
 
 use cluster::Database;

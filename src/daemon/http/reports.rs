@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use super::desk::Desk;
 use super::door::Visit;
 use super::pages::{frame, html, message};
+use crate::history::Given;
 use crate::journal::Place;
-use crate::order::journal_failed;
+use crate::order::{journal_failed, verify};
 use crate::page::{Form, Here, Reports, Wanted, pairs};
 use crate::report::{At, Period, Verified, csv, html as report_page, json, load, plain};
 
@@ -77,9 +78,9 @@ fn make(place: &Place, period: Period, form: Form) -> Result<Vec<u8>, String> {
     let report = runtime.block_on(async {
         let failed = |error| journal_failed(&error).0;
         let journal = place.open_as_it_is().await.map_err(failed)?;
-        if let Err(tampered) = journal.verify().await.map_err(failed)? {
+        if let Some(finding) = verify(&*journal, Given::default(), Vec::new()).await.map_err(failed)?.finding {
             return Err(format!(
-                "The journal was changed: {tampered}.\nNext step: `history verify` tells how much of it is intact; find out who \
+                "The journal was changed: {finding}.\nNext step: `history verify` tells how much of it is intact; find out who \
                  wrote to it. `report --unverified` writes the report all the same, which it then says."
             ));
         }

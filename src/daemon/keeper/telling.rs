@@ -25,6 +25,7 @@ impl Keeper {
         self.conditions_at = Some(now);
         self.service.behind = self.service.behind.filter(|newest| newest.duration_since(now) > CLOCK_STEP_LEAST);
         self.service.orphans = self.orphans().await?;
+        self.service.signer = self.hands.world.signer.standing();
         let placed = self.placed_at.is_some_and(|at| now >= at && now.duration_since(at) < PLACED_EVERY);
         if !placed {
             // Ages, exemptions and windows change with time alone.

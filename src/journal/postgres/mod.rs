@@ -2,12 +2,14 @@
 //! write any more.
 
 mod hosts;
+mod import;
 mod patience;
 mod place;
+mod prune;
 mod session;
 mod trouble;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,13 +19,14 @@ use tokio::sync::OnceCell;
 use super::index::{MARGIN, PAGE, became_after, in_time, initiator_of, of_engines, procedure_of, state_after, word_of};
 use super::stored::Columns;
 use super::{
-    Became, Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State,
-    Stored,
+    Became, Busy, Chain, Cut, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row,
+    Source, State, Stored, Vouching,
 };
 use crate::rotation::Event;
 use hosts::Hosts;
 use patience::patiently;
 pub use place::{Password, PostgresPlace};
+use prune::PRUNE_LIMIT;
 use session::Session;
 use trouble::Trouble;
 
@@ -90,7 +93,7 @@ impl PostgresJournal {
         .bind(draft.rotation)
         .bind(account)
         .bind(procedure_of(draft.event))
-        .bind(chain.length() + 1)
+        .bind(chain.position() + 1)
         .bind(initiator_of(draft.event))
         .bind(draft.at.as_second())
         .execute(&mut *transaction)
@@ -154,17 +157,15 @@ impl PostgresJournal {
         again: bool,
         at: Timestamp,
         note: &Note,
-        json: &str,
     ) -> Result<Noted, Trouble> {
         let mut transaction = connection.begin().await?;
         let chain = self.chain(&mut transaction).await?;
-        let time = at.to_string();
         if again {
             let written: Option<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
                 "{ENTRIES} WHERE rotation = 'notes' AND at = $1 AND event = $2 ORDER BY position DESC LIMIT 1"
             )))
-            .bind(&time)
-            .bind(json)
+            .bind(at.to_string())
+            .bind(json_of(note)?)
             .fetch_optional(&mut *transaction)
             .await?;
             if let Some(written) = written {
@@ -172,13 +173,28 @@ impl PostgresJournal {
                 return Ok(Stored::from(written).noted()?);
             }
         }
-        let seq: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(seq), -1) + 1 FROM entries WHERE rotation = 'notes'")
-            .fetch_one(&mut *transaction)
-            .await?;
-        let row = Row { rotation: NOTES, seq, epoch: 1, at: &time, format: FORMAT, event: json };
-        let (position, hash) = link(&mut transaction, &chain, row).await?;
+        let noted = write_note(&mut transaction, &chain, at, note).await?;
         transaction.commit().await?;
-        Ok(Noted { position, at, note: note.clone(), hash })
+        Ok(noted)
+    }
+
+    async fn vouch_once(
+        &self,
+        connection: &mut PgConnection,
+        before: &Before,
+        at: Timestamp,
+        note: &Vouching<'_>,
+    ) -> Result<Noted, Trouble> {
+        let mut transaction = connection.begin().await?;
+        let chain = self.chain(&mut transaction).await?;
+        if let Some(written) = before.written(&mut transaction).await? {
+            transaction.rollback().await?;
+            return Ok(written);
+        }
+        let noted = write_note(&mut transaction, &chain, at, &note(chain.position(), chain.hash())).await?;
+        before.remember(&noted);
+        transaction.commit().await?;
+        Ok(noted)
     }
 
     async fn entries(&self, text: &str, bound: Bound<'_>) -> Result<Vec<Stored>, JournalError> {
@@ -248,6 +264,45 @@ impl Draft<'_> {
             .await?;
         Ok(Entry { position, rotation: rotation.to_owned(), seq, epoch, at, event: event.clone(), hash })
     }
+}
+
+/// What a try before wrote, if it came so far: the answer to its commit may have been lost. The note of another place in the chain is
+/// another one, so that it can't be known by its text.
+#[derive(Default)]
+struct Before(Mutex<Option<Noted>>);
+
+impl Before {
+    fn remember(&self, noted: &Noted) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(noted.clone());
+    }
+
+    /// It, if it stands there: its hash is that of no other.
+    async fn written(&self, transaction: &mut PgConnection) -> Result<Option<Noted>, Trouble> {
+        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(noted) = remembered else { return Ok(None) };
+        let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM entries WHERE position = $1 AND hash = $2)")
+            .bind(noted.position)
+            .bind(&noted.hash)
+            .fetch_one(transaction)
+            .await?;
+        Ok(there.then_some(noted))
+    }
+}
+
+/// Appends a note to the chain, whose end is locked.
+async fn write_note(
+    transaction: &mut PgConnection,
+    chain: &Chain,
+    at: Timestamp,
+    note: &Note,
+) -> Result<Noted, Trouble> {
+    let seq: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(seq), -1) + 1 FROM entries WHERE rotation = 'notes'")
+        .fetch_one(&mut *transaction)
+        .await?;
+    let (json, time) = (json_of(note)?, at.to_string());
+    let row = Row { rotation: NOTES, seq, epoch: 1, at: &time, format: FORMAT, event: &json };
+    let (position, hash) = link(transaction, chain, row).await?;
+    Ok(Noted { position, at, note: note.clone(), hash })
 }
 
 /// Appends a link to the chain, whose end is locked.
@@ -399,8 +454,7 @@ impl Journal for PostgresJournal {
     }
 
     async fn note(&self, at: Timestamp, note: &Note) -> Result<Noted, JournalError> {
-        let json = json_of(note).map_err(|trouble| self.told(trouble))?;
-        patiently!(self.hosts, self.name, |connection, again| self.note_once(connection, again, at, note, &json))
+        patiently!(self.hosts, self.name, |connection, again| self.note_once(connection, again, at, note))
             .map_err(|trouble| self.told(trouble))
     }
 
@@ -412,6 +466,23 @@ impl Journal for PostgresJournal {
     async fn stored(&self, after: i64) -> Result<Vec<Stored>, JournalError> {
         let text = format!("{ENTRIES} WHERE position > $1 ORDER BY position LIMIT $2");
         self.entries(&text, Bound::After(after)).await
+    }
+
+    async fn vouch(&self, at: Timestamp, note: &Vouching<'_>) -> Result<Noted, JournalError> {
+        let before = Before::default();
+        patiently!(self.hosts, self.name, |connection, _again| self.vouch_once(connection, &before, at, note))
+            .map_err(|trouble| self.told(trouble))
+    }
+
+    async fn import(&self, source: &mut dyn Source) -> Result<u64, JournalError> {
+        self.take_in(source).await.map_err(|trouble| self.told(trouble))
+    }
+
+    async fn prune(&self, at: Timestamp, cut: &Cut, tombstone: &Vouching<'_>) -> Result<Noted, JournalError> {
+        let before = Before::default();
+        patiently!(self.hosts, self.name, within PRUNE_LIMIT, |connection, _again| self
+            .prune_once(connection, &before, at, cut, tombstone))
+        .map_err(|trouble| self.told(trouble))
     }
 
     async fn lease(&self, names: &[String], holder: &str) -> Result<Lease, Busy> {

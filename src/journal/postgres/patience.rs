@@ -10,9 +10,16 @@ pub(super) const TRY_LIMIT: Duration = Duration::from_secs(30);
 pub(super) const PAUSE: Duration = Duration::from_millis(250);
 
 /// Does some work on a connection, and again while the connection, the server or its readiness for writes is lost, within
-/// [`PATIENCE`]. The second name tells the work whether a try before may have been done.
+/// [`PATIENCE`], or the limit that it names for itself. The second name tells the work whether a try before may have been done.
 macro_rules! patiently {
     ($hosts:expr, $place:expr, |$connection:ident, $again:ident| $work:expr) => {{
+        use $crate::journal::postgres::patience::{PATIENCE, TRY_LIMIT};
+        patiently!($hosts, $place, (PATIENCE, TRY_LIMIT), |$connection, $again| $work)
+    }};
+    ($hosts:expr, $place:expr, within $limit:expr, |$connection:ident, $again:ident| $work:expr) => {
+        patiently!($hosts, $place, ($limit, $limit), |$connection, $again| $work)
+    };
+    ($hosts:expr, $place:expr, ($patience:expr, $try_limit:expr), |$connection:ident, $again:ident| $work:expr) => {{
         let (hosts, told) = (&$hosts, std::sync::Mutex::new(String::new()));
         let tries = async {
             let mut $again = false;
@@ -20,7 +27,7 @@ macro_rules! patiently {
                 let lost = match hosts.connection().await {
                     Ok(mut used) => {
                         let $connection = &mut used.connection;
-                        match tokio::time::timeout($crate::journal::postgres::patience::TRY_LIMIT, $work).await {
+                        match tokio::time::timeout($try_limit, $work).await {
                             Ok(Ok(done)) => {
                                 hosts.keep(used);
                                 break Ok(done);
@@ -35,7 +42,7 @@ macro_rules! patiently {
                             }
                             Ok(Err(Trouble::Lost(cause))) => cause,
                             Ok(Err(no)) => break Err(no),
-                            Err(_) => format!("no answer within {:?}", $crate::journal::postgres::patience::TRY_LIMIT),
+                            Err(_) => format!("no answer within {:?}", $try_limit),
                         }
                     }
                     Err(Trouble::Lost(cause)) => cause,
@@ -47,12 +54,12 @@ macro_rules! patiently {
                 tokio::time::sleep($crate::journal::postgres::patience::PAUSE).await;
             }
         };
-        match tokio::time::timeout($crate::journal::postgres::patience::PATIENCE, tries).await {
+        match tokio::time::timeout($patience, tries).await {
             Ok(done) => done,
             Err(_) => {
                 let last = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
                 tracing::warn!(place = %$place, last, "the database is away");
-                Err(Trouble::Lost(format!("no server answered within {:?}; the last: {last}", $crate::journal::postgres::patience::PATIENCE)))
+                Err(Trouble::Lost(format!("no server answered within {:?}; the last: {last}", $patience)))
             }
         }
     }};

@@ -1,7 +1,9 @@
 //! The journal in one SQLite file, with leases as locks on files beside it.
 
 mod ballast;
+mod import;
 mod lock;
+mod prune;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,8 +17,8 @@ use sqlx::{Row as _, Sqlite, SqliteConnection, SqlitePool};
 use super::index::{MARGIN, PAGE, became_after, in_time, initiator_of, of_engines, procedure_of, state_after, word_of};
 use super::stored::Columns;
 use super::{
-    Became, Busy, Chain, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row, State,
-    Stored,
+    Became, Busy, Chain, Cut, Entry, FORMAT, Journal, JournalError, Lease, Listed, NOTES, Note, Noted, Query, Row,
+    Source, State, Stored, Vouching,
 };
 use crate::rotation::Event;
 use ballast::Ballast;
@@ -254,11 +256,8 @@ async fn link(
     at: Timestamp,
     json: &str,
 ) -> Result<(i64, String), sqlx::Error> {
-    let head = sqlx::query("SELECT position, hash FROM entries ORDER BY position DESC LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await?;
-    let chain = match head {
-        Some(row) => Chain::after(row.try_get(0)?, row.try_get(1)?),
+    let chain = match last(connection).await? {
+        Some((position, hash)) => Chain::after(position, hash),
         None => Chain::default(),
     };
     let time = at.to_string();
@@ -278,6 +277,12 @@ async fn link(
     .execute(connection)
     .await?;
     Ok((position, hash))
+}
+
+/// Position and hash of the last entry.
+async fn last(connection: &mut SqliteConnection) -> Result<Option<(i64, String)>, sqlx::Error> {
+    let asked = sqlx::query_as("SELECT position, hash FROM entries ORDER BY position DESC LIMIT 1");
+    asked.fetch_optional(connection).await
 }
 
 /// Epoch, and the number of the next entry.
@@ -448,6 +453,24 @@ impl Journal for SqliteJournal {
         Ok(rows.into_iter().map(Stored::from).collect())
     }
 
+    async fn vouch(&self, at: Timestamp, note: &Vouching<'_>) -> Result<Noted, JournalError> {
+        let mut connection = self.lock().await?;
+        let done = vouch_locked(&mut connection, at, note).await.map_err(|cause| self.failed(&cause));
+        self.unlock(connection, done).await
+    }
+
+    async fn import(&self, source: &mut dyn Source) -> Result<u64, JournalError> {
+        let mut connection = self.lock().await?;
+        let done = self.import_locked(&mut connection, source).await;
+        self.unlock(connection, done).await
+    }
+
+    async fn prune(&self, at: Timestamp, cut: &Cut, tombstone: &Vouching<'_>) -> Result<Noted, JournalError> {
+        let mut connection = self.lock().await?;
+        let done = self.prune_locked(&mut connection, at, cut, tombstone).await;
+        self.unlock(connection, done).await
+    }
+
     async fn lease(&self, names: &[String], holder: &str) -> Result<Lease, Busy> {
         lock::lock(&self.path, names, holder)
     }
@@ -465,4 +488,13 @@ async fn note_locked(connection: &mut SqliteConnection, at: Timestamp, note: &No
     let json = serde_json::to_string(note).map_err(|cause| sqlx::Error::Encode(Box::new(cause)))?;
     let (position, hash) = link(connection, NOTES, seq, 1, at, &json).await?;
     Ok(Noted { position, at, note: note.clone(), hash })
+}
+
+async fn vouch_locked(
+    connection: &mut SqliteConnection,
+    at: Timestamp,
+    note: &Vouching<'_>,
+) -> Result<Noted, sqlx::Error> {
+    let (position, hash) = last(connection).await?.unwrap_or_else(|| (0, Chain::NONE.to_owned()));
+    note_locked(connection, at, &note(position, &hash)).await
 }

@@ -130,6 +130,11 @@ macro_rules! kept_by {
             an_entry_goes_only_where_the_writer_thinks_it_goes
             changes_of_engines_are_found_among_all_entries
             one_rotation_of_an_account_is_in_flight);
+        $crate::journal::contract::kept_by!($fresh, moved:
+            a_note_is_made_of_the_entry_right_before_it
+            what_is_taken_in_is_what_was_there
+            what_can_not_be_taken_in_whole_is_not_there_at_all
+            closed_rotations_go_with_a_tombstone_or_not_at_all);
         $crate::journal::contract::kept_by!($fresh, standing:
             what_is_refused_spends_the_budget_and_what_is_not_reached_does_not
             a_success_ends_what_failed_before_it

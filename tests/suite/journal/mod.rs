@@ -1,10 +1,13 @@
 //! The journal: append by compare-and-set, fencing, the chain, the stored form.
 
 pub(crate) mod contract;
+pub(crate) mod moved;
 mod old_form;
 pub(crate) mod standing;
 
+use entra_rotator::history::Given;
 use entra_rotator::journal::{Journal, SqliteJournal};
+use entra_rotator::order::verify;
 use entra_rotator::rotation::{Event, LateProof, Seen, Side, Step, TurnedBy, Why};
 use providers::port::{Fault, Fingerprint, ProofFacts, SecretRef, Slot};
 use sqlx::{Connection, SqliteConnection};
@@ -58,8 +61,8 @@ async fn a_changed_entry_breaks_the_chain() {
         let path = format!("sqlite://{}", folder.path().join("journal.db").display());
         let mut other = SqliteConnection::connect(&path).await.expect("a second connection");
         sqlx::raw_sql(tampering).execute(&mut other).await.expect("tampered");
-        let verified = journal.verify().await.expect("verified");
-        assert_eq!(verified.err().map(|tampered| tampered.position), bad, "{tampering}");
+        let verified = verify(&journal, Given::default(), Vec::new()).await.expect("verified");
+        assert_eq!(verified.finding.map(|finding| finding.position), bad, "{tampering}");
     }
 }
 

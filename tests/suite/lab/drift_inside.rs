@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use entra_rotator::clock::{SystemClock, SystemEntropy};
 use entra_rotator::engine::{DriftKind, Expected, Looked, Nobody, Ports, Wish, drift, look};
 use entra_rotator::journal::{
-    Busy, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Query, SqliteJournal, Stored,
+    Busy, Cut, Entry, Journal, JournalError, Lease, Listed, Note, Noted, Query, Source, SqliteJournal, Stored, Vouching,
 };
 use entra_rotator::rotation::Event;
 use jiff::{SignedDuration, Timestamp};
@@ -207,6 +207,18 @@ impl Journal for Counting {
 
     async fn stored(&self, _: i64) -> Result<Vec<Stored>, JournalError> {
         panic!("a look verifies nothing")
+    }
+
+    async fn vouch(&self, _: Timestamp, _: &Vouching<'_>) -> Result<Noted, JournalError> {
+        panic!("a look signs nothing")
+    }
+
+    async fn import(&self, _: &mut dyn Source) -> Result<u64, JournalError> {
+        panic!("a look takes nothing in")
+    }
+
+    async fn prune(&self, _: Timestamp, _: &Cut, _: &Vouching<'_>) -> Result<Noted, JournalError> {
+        panic!("a look prunes nothing")
     }
 
     async fn lease(&self, _: &[String], _: &str) -> Result<Lease, Busy> {

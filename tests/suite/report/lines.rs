@@ -1,6 +1,7 @@
 //! The journal's entries as JSON Lines, and changes of passwords as OCSF events.
 
-use entra_rotator::journal::{Journal, JournalError, NOTES, Note, Tampered};
+use entra_rotator::history::{Finding, Word};
+use entra_rotator::journal::{Journal, JournalError, NOTES, Note};
 use entra_rotator::report::{Period, Verified, line_schema, put_lines, put_ocsf};
 use entra_rotator::rotation::{Event, Method, Procedure, Seen, Side, Step, Trigger, TurnedBy, plan};
 use providers::port::Fault;
@@ -83,7 +84,7 @@ async fn a_rotation_that_began_before_has_its_account_and_doubt_is_on_every_line
             &[(early, begun("alpha", found, ["", "", ""], Trigger::Person)), (FROM, intent), (TO, done)],
         )
         .await;
-    let tampered = Tampered { position: 1, cause: "for a test".into() };
+    let tampered = Finding { position: 1, word: Word::Changed, cause: "for a test".into() };
     let found = lines(&written, &Verified::Broken(tampered)).await;
     let [line] = &found[..] else { panic!("{found:?}") };
     let line: Value = serde_json::from_str(line).expect("JSON");

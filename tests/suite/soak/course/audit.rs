@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use entra_rotator::history::Given;
 use entra_rotator::journal::{Entry, Journal, Note, Noted, Query, State};
+use entra_rotator::order::verify;
 use entra_rotator::rotation::{Direction, Event, Outcome, Progress, Seen, Side, Step, Trigger};
 use entra_rotator::wiring::World;
 use jiff::{SignedDuration, Timestamp};
@@ -199,7 +201,9 @@ impl Audit {
     pub(super) async fn print_growth(&self, bytes: u64) {
         let rotations = self.journal.list(&Query::default()).await.expect("the journal is read").len() as u64;
         let notes = self.notes().await.len() as u64;
-        let entries = self.journal.verify().await.expect("the journal is read").expect("an unbroken chain");
+        let verified = verify(&*self.journal, Given::default(), Vec::new()).await.expect("the journal is read");
+        assert_eq!(verified.finding, None, "an unbroken chain");
+        let entries = verified.verdict.entries;
         let each = rotations.max(1);
         println!(
             "journal: {rotations} rotations, {entries} entries ({notes} notes), {bytes} bytes: {} bytes and {} entries for a rotation, all included",

@@ -2,9 +2,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::arguments::{Global, HistoryCommand, HistoryOptions};
-use super::output::{print, say, show, table};
-use super::session;
+use super::super::arguments::{Global, HistoryOptions};
+use super::super::output::{print, show, table};
 use crate::engine::Rotation;
 use crate::journal::{Entry, Journal, JournalError, Query};
 use crate::order::{self, Exit};
@@ -51,51 +50,11 @@ struct PastEntry {
     line: String,
 }
 
-#[derive(Serialize)]
-struct Verified {
-    intact: bool,
-    entries: u64,
-    first_bad_entry: Option<i64>,
-    cause: Option<String>,
-}
-
-pub(super) async fn run(global: &Global, options: &HistoryOptions) -> Exit {
-    let records = match session::records(global) {
-        Ok(records) => records,
-        Err(exit) => return exit,
-    };
-    let done = match records.journal().await {
-        Ok(journal) if matches!(options.command, Some(HistoryCommand::Verify)) => verify(global, &*journal).await,
-        Ok(journal) => list(global, options, &*journal).await,
-        Err(error) => Err(error),
-    };
-    done.unwrap_or_else(|error| {
-        let (message, exit) = order::journal_failed(&error);
-        say(&message);
-        exit
-    })
-}
-
-async fn verify(global: &Global, journal: &dyn Journal) -> Result<Exit, JournalError> {
-    let (verified, exit) = match journal.verify().await? {
-        Ok(entries) => (Verified { intact: true, entries, first_bad_entry: None, cause: None }, Exit::Done),
-        Err(tampered) => {
-            let entries = u64::try_from(tampered.position - 1).unwrap_or_default();
-            let cause = Some(tampered.cause);
-            (Verified { intact: false, entries, first_bad_entry: Some(tampered.position), cause }, Exit::Failed)
-        }
-    };
-    show(global.format, &verified, |verified| match (&verified.first_bad_entry, &verified.cause) {
-        (Some(position), Some(cause)) => format!(
-            "the journal was changed: entry {position} does not fit: {cause}; the {} entries before it are intact",
-            verified.entries
-        ),
-        _ => format!("the journal is intact: {} entries", verified.entries),
-    });
-    Ok(exit)
-}
-
-async fn list(global: &Global, options: &HistoryOptions, journal: &dyn Journal) -> Result<Exit, JournalError> {
+pub(super) async fn list(
+    global: &Global,
+    options: &HistoryOptions,
+    journal: &dyn Journal,
+) -> Result<Exit, JournalError> {
     let mut rotations = Vec::new();
     if let Some(id) = &options.rotation {
         rotations.push(past(&Rotation::read(journal, id).await?, true));

@@ -1,0 +1,191 @@
+use serde::Serialize;
+
+use super::statement::Says;
+use super::{Finding, Gap, Said, Word};
+use crate::signing::PublicKey;
+
+/// The keys that a verifier was given.
+#[derive(Clone, Debug, Default)]
+pub struct Given(Vec<String>);
+
+impl Given {
+    /// These.
+    pub fn new(keys: &[PublicKey]) -> Self {
+        Self(keys.iter().map(ToString::to_string).collect())
+    }
+
+    /// Whether there are none: then the first key in the history is believed, which proves nothing against whoever wrote all of it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|given| given == key)
+    }
+}
+
+/// Who vouches for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vouched {
+    /// The verifier was given it.
+    Given,
+    /// The key before it signed its first entry too.
+    ByOld,
+    /// It is the first one, and no key was given.
+    First,
+    /// Nobody for it, but one that somebody vouches for signed after it.
+    Later,
+    /// Nobody.
+    Nobody,
+}
+
+/// A key of the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// It, in hex.
+    pub key: String,
+    /// Its first entry.
+    pub entry: i64,
+    /// When that was written.
+    pub at: String,
+    /// Who vouches for it.
+    pub vouched: Vouched,
+    /// The entry of the key that replaced it.
+    pub replaced: Option<i64>,
+}
+
+/// What the last good signature covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Signed {
+    /// The last entry that it covers.
+    pub position: i64,
+    /// When it was signed.
+    pub at: String,
+    /// By which key.
+    pub key: String,
+}
+
+/// The fold of what was signed, in the chain's order.
+#[derive(Debug, Default)]
+pub struct Trust {
+    given: Given,
+    pub(super) keys: Vec<Key>,
+    pub(super) signed: Option<Signed>,
+    pub(super) heads: u64,
+    /// The first statement since the last good one that nobody vouches for, and why.
+    unvouched: Option<(i64, String)>,
+    forged: Option<Finding>,
+    tombstones: Vec<(i64, Gap)>,
+}
+
+impl Trust {
+    /// With the keys that are known from elsewhere.
+    pub fn new(given: Given) -> Self {
+        Self { given, ..Self::default() }
+    }
+
+    /// Takes the next statement in. Checks its signature, which takes longer than all else.
+    pub fn take(&mut self, said: &Said) {
+        let (key, says) = match said.read() {
+            Ok(read) => read,
+            Err(cause) => {
+                self.forged.get_or_insert_with(|| Finding::new(said.position, Word::Forged, cause));
+                return;
+            }
+        };
+        if let Says::Key { replaces, by_old } = &says {
+            self.introduce(said, &key, replaces.as_deref(), *by_old);
+        }
+        match self.objection(&key) {
+            None => {
+                self.unvouched = None;
+                self.signed = Some(Signed { position: said.position - 1, at: said.at.clone(), key });
+            }
+            Some(why) => drop(self.unvouched.get_or_insert((said.position, why))),
+        }
+        match says {
+            Says::Head => self.heads += 1,
+            Says::Key { .. } => {}
+            Says::Pruned(ranges) => {
+                let gaps = ranges.into_iter().map(|range| Gap { from: range.from, to: range.to, hash: range.hash });
+                self.tombstones.extend(gaps.map(|gap| (said.position, gap)));
+            }
+        }
+    }
+
+    fn introduce(&mut self, said: &Said, key: &str, replaces: Option<&str>, by_old: bool) {
+        let old_vouches = by_old && replaces.is_some_and(|old| self.objection(old).is_none());
+        if let Some(old) = replaces.and_then(|old| self.keys.iter_mut().find(|known| known.key == old)) {
+            old.replaced.get_or_insert(said.position);
+        }
+        if let Some(known) = self.keys.iter_mut().find(|known| known.key == key) {
+            // Two processes may have written it at once; the second entry says no more, unless it says who vouches.
+            if old_vouches && known.vouched == Vouched::Nobody {
+                known.vouched = Vouched::ByOld;
+            }
+            return;
+        }
+        let vouched = if self.given.has(key) {
+            Vouched::Given
+        } else if old_vouches {
+            Vouched::ByOld
+        } else if self.given.is_empty() && self.keys.is_empty() {
+            Vouched::First
+        } else {
+            Vouched::Nobody
+        };
+        let (key, at) = (key.to_owned(), said.at.clone());
+        self.keys.push(Key { key, entry: said.position, at, vouched, replaced: None });
+    }
+
+    /// Why a key's signature does not count now.
+    fn objection(&self, key: &str) -> Option<String> {
+        match self.keys.iter().find(|known| known.key == key) {
+            None => Some(format!("key {key} has no entry of its own in the history")),
+            Some(Key { vouched: Vouched::Nobody, entry, .. }) => Some(format!(
+                "nobody vouches for key {key} of entry {entry}: it was not given, and the key before it did not sign it"
+            )),
+            Some(Key { replaced: Some(entry), .. }) => Some(format!("key {key} was replaced in entry {entry}")),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether one of the keys signs for this history, whether or not it was replaced since.
+    pub(super) fn is_ours(&self, key: &str) -> bool {
+        self.given.has(key)
+            || self.keys.iter().any(|known| known.key == key && known.vouched != Vouched::Nobody)
+            || (self.given.is_empty() && self.keys.is_empty())
+    }
+
+    /// The tombstone that stands for these pruned entries, if one that counts does.
+    fn is_covered(&self, gap: &Gap) -> bool {
+        let last = self.signed.as_ref().map_or(0, |signed| signed.position + 1);
+        self.tombstones.iter().any(|(position, pruned)| pruned == gap && *position <= last && *position > gap.to)
+    }
+
+    /// What is wrong with it. `gaps` = those of a chain that was walked to its end: tombstones come after them.
+    pub(super) fn findings(&mut self, gaps: Option<&[Gap]>) -> Vec<Finding> {
+        let last = self.signed.as_ref().map_or(0, |signed| signed.position);
+        for key in self.keys.iter_mut().filter(|key| key.vouched == Vouched::Nobody && key.entry <= last) {
+            key.vouched = Vouched::Later;
+        }
+        let mut findings: Vec<Finding> = self.forged.clone().into_iter().collect();
+        if let Some((position, why)) = &self.unvouched {
+            findings.push(Finding::new(*position, Word::UnknownKey, why.clone()));
+        }
+        let Some(gaps) = gaps else { return findings };
+        if self.signed.is_none() && self.unvouched.is_none() && !self.given.is_empty() {
+            let cause = "a key was given, and nothing in this history is signed by it";
+            findings.push(Finding::new(1, Word::Unsigned, cause));
+        }
+        if let Some(gap) = gaps.iter().find(|gap| !self.is_covered(gap)) {
+            let cause = format!(
+                "entries {} to {} are missing, and no signed tombstone after them says so with the hash that the chain goes on from",
+                gap.from, gap.to
+            );
+            findings.push(Finding::new(gap.from, Word::Removed, cause));
+        }
+        findings
+    }
+}
