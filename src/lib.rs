@@ -4,6 +4,8 @@
 //! drives it, `journal` remembers, `providers` talks to the world, and `wiring` alone names the adapters.
 
 #[cfg(feature = "app")]
+pub mod approval;
+#[cfg(feature = "app")]
 pub mod cli;
 pub mod clock;
 #[cfg(feature = "app")]

@@ -20,10 +20,12 @@ use providers::lab::{self, Fleet, FleetPlan, Lab, LabAccount, LabAccountKind, La
 use providers::port::{ConnectServer, Directory, Fault, QuiesceMode, Secret, Vault};
 use providers::sealed_file::{self, SealedFile};
 
+use crate::approval::Approvers;
 use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::config::{
-    self, AccountConfig, AzureCloud, AzureIdentityConfig, AzureIdentityKind, Config, DirectoryConfig, HistoryConfig,
-    LoginMethod, Logon, PostgresConfig, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig, VaultKind,
+    self, AccountConfig, ApprovalConfig, AzureCloud, AzureIdentityConfig, AzureIdentityKind, Config, DirectoryConfig,
+    HistoryConfig, LoginMethod, Logon, PostgresConfig, Quiesce, ServerConfig, ServerKind, ServerLogon, VaultConfig,
+    VaultKind,
 };
 use crate::engine::{AccountKind, Escrow, Nobody, Operator, Ports, Wish};
 use crate::journal::{
@@ -38,6 +40,9 @@ const LAB_ADMINISTRATOR: &str = "admin@contoso.onmicrosoft.com";
 
 /// The file name of the journal in a lab's folder.
 const LAB_JOURNAL: &str = "journal.db";
+
+/// The file name of what a lab's folder says of approvers: the keys of `[approval]`.
+const LAB_APPROVAL: &str = "approval.toml";
 
 /// The file name of the lock that all who answer for a server share.
 const TURNS: &str = "agent.lock";
@@ -86,6 +91,8 @@ pub struct World {
     pub journal_place: Place,
     /// Who signs the history.
     pub signer: Signer,
+    /// Who approves plans.
+    pub approvers: Approvers,
     ports: Ports,
     labs: Vec<Lab>,
 }
@@ -103,6 +110,7 @@ impl World {
             wishes,
             journal_place: Place::File(dir.join(LAB_JOURNAL)),
             signer: Signer::new(&HistoryConfig::default()),
+            approvers: lab_approvers(&dir.join(LAB_APPROVAL))?,
             ports: ports(lab.vault(), lab.directory(), servers),
             labs: vec![lab],
         })
@@ -117,6 +125,7 @@ impl World {
             wishes,
             journal_place,
             signer: Signer::new(&HistoryConfig::default()),
+            approvers: Approvers::default(),
             ports,
             labs: Vec::new(),
         }
@@ -179,6 +188,7 @@ impl World {
             wishes,
             journal_place: place(config),
             signer: Signer::new(&config.history),
+            approvers: config.approval.approvers()?,
             ports: ports(vault, Arc::new(directory), servers),
             labs,
         })
@@ -211,6 +221,16 @@ impl World {
 
     fn watched(&self, journal: Box<dyn Journal>) -> Box<dyn Journal> {
         if self.labs.is_empty() { journal } else { Box::new(LabJournal { journal, labs: self.labs.clone() }) }
+    }
+}
+
+/// Who approves plans in a lab: nobody has to, without a file that says so.
+fn lab_approvers(file: &Path) -> Result<Approvers, Fault> {
+    let broken = |cause: String| Fault::broken(format!("reading {}", file.display()), cause);
+    match std::fs::read_to_string(file) {
+        Ok(text) => ApprovalConfig::read(&text).map_err(broken)?.approvers(),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Approvers::default()),
+        Err(cause) => Err(broken(cause.to_string())),
     }
 }
 

@@ -81,6 +81,9 @@ pub(super) enum Command {
     Rotate(RotateOptions),
     /// Show what a rotation would do, and everything that preflight looked at. Changes nothing.
     Plan(PlanOptions),
+    /// Look at plans that somebody else made with `plan --out`, and sign them: then `rotate --plan` may carry them out
+    /// where plans must be approved. Needs no configuration.
+    Approve(ApproveOptions),
     /// Store the password in use, which you know, as the vault's current value: proven by a logon.
     Adopt(AdoptOptions),
     /// Show how each account's last rotation stands.
@@ -207,6 +210,10 @@ pub(super) struct RotateOptions {
     /// The ticket, for the journal.
     #[arg(long, default_value = "")]
     pub(super) ticket: String,
+    /// Rotate without an approval where one is required, and why. It stands in the journal and in every report as an
+    /// exception, and the unattended service raises an alarm.
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) without_approval: Option<String>,
     /// Do not ask whether to rotate because of a compromise.
     #[arg(long)]
     pub(super) yes: bool,
@@ -267,6 +274,25 @@ pub(super) struct PlanOptions {
     pub(super) manner: Manner,
     #[command(flatten)]
     pub(super) risk: Risk,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveOptions {
+    /// The file of plans. The signature is added to it.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Your private key: Ed25519, PKCS #8 in PEM, as `openssl genpkey -algorithm ed25519` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: PathBuf,
+    /// Your name, as the configuration has it in [approval].
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) name: String,
+    /// How long the plans may be begun, in hours.
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub(super) valid_h: u32,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod adopt;
 mod agent;
 mod approval;
+mod approve;
 mod arguments;
 mod bench;
 mod config;
@@ -55,6 +56,7 @@ pub async fn run() -> Exit {
     match command {
         Command::Rotate(options) => rotate::run(&global, &options).await,
         Command::Plan(options) => plan::run(&global, &options).await,
+        Command::Approve(options) => approve::run(&global, &options),
         Command::Adopt(options) => adopt::run(&global, &options).await,
         Command::Status(options) => status::run(&global, &options).await,
         Command::Resume(options) => rotate::resume(&global, &options).await,

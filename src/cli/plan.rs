@@ -11,10 +11,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::engine::{Check, Prepared, Purpose, Refusal, STOP_PLANNED_S, Verdict, Wish};
 use crate::order::{self, Exit, Wanted};
 use crate::procedure::{Kind, PROCEDURES, judge};
-use crate::rotation::{OldPassword, Procedure, ServerUse, Step};
+use crate::rotation::{OldPassword, Plan, Procedure, ServerUse, Step};
 
 #[derive(Serialize)]
-struct Plans {
+pub(super) struct Plans {
     plans: Vec<Shown>,
     /// Accounts that have none, and why.
     without_plan: Vec<Without>,
@@ -33,9 +33,11 @@ struct Shown {
     dn: String,
     /// The domain controller where the resets happen.
     dc: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     vault: String,
     /// The account's name in the vault.
     vault_name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     directory: String,
     old_password: OldPassword,
     /// The last proof before the candidate is promoted.
@@ -229,7 +231,14 @@ fn documents(procedure: Procedure) -> Vec<String> {
 }
 
 impl Plans {
-    fn text(&self) -> String {
+    /// Plans out of a file: where they would be carried out, and what preflight saw, is not in it.
+    pub(super) fn stored(plans: &[Plan]) -> Self {
+        let shown =
+            |plan: &Plan| Shown::of(Prepared { plan: plan.clone(), checks: Vec::new() }, String::new(), String::new());
+        Self { plans: plans.iter().map(shown).collect(), without_plan: Vec::new() }
+    }
+
+    pub(super) fn text(&self) -> String {
         let plans = self.plans.iter().map(text);
         let without = self.without_plan.iter().map(|without| {
             let mut lines = vec![format!("{}: {}", without.account, without.message)];
@@ -243,8 +252,8 @@ impl Plans {
 fn text(plan: &Shown) -> String {
     let mut lines = vec![
         format!("{}: {}", plan.account, plan.dn),
-        format!("  directory: {}, set at {}", plan.directory, plan.dc),
-        format!("  vault: {}, {}", plan.vault, plan.vault_name),
+        format!("  directory: {}set at {}", followed(&plan.directory), plan.dc),
+        format!("  vault: {}{}", followed(&plan.vault), plan.vault_name),
         format!("  a gap of {} s between two sync cycles is waited for", plan.stop_window_s),
     ];
     for (number, step) in plan.steps.iter().enumerate() {
@@ -260,6 +269,11 @@ fn text(plan: &Shown) -> String {
     lines.extend(plan.credentials.iter().map(|own| format!("  own credential: {}", credential(own))));
     lines.extend(table_of(&plan.checks));
     lines.join("\n")
+}
+
+/// With what stands before the next word, where there is something.
+fn followed(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{text}, ") }
 }
 
 /// Every check, the refusals and warnings with what to do.

@@ -150,7 +150,8 @@ fn broken(cause: &str) -> Exit {
     Exit::Failed
 }
 
-fn write(out: Option<&Path>, bytes: &[u8]) -> Exit {
+/// Writes a file whole or not at all; without one, standard output.
+pub(super) fn write(out: Option<&Path>, bytes: &[u8]) -> Exit {
     let mut target = match Target::open(out) {
         Ok(target) => target,
         Err(failed) => return failed.told(),

@@ -22,6 +22,7 @@ fn wanted(options: &RotateOptions) -> Wanted {
         forward_only: options.accept_forward_only,
         reason: options.reason.clone(),
         ticket: options.ticket.clone(),
+        without_approval: options.without_approval.clone(),
         ..Wanted::default()
     };
     how(wanted, &options.manner, &options.risk)
@@ -63,12 +64,12 @@ pub(super) async fn run(global: &Global, options: &RotateOptions) -> Exit {
     }
     let mut accounts = options.selection.account.clone();
     if let Some(file) = &options.selection.plan {
-        let plans = match approval::read(file) {
-            Ok(plans) => plans,
+        let file = match approval::read(file) {
+            Ok(file) => file,
             Err(exit) => return exit,
         };
-        accounts = plans.iter().map(|plan| plan.inventory.account.clone()).collect();
-        wanted.approved = Some(plans);
+        accounts = file.plans.iter().map(|plan| plan.inventory.account.clone()).collect();
+        wanted.approved = Some(file.approved());
     }
     if options.dry_run {
         return plan::show_plans(global, &accounts, &wanted, None).await;

@@ -162,6 +162,11 @@ fn sentence(path: &str, kind: &ValidationErrorKind, error: &jsonschema::Validati
         {
             "`vault` needs either `token` or `login`".to_owned()
         }
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
+            if key == "approver" =>
+        {
+            "`approver` needs either `public_key` or `public_key_file`".to_owned()
+        }
         ValidationErrorKind::MinItems { .. } if key == "recipients" => {
             "`recipients` must name two or more: the rotator's own, and one whose key is kept elsewhere for a bad day"
                 .to_owned()
@@ -265,6 +270,7 @@ fn cross_references(value: &Value) -> Vec<(String, String)> {
     faults.extend(super::vault::faults(value));
     faults.extend(super::server::faults(value));
     faults.extend(super::journal::faults(value));
+    faults.extend(super::approval::faults(value));
     let bind_password = value.pointer("/directory/bind_password/vault").and_then(Value::as_str);
     for (index, account) in list("account").iter().enumerate() {
         let mut fault = |key: &str, what: String| faults.push((format!("/account/{index}{key}"), what));

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    ExemptConfig, HistoryConfig, JournalConfig, LimitsConfig, NotifyConfig, OwnPasswordRef, ScheduleConfig,
-    ServeConfig, ServerConfig, VaultConfig,
+    ApprovalConfig, ExemptConfig, HistoryConfig, JournalConfig, LimitsConfig, NotifyConfig, OwnPasswordRef,
+    ScheduleConfig, ServeConfig, ServerConfig, VaultConfig,
 };
 
 /// The whole file.
@@ -39,6 +39,9 @@ pub struct Config {
     /// Who signs the history, and where its heads are sent.
     #[serde(default)]
     pub history: HistoryConfig,
+    /// Who approves plans.
+    #[serde(default)]
+    pub approval: ApprovalConfig,
 }
 
 /// How the rotator logs on to the directory.

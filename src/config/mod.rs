@@ -1,6 +1,7 @@
 //! The configuration file: TOML, strict, every fault reported at once with its place. Secrets stand in it
 //! only as references.
 
+mod approval;
 mod check;
 mod file;
 mod history;
@@ -12,6 +13,7 @@ mod serve;
 mod server;
 mod vault;
 
+pub use approval::{ApprovalConfig, ApproverConfig};
 pub use check::{Faulty, read, schema};
 pub use file::{
     AccountConfig, AccountKind, AdministratorConfig, Config, DirectoryConfig, EngineMethod, Logon, Quiesce, UseConfig,

@@ -127,7 +127,8 @@ impl KeyRef {
     }
 }
 
-fn read_file(path: &Path) -> std::io::Result<String> {
+/// All of a small file, without the line feed at its end.
+pub(super) fn read_file(path: &Path) -> std::io::Result<String> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(std::io::Error::other("it is no file"));

@@ -26,6 +26,9 @@ const LATE_OVERDUE: SignedDuration = SignedDuration::from_hours(24);
 /// How long after a start recoveries count as part of it.
 const START: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long a rotation without approval is told after its begin.
+const UNAPPROVED_TOLD: SignedDuration = SignedDuration::from_hours(24);
+
 /// How long a step of the clock is told.
 const STEP_TOLD: SignedDuration = SignedDuration::from_hours(1);
 
@@ -45,7 +48,7 @@ const fn kind(kind: &'static str, severity: Severity, meaning: &'static str) -> 
 }
 
 /// Every kind of notice there is. `drift-…` kinds are those of the watch.
-pub const KINDS: [KindOfNotice; 34] = [
+pub const KINDS: [KindOfNotice; 35] = [
     kind("held", Severity::Alarm, "a rotation waits for a person; both passwords are in the vault"),
     kind("gave-up", Severity::Alarm, "the schedule has spent its tries; a person must look and let it try again"),
     kind("overdue", Severity::Alarm, "a password is older than its maximum age"),
@@ -61,6 +64,7 @@ pub const KINDS: [KindOfNotice; 34] = [
     kind("exempt-ends", Severity::Warning, "an exemption ends within 14 days"),
     kind("exempt-over", Severity::Warning, "an exemption is over and still stands in the configuration"),
     kind("nothing-succeeded", Severity::Alarm, "no rotation at all succeeded for too long"),
+    kind("without-approval", Severity::Alarm, "a rotation was begun without the approval that it needed"),
     kind("clock-behind", Severity::Alarm, "the clock shows a time before the journal's newest note"),
     kind("clock-stepped", Severity::Warning, "the clock was set, or the machine slept"),
     kind("configuration", Severity::Alarm, "the configuration was to be read anew and has faults; the old one stays"),
@@ -288,6 +292,19 @@ fn of_account(name: &str, seat: &Seat, is_running: bool, now: Timestamp, holding
         );
         interrupted.rotation = Some(rotation.clone());
         holding.push(interrupted);
+    }
+    if let Some((at, rotation, why)) = &account.without_approval
+        && now.duration_since(*at) < UNAPPROVED_TOLD
+    {
+        let steps = [
+            "`history --rotation ID` says who began it, and what came of it",
+            "whoever approves plans looks at it and at the reason; this alarm ends by itself after 24 hours",
+        ];
+        let title = format!("{name} was rotated without an approval");
+        let text = format!("begun at {at:.0} as an exception, for this reason: {why}");
+        let mut without = condition("without-approval", Some((name, rotation)), &title, text, &steps);
+        without.rotation = Some(rotation.clone());
+        holding.push(without);
     }
     of_schedule(name, seat, now, holding);
     let late = account.late_proof_due.filter(|due| now.duration_since(*due) > LATE_OVERDUE);

@@ -7,8 +7,8 @@ use super::scene::{Acted, Before, Scene};
 use super::{Ports, actions, late_proof};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::rotation::{
-    Decision, Direction, Event, LateProof, Outcome, Plan, Progress, Seen, Side, Standing, Step, Trigger, TurnedBy, Why,
-    decide,
+    Approval, Decision, Direction, Event, LateProof, Outcome, Plan, Progress, Seen, Side, Standing, Step, Trigger,
+    TurnedBy, Why, decide,
 };
 
 /// More rounds than any plan needs, with every budget spent. Reaching it is a defect of ours.
@@ -55,6 +55,10 @@ pub struct Asked {
     pub ticket: String,
     /// A person or the schedule.
     pub trigger: Trigger,
+    /// Who approved the plan, where somebody did; verified.
+    pub approved: Option<Approval>,
+    /// Why it is begun without an approval where one is required.
+    pub without_approval: Option<String>,
 }
 
 /// Why a rotation stopped without an outcome. It stays in the journal and is taken up by the next start.
@@ -97,6 +101,8 @@ impl Rotation {
             reason: asked.reason,
             ticket: asked.ticket,
             trigger: asked.trigger,
+            approved: asked.approved.map(Box::new),
+            without_approval: asked.without_approval,
         };
         let entry = journal.begin(&id, &plan.inventory.account, now, &event).await?;
         let progress = Progress::new(&plan, now);

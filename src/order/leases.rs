@@ -15,6 +15,27 @@ pub fn initiator() -> String {
     format!("{}@{}", user.unwrap_or(no_name), host())
 }
 
+/// Every name by which the operating system knows who we are: to hold against those of an approver. A person can set the
+/// environment; the number of the user, and its name where this machine itself keeps it, he can't.
+pub fn initiator_names() -> Vec<String> {
+    let mut names: Vec<String> =
+        ["SUDO_USER", "USER", "USERNAME"].iter().filter_map(|name| std::env::var(name).ok()).collect();
+    if let (Ok(domain), Ok(user)) = (std::env::var("USERDOMAIN"), std::env::var("USERNAME")) {
+        names.push(format!(r"{domain}\{user}"));
+    }
+    #[cfg(unix)]
+    {
+        let uid = rustix::process::getuid().as_raw().to_string();
+        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let of_uid = passwd.lines().filter(|line| line.split(':').nth(2) == Some(&uid));
+        names.extend(of_uid.filter_map(|line| line.split(':').next()).map(str::to_owned));
+        names.push(format!("uid {uid}"));
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// This machine's name.
 pub fn host() -> String {
     #[cfg(unix)]

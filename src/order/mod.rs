@@ -4,8 +4,8 @@
 //! `wanted` is what is ordered, `demand` what a person wants of the service, `window` whether it is the time for it; `rotate`
 //! begins, `open` goes on with what was begun, `late` proves once more; `knowledge` is
 //! what the journal tells a preflight; `roster` says who is to be rotated when, `ledger` and `standing` what the journal knows
-//! of that, `status` what a person is shown of it; `leases` keep others away; `chain` checks the history, `signer` signs it; `came` and
-//! `exit` say what came of it, `told` why.
+//! of that, `status` what a person is shown of it; `leases` keep others away, `permit` what nobody approved; `chain` checks the
+//! history, `signer` signs it; `came` and `exit` say what came of it, `told` why.
 
 mod brake;
 mod came;
@@ -18,6 +18,7 @@ mod late;
 mod leases;
 mod ledger;
 mod open;
+mod permit;
 mod prepare;
 mod roster;
 mod rotate;
@@ -37,7 +38,7 @@ pub use demand::{Deed, Demand};
 pub use exit::Exit;
 pub use knowledge::sharing;
 pub use late::{newest_finished, overdue, prove_late};
-pub use leases::{holder, host, initiator, leases};
+pub use leases::{holder, host, initiator, initiator_names, leases};
 pub use ledger::{Answer, Attempt, Ledger, Ordered, Raised};
 pub use open::{Order, each_open_of, open_rotations};
 pub use prepare::{NotPrepared, look, prepare};
@@ -48,5 +49,5 @@ pub use standing::Account;
 pub use status::{AccountStatus, ConditionStatus, LateProofStatus, Status};
 pub use teller::{Context, Teller};
 pub use told::{busy, journal_failed, sentence, stopped, told};
-pub use wanted::Wanted;
+pub use wanted::{Approved, Wanted};
 pub use window::{COMPROMISE, closed, is_compromise, is_outside, next_window};

@@ -1,5 +1,6 @@
 use super::came::Came;
 use super::open::{as_it_is_open, drive, open_rotations, take_up};
+use super::permit::{permit, unspent};
 use super::told::busy;
 use super::{Context, Exit, NotPrepared, Teller, Wanted, journal_failed, leases, prepare, told};
 use crate::engine::{Asked, Prepared, Purpose, Rotation, Verdict, Wish};
@@ -68,6 +69,15 @@ async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Ca
         );
     }
     let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wish.clone() };
+    let permit = match permit(&world.approvers, &wish, wanted, world.ports().clock.now()) {
+        Ok(permit) => permit,
+        Err(failed) => return fail(failed),
+    };
+    if let Some(plan) = wanted.approved_for(account)
+        && let Err(failed) = unspent(journal, plan).await
+    {
+        return fail(failed);
+    }
     let prepared = match prepare(world, Some(journal), &wish).await {
         Ok(prepared) => prepared,
         Err(NotPrepared::Managed(sentence)) => return Came::managed(account, sentence),
@@ -83,6 +93,8 @@ async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Ca
         reason: wanted.reason.clone(),
         ticket: wanted.ticket.clone(),
         trigger: wanted.trigger.clone(),
+        approved: permit.approved,
+        without_approval: permit.without,
     };
     match Rotation::begin(journal, world.ports(), plan, asked).await {
         Ok(rotation) => drive(context, rotation).await,
@@ -96,8 +108,10 @@ fn as_approved(teller: &dyn Teller, prepared: Prepared, wanted: &Wanted) -> Resu
     for check in checks.iter().filter(|check| check.verdict == Verdict::Warn) {
         teller.say(&format!("{}: note: {}", plan.inventory.account, told(check)));
     }
-    let Some(approved) = &wanted.approved else { return Ok(plan) };
-    let Some(approved) = approved.iter().find(|other| other.inventory.account == plan.inventory.account) else {
+    if wanted.approved.is_none() {
+        return Ok(plan);
+    }
+    let Some(approved) = wanted.approved_for(&plan.inventory.account) else {
         return Err(("no plan for this account was approved".to_owned(), Exit::Usage));
     };
     let differences = approved.differences(&plan);

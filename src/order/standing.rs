@@ -40,6 +40,8 @@ pub struct Account {
     pub renewed: Option<i64>,
     /// Until when "Windows manages it" is believed.
     pub managed_until: Option<Timestamp>,
+    /// The last time that a rotation of it was begun without the approval that it needed: when, which one, and why.
+    pub without_approval: Option<(Timestamp, String, String)>,
 }
 
 impl Account {
@@ -65,6 +67,7 @@ impl Account {
             unreached: 0,
             renewed: ledger.renewed(account),
             managed_until: None,
+            without_approval: None,
         };
         let mut failed: Vec<Failed> = Vec::new();
         let renewed = ledger.renewed(account);
@@ -79,6 +82,12 @@ impl Account {
             let began = rotation.log().first().map_or(last, |entry| entry.at);
             if read.newest.is_none() {
                 read.newest = Some(listed.id.clone());
+            }
+            if read.without_approval.is_none()
+                && let Some(Event::Begun { without_approval: Some(why), .. }) =
+                    rotation.log().first().map(|entry| &entry.event)
+            {
+                read.without_approval = Some((began, listed.id.clone(), why.clone()));
             }
             read.standing.last_attempt = read.standing.last_attempt.max(Some(began));
             let has_a_later = attempted;

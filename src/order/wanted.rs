@@ -1,7 +1,18 @@
 use providers::port::{QuiesceMode, Secret};
 
 use crate::engine::{Purpose, Wish};
-use crate::rotation::{EngineMethod, OldPassword, Plan, Trigger};
+use crate::rotation::{Approval, EngineMethod, OldPassword, Plan, Trigger};
+
+/// The plans of a file, with the signatures under them.
+#[derive(Clone, Debug)]
+pub struct Approved {
+    /// The plans.
+    pub plans: Vec<Plan>,
+    /// The SHA-256 of the plans as they are stored.
+    pub digest: String,
+    /// The signatures, not yet judged.
+    pub approvals: Vec<Approval>,
+}
 
 /// What is to be done with each account.
 pub struct Wanted {
@@ -29,7 +40,9 @@ pub struct Wanted {
     /// For an adoption.
     pub given: Option<Secret>,
     /// Only exactly these plans.
-    pub approved: Option<Vec<Plan>>,
+    pub approved: Option<Approved>,
+    /// Why it is done without an approval, where one is required.
+    pub without_approval: Option<String>,
 }
 
 impl Default for Wanted {
@@ -47,14 +60,20 @@ impl Default for Wanted {
             newest: None,
             given: None,
             approved: None,
+            without_approval: None,
         }
     }
 }
 
 impl Wanted {
+    /// The plan that is meant for an account, out of a file.
+    pub fn approved_for(&self, account: &str) -> Option<&Plan> {
+        self.approved.iter().flat_map(|approved| &approved.plans).find(|plan| plan.inventory.account == account)
+    }
+
     /// The wish with what is wanted. An order goes before an approved plan, and that before the configuration.
     pub fn wish(&self, wish: &Wish) -> Wish {
-        let approved = self.approved.iter().flatten().find(|plan| plan.inventory.account == wish.account);
+        let approved = self.approved_for(&wish.account);
         let (quiesce, engine_method) = approved
             .map_or((wish.quiesce, wish.engine_method), |plan| (plan.inventory.quiesce, plan.inventory.engine_method));
         let repair = approved.is_some_and(|plan| plan.inventory.repair);

@@ -132,6 +132,8 @@ pub struct Counts {
     pub rehearsed_or_adopted: u64,
     /// Rehearsals and adoptions that failed.
     pub rehearsed_or_adopted_failed: u64,
+    /// Rotations begun in the period without the approval that they needed, as an exception.
+    pub without_approval: u64,
     /// Accounts over their maximum age at some time of the period.
     pub accounts_overdue: u64,
 }
@@ -419,6 +421,12 @@ pub struct RotationFacts {
     pub ticket: Text,
     /// Who asked: user and host, or the service.
     pub initiator: Text,
+    /// Who approved its plan; absent = nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<ApprovalFacts>,
+    /// Why it was begun without an approval where one was required; absent = it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_approval: Option<Text>,
     /// When it began.
     pub began: At,
     /// When it ended.
@@ -441,6 +449,23 @@ pub struct RotationFacts {
     pub due_at: Option<At>,
     /// Its entries in the journal.
     pub entries: Places,
+}
+
+/// An approval, as it was verified when the rotation began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ApprovalFacts {
+    /// Who approved.
+    pub by: Text,
+    /// When.
+    pub at: At,
+    /// Until when the plan could be begun.
+    pub until: At,
+    /// SHA-256 of the plans as they were stored.
+    pub plans: Text,
+    /// The public key (Ed25519), in hex.
+    pub key: Text,
+    /// The signature, in hex.
+    pub signature: Text,
 }
 
 /// Where a rotation stands in the journal.

@@ -246,6 +246,8 @@ impl Gathering {
         let mut counts = Counts::default();
         for past in &self.rotations {
             counts.begun += u64::from(past.changes && period.has(past.began));
+            let unapproved = past.facts.without_approval.is_some();
+            counts.without_approval += u64::from(unapproved && period.has(past.began));
             counts.held += count(past.holds.iter().filter(|at| period.has(**at)));
             counts.held_at_end += u64::from(past.held);
             counts.open_at_end += u64::from(!past.held && past.ended.is_none());

@@ -140,6 +140,7 @@ struct Said<'e> {
 
 fn of_event(event: &Event) -> Said<'_> {
     let (word, severity, step) = match event {
+        Event::Begun { without_approval: Some(_), .. } => ("begun", "alarm", None),
         Event::Begun { .. } => ("begun", "info", None),
         Event::Claimed { .. } => ("claimed", "info", None),
         Event::Intent { step, .. } => ("intent", "info", Some(step)),

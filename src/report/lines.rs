@@ -34,7 +34,7 @@ const POPULATION: [&str; 15] = [
     "oldest_days",
     "rotated",
 ];
-const ROTATIONS: [&str; 29] = [
+const ROTATIONS: [&str; 34] = [
     "rotation",
     "account",
     "name",
@@ -64,6 +64,11 @@ const ROTATIONS: [&str; 29] = [
     "last_entry",
     "entries",
     "last_hash",
+    "approved_by",
+    "approved_at",
+    "approval_key",
+    "approved_plans",
+    "without_approval",
 ];
 const CONDITIONS: [&str; 9] =
     ["kind", "severity", "account", "title", "text", "raised", "cleared", "seconds", "position"];
@@ -135,6 +140,7 @@ fn rotation(facts: &RotationFacts) -> Vec<String> {
         format!("{} {}/{} {} {}", proof.phase, proof.server.0, proof.connector.0, proof.result.0, proof.at.stamp())
     });
     let vault = facts.vault.as_ref();
+    let approved = facts.approved.as_ref();
     vec![
         facts.rotation.0.clone(),
         facts.account.0.clone(),
@@ -165,6 +171,11 @@ fn rotation(facts: &RotationFacts) -> Vec<String> {
         facts.entries.last.to_string(),
         facts.entries.count.to_string(),
         facts.entries.last_hash.clone(),
+        approved.map(|approval| approval.by.0.clone()).unwrap_or_default(),
+        opt(approved.map(|approval| approval.at.stamp())),
+        approved.map(|approval| approval.key.0.clone()).unwrap_or_default(),
+        approved.map(|approval| approval.plans.0.clone()).unwrap_or_default(),
+        facts.without_approval.as_ref().map(|why| why.0.clone()).unwrap_or_default(),
     ]
 }
 

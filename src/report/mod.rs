@@ -25,9 +25,9 @@ mod words;
 
 pub use controls::{CONTROLS, Control, NOT_SHOWN};
 pub use facts::{
-    AccountFacts, Bucket, Condition, Counts, Coverage, Evidence, Exemption, Exposure, Incident, KindCount, Month,
-    NotBegun, Places, Population, Print, Proof, REPORT_SCHEMA, Repairs, Report, RotationFacts, RunningPeriod, State,
-    StepFacts, Tally, TriggerFacts, VaultFacts,
+    AccountFacts, ApprovalFacts, Bucket, Condition, Counts, Coverage, Evidence, Exemption, Exposure, Incident,
+    KindCount, Month, NotBegun, Places, Population, Print, Proof, REPORT_SCHEMA, Repairs, Report, RotationFacts,
+    RunningPeriod, State, StepFacts, Tally, TriggerFacts, VaultFacts,
 };
 pub use gather::{Gathering, Verified};
 pub use html::html;

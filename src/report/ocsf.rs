@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::changes::{Change, changes};
 use super::past::Past;
-use super::{At, Period, Text, TriggerFacts, json_safe};
+use super::{ApprovalFacts, At, Period, Text, TriggerFacts, json_safe};
 use crate::journal::Entry;
 use crate::rotation::{Event, Inventory, Method, Plan, Procedure, Step};
 
@@ -161,6 +161,10 @@ struct Unmapped<'e> {
     reason: &'e Text,
     ticket: &'e Text,
     #[serde(skip_serializing_if = "Option::is_none")]
+    approved: Option<&'e ApprovalFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    without_approval: Option<&'e Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     directory_logon: Option<&'e str>,
     servers: Vec<&'e str>,
     intent_entry: i64,
@@ -188,6 +192,7 @@ fn event<'e>(change: &Change<'e>, plan: &'e Plan, past: &'e Past, unverified: bo
     let activity = if own_right { PASSWORD_CHANGE } else { PASSWORD_RESET };
     let (status, severity) = match (change.shown, change.back) {
         (None, _) => (UNKNOWN, HIGH),
+        (Some(_), _) if facts.without_approval.is_some() => (SUCCESS, HIGH),
         (Some(_), true) => (SUCCESS, MEDIUM),
         (Some(_), false) => (SUCCESS, INFORMATIONAL),
     };
@@ -239,6 +244,8 @@ fn event<'e>(change: &Change<'e>, plan: &'e Plan, past: &'e Past, unverified: bo
             trigger: &facts.trigger,
             reason: &facts.reason,
             ticket: &facts.ticket,
+            approved: facts.approved.as_ref(),
+            without_approval: facts.without_approval.as_ref(),
             directory_logon: inventory
                 .credentials
                 .iter()

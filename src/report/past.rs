@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use providers::port::{Fingerprint, ProofFacts, Slot};
 
-use super::{At, Length, Period, Places, Print, Proof, RotationFacts, StepFacts, Text, TriggerFacts, VaultFacts};
+use super::{
+    ApprovalFacts, At, Length, Period, Places, Print, Proof, RotationFacts, StepFacts, Text, TriggerFacts, VaultFacts,
+};
 use crate::journal::Entry;
-use crate::rotation::{Event, LateProof, Plan, Procedure, Seen, Side, Step, Trigger, TurnedBy};
+use crate::rotation::{Approval, Event, LateProof, Plan, Procedure, Seen, Side, Step, Trigger, TurnedBy};
 
 /// What is counted of a rotation, and what is shown of it.
 #[derive(Debug)]
@@ -53,7 +55,9 @@ impl Past {
     pub(super) fn of(entries: &[Entry], period: &Period) -> Option<Self> {
         let mut counted = entries.iter().filter(|entry| period.reaches(entry.at));
         let first = counted.next()?;
-        let Event::Begun { plan, initiator, reason, ticket, trigger } = &first.event else { return None };
+        let Event::Begun { plan, initiator, reason, ticket, trigger, approved, without_approval } = &first.event else {
+            return None;
+        };
         let mut folding = Folding::new(plan);
         let (mut last, mut count) = (first, 1);
         for entry in counted {
@@ -74,6 +78,8 @@ impl Past {
             reason: Text::of(reason),
             ticket: Text::of(ticket),
             initiator: Text::of(initiator),
+            approved: approved.as_deref().map(approval_facts),
+            without_approval: without_approval.as_ref().map(Text::of),
             began: At(first.at),
             ended: folding.ended.map(|(at, _)| At(at)),
             length: folding.ended.map(|(at, _)| Length::between(first.at, at)),
@@ -323,6 +329,17 @@ fn print(fingerprint: &Fingerprint) -> Print {
         dc: Text::of(&fingerprint.dc),
         key_version: fingerprint.key_version,
         set_at: fingerprint.password_last_set_at().map(At),
+    }
+}
+
+fn approval_facts(approval: &Approval) -> ApprovalFacts {
+    ApprovalFacts {
+        by: Text::of(&approval.by),
+        at: At(approval.at),
+        until: At(approval.until),
+        plans: Text::of(&approval.plans),
+        key: Text::of(&approval.key),
+        signature: Text::of(&approval.signature),
     }
 }
 

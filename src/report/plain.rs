@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::{At, Report};
+use super::{At, Report, words};
 
 /// The report for a terminal or a mail. It holds no control character but the line feed.
 pub fn plain(report: &Report) -> String {
@@ -32,6 +32,7 @@ pub fn plain(report: &Report) -> String {
         ("Rotated", counts.rotated.to_string()),
         ("Failed and put back", counts.failed.to_string()),
         ("Rolled back by order", counts.rolled_back_by_order.to_string()),
+        ("Begun without the approval needed", counts.without_approval.to_string()),
         ("Holds begun", counts.held.to_string()),
         ("Repaired", counts.repaired.to_string()),
         ("Wanted and not begun", counts.not_begun.to_string()),
@@ -102,9 +103,22 @@ pub fn plain(report: &Report) -> String {
             facts.initiator.to_string(),
             facts.ticket.to_string(),
             facts.reason.to_string(),
+            words::approved(facts),
         ]
     });
-    let header = ["ROTATION", "ACCOUNT", "PROCEDURE", "OUTCOME", "BEGAN", "ENDED", "TRIGGER", "BY", "TICKET", "REASON"];
+    let header = [
+        "ROTATION",
+        "ACCOUNT",
+        "PROCEDURE",
+        "OUTCOME",
+        "BEGAN",
+        "ENDED",
+        "TRIGGER",
+        "BY",
+        "TICKET",
+        "REASON",
+        "APPROVED BY",
+    ];
     lines.push(table(&header, rotations.collect()));
 
     section(&mut lines, "Evidence");

@@ -1,6 +1,6 @@
 //! What the page and the print say in the same words.
 
-use super::Report;
+use super::{Report, RotationFacts};
 
 /// How a figure is to be taken: the class of the page's style, and the colour of the print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,15 @@ impl Tone {
     /// The same where some can be borne.
     pub(super) fn mild(number: u64) -> Self {
         if number > 0 { Self::Warn } else { Self::Good }
+    }
+}
+
+/// Who approved a rotation, or that nobody did who should have; empty where nobody had to.
+pub(super) fn approved(facts: &RotationFacts) -> String {
+    match (&facts.approved, &facts.without_approval) {
+        (Some(approval), _) => approval.by.to_string(),
+        (None, Some(why)) => format!("NOBODY, as an exception: {why}"),
+        (None, None) => String::new(),
     }
 }
 

@@ -103,6 +103,23 @@ pub enum Trigger {
     },
 }
 
+/// Somebody's signature under plans: as it lies in their file, and as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who approved them.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// From then on they must not be begun any more.
+    pub until: Timestamp,
+    /// SHA-256 of the plans as they are stored, in hex.
+    pub plans: String,
+    /// The public key that the signature fits, in hex.
+    pub key: String,
+    /// The signature (Ed25519), in hex.
+    pub signature: String,
+}
+
 /// Everything that can happen to a rotation. The journal stores these, hash-chained; they are the audit record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -120,6 +137,12 @@ pub enum Event {
         /// What wanted it.
         #[serde(default)]
         trigger: Trigger,
+        /// Who approved the plan, where somebody did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved: Option<Box<Approval>>,
+        /// Why it was begun without an approval where one is required, in the operator's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        without_approval: Option<String>,
     },
     /// Another process took the rotation up, after the one before it ended.
     Claimed {
@@ -200,7 +223,12 @@ impl Event {
     /// One line for people.
     pub fn line(&self) -> String {
         match self {
-            Self::Begun { plan, initiator, .. } => format!("begun by {initiator}: {}", plan.inventory.dn),
+            Self::Begun { plan, initiator, approved, without_approval, .. } => {
+                let approved = approved.as_ref().map(|approval| format!(", approved by {}", approval.by));
+                let without = without_approval.as_ref().map(|why| format!(", WITHOUT APPROVAL: {why}"));
+                let told = approved.or(without).unwrap_or_default();
+                format!("begun by {initiator}: {}{told}", plan.inventory.dn)
+            }
             Self::Claimed { holder } => format!("taken up by {holder}"),
             Self::Intent { step, .. } => format!("intent {step}"),
             Self::Done { step, proof: Seen::Sync(facts) } => format!("done {step}: {}", facts.result),

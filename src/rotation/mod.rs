@@ -17,7 +17,7 @@ mod runbook;
 mod step;
 
 pub use decide::{Decision, decide};
-pub use event::{Event, LateProof, Seen, Side, Trigger, TurnedBy};
+pub use event::{Approval, Event, LateProof, Seen, Side, Trigger, TurnedBy};
 pub use inventory::{
     ConnectorUse, EngineMethod, EntraAdministrator, Inventory, Method, OldPassword, Procedure, ServerUse,
 };

@@ -7,7 +7,7 @@ use super::super::output::{print, show, table};
 use crate::engine::Rotation;
 use crate::journal::{Entry, Journal, JournalError, Query};
 use crate::order::{self, Exit};
-use crate::rotation::Event;
+use crate::rotation::{Approval, Event};
 
 #[derive(Serialize)]
 struct History {
@@ -24,6 +24,12 @@ struct Past {
     initiator: String,
     reason: String,
     ticket: String,
+    /// Who approved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved: Option<Approval>,
+    /// Why it was begun without an approval where one was required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    without_approval: Option<String>,
     /// For each server, the seconds from the set to the end of its restart.
     stop_windows: Vec<StopWindow>,
     /// Only when one rotation was asked for.
@@ -72,8 +78,10 @@ pub(super) async fn list(
 fn past(rotation: &Rotation, with_entries: bool) -> Past {
     let log = rotation.log();
     let stop_windows = rotation.stop_windows().into_iter();
-    let (initiator, reason, ticket) = match log.first().map(|entry| &entry.event) {
-        Some(Event::Begun { initiator, reason, ticket, .. }) => (initiator.clone(), reason.clone(), ticket.clone()),
+    let (initiator, reason, ticket, approved, without_approval) = match log.first().map(|entry| &entry.event) {
+        Some(Event::Begun { initiator, reason, ticket, approved, without_approval, .. }) => {
+            (initiator.clone(), reason.clone(), ticket.clone(), approved.as_deref().cloned(), without_approval.clone())
+        }
         _ => Default::default(),
     };
     Past {
@@ -85,6 +93,8 @@ fn past(rotation: &Rotation, with_entries: bool) -> Past {
         initiator,
         reason,
         ticket,
+        approved,
+        without_approval,
         stop_windows: stop_windows
             .map(|(server, length)| StopWindow { server, seconds: length.as_secs_f64() })
             .collect(),
@@ -111,6 +121,12 @@ fn text(history: &History) -> String {
         && !only.entries.is_empty()
     {
         print(&format!("rotation {} of {}: {}", only.rotation, only.account, only.state));
+        if let Some(Approval { by, at, until, key, .. }) = &only.approved {
+            print(&format!("approved by {by} at {at}, until {until}, with the key {key}"));
+        }
+        if let Some(why) = &only.without_approval {
+            print(&format!("WITHOUT APPROVAL, as an exception: {why}"));
+        }
         for window in &only.stop_windows {
             print(&format!("{}: {:.1} s from the set to the end of its restart", window.server, window.seconds));
         }
@@ -126,8 +142,13 @@ fn text(history: &History) -> String {
             past.initiator.clone(),
             past.reason.clone(),
             past.ticket.clone(),
+            match (&past.approved, &past.without_approval) {
+                (Some(approval), _) => approval.by.clone(),
+                (None, Some(_)) => "NOBODY".to_owned(),
+                (None, None) => String::new(),
+            },
         ]
     };
-    let header = ["ROTATION", "ACCOUNT", "STATE", "BEGAN", "BY", "REASON", "TICKET"];
+    let header = ["ROTATION", "ACCOUNT", "STATE", "BEGAN", "BY", "REASON", "TICKET", "APPROVED BY"];
     table(&header, history.rotations.iter().map(row).collect())
 }

@@ -181,6 +181,7 @@ fn counts(report: &Report, blocks: &mut Vec<Block>) {
         ("Rotated: all new, proven, current in the vault", counts.rotated),
         ("Failed, and put back by the engine", counts.failed),
         ("Rolled back by order", counts.rolled_back_by_order),
+        ("Begun without the approval needed", counts.without_approval),
         ("Holds begun", counts.held),
         ("Closed by a repair", counts.repaired),
         ("Held at the end", counts.held_at_end),
@@ -301,7 +302,11 @@ fn rotations(report: &Report, blocks: &mut Vec<Block>) {
             Words::of(outcome).toned(tone),
             opt(&facts.length),
             Words::of(format!("{}{repair}", facts.procedure)),
-            Words::of(&facts.trigger.by),
+            if facts.without_approval.is_some() {
+                Words::of(format!("{}, without approval", facts.trigger.by)).toned(Tone::Bad)
+            } else {
+                Words::of(&facts.trigger.by)
+            },
             Words::of(&facts.initiator),
             Words::of(&facts.ticket),
         ]
@@ -342,6 +347,13 @@ fn rotation(facts: &RotationFacts, blocks: &mut Vec<Block>) {
     if let Some(why) = &facts.trigger.why {
         trigger.push_str(&format!(": {why}"));
     }
+    let approved = match (&facts.approved, &facts.without_approval) {
+        (Some(approval), _) => Words::of(format!(
+            "{}, at {}, until {}, with the key {}, of plans with SHA-256 {}",
+            approval.by, approval.at, approval.until, approval.key, approval.plans
+        )),
+        _ => Words::of(words::approved(facts)).toned(Tone::Bad),
+    };
     let vault = facts.vault.as_ref();
     let vault = vault.map(|vault| format!("{}, {}, version {}", vault.name, vault.slot, vault.version));
     let entries = &facts.entries;
@@ -354,6 +366,7 @@ fn rotation(facts: &RotationFacts, blocks: &mut Vec<Block>) {
         ("Initiator", Words::of(&facts.initiator)),
         ("Reason", Words::of(&facts.reason)),
         ("Ticket", Words::of(&facts.ticket)),
+        ("Approved by", approved),
         ("Ended", opt(&facts.ended)),
         ("Vault", opt(&vault)),
         ("Directory before", print(&facts.before)),
@@ -368,6 +381,9 @@ fn rotation(facts: &RotationFacts, blocks: &mut Vec<Block>) {
             )),
         ),
     ];
+    if facts.approved.is_none() && facts.without_approval.is_none() {
+        rows.retain(|(name, _)| *name != "Approved by");
+    }
     if facts.outcome_why.is_empty() {
         rows.retain(|(name, _)| *name != "Why");
     }

@@ -1,5 +1,6 @@
 //! The unattended service on the lab, as a machine runs it: started, asked over HTTP, signalled, ended, started again.
 
+mod approvals;
 mod configured;
 mod ends;
 mod orders;

@@ -2,8 +2,8 @@
 
 use entra_rotator::journal::{Journal, JournalError, Query, State};
 use entra_rotator::rotation::{
-    ConnectorUse, EngineMethod, Event, Inventory, Limits, OldPassword, Procedure, Seen, ServerUse, Step, Trigger, Why,
-    plan,
+    Approval, ConnectorUse, EngineMethod, Event, Inventory, Limits, OldPassword, Procedure, Seen, ServerUse, Step,
+    Trigger, Why, plan,
 };
 use jiff::Timestamp;
 use providers::port::{Fault, Fingerprint, QuiesceMode};
@@ -11,6 +11,10 @@ use providers::port::{Fault, Fingerprint, QuiesceMode};
 pub(crate) const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 pub(crate) fn begun() -> Event {
+    begun_with(None, None)
+}
+
+pub(crate) fn begun_with(approved: Option<Approval>, without_approval: Option<String>) -> Event {
     let print = Fingerprint { dc: "dc1".into(), key_version: 2, password_last_set: 3, dc_time: 4 };
     let used = ConnectorUse { connector: "contoso.test".into(), dc: None, vault_name: None };
     let inventory = Inventory {
@@ -50,6 +54,8 @@ pub(crate) fn begun() -> Event {
         reason: "quarterly".into(),
         ticket: "T-1".into(),
         trigger: Trigger::Person,
+        approved: approved.map(Box::new),
+        without_approval,
     }
 }
 

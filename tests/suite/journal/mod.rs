@@ -8,7 +8,7 @@ pub(crate) mod standing;
 use entra_rotator::history::Given;
 use entra_rotator::journal::{Journal, SqliteJournal};
 use entra_rotator::order::verify;
-use entra_rotator::rotation::{Event, LateProof, Seen, Side, Step, TurnedBy, Why};
+use entra_rotator::rotation::{Approval, Event, LateProof, Seen, Side, Step, TurnedBy, Why};
 use providers::port::{Fault, Fingerprint, ProofFacts, SecretRef, Slot};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -80,6 +80,14 @@ fn the_stored_form_is_the_golden_one() {
         at: NOW,
     };
     let engine = Step::Engine { server: "SYNC1".into(), connector: "a/b c".into() };
+    let approval = Approval {
+        by: "Anna".into(),
+        at: NOW,
+        until: NOW,
+        plans: "00".into(),
+        key: "11".into(),
+        signature: "22".into(),
+    };
     let events = [
         begun(),
         Event::Claimed { holder: "me@host, process 1".into() },
@@ -110,6 +118,8 @@ fn the_stored_form_is_the_golden_one() {
         Event::Finished,
         Event::RolledBack,
         Event::Superseded { by: "r2".into() },
+        contract::begun_with(Some(approval), None),
+        contract::begun_with(None, Some("a leaver".into())),
     ];
     let stored: Vec<String> = events.iter().map(|event| serde_json::to_string(event).expect("JSON")).collect();
     insta::assert_snapshot!("event_format_1", stored.join("\n"));

@@ -50,9 +50,11 @@ async fn fill(journal: &dyn Journal) {
         ("r5", "third", intent()),
     ];
     for (id, account, ending) in endings {
-        let Event::Begun { mut plan, initiator, reason, ticket, trigger } = begun() else { panic!("it begins one") };
+        let Event::Begun { mut plan, initiator, reason, ticket, trigger, .. } = begun() else {
+            panic!("it begins one")
+        };
         plan.inventory.account = account.to_owned();
-        let begun = Event::Begun { plan, initiator, reason, ticket, trigger };
+        let begun = Event::Begun { plan, initiator, reason, ticket, trigger, approved: None, without_approval: None };
         journal.begin(id, account, NOW, &begun).await.expect("begins");
         let epoch = journal.claim(id, "another", NOW).await.expect("claimed");
         journal.append(id, epoch, 2, NOW, &ending).await.expect("appended");

@@ -125,7 +125,7 @@ pub(crate) async fn what_is_open_blocks(journal: &dyn Journal) {
 pub(crate) async fn what_the_schedule_began_may_rest_until_it_touches_something(journal: &dyn Journal) {
     let Event::Begun { plan, initiator, reason, ticket, .. } = begun() else { panic!("a beginning") };
     let trigger = Trigger::Schedule { due: at(0), why: "a test".into() };
-    let scheduled = Event::Begun { plan, initiator, reason, ticket, trigger };
+    let scheduled = Event::Begun { plan, initiator, reason, ticket, trigger, approved: None, without_approval: None };
     journal.begin("r1", "msol", at(0), &scheduled).await.expect("begins");
     journal.append("r1", 1, 1, at(1), &intent()).await.expect("stages");
     assert!(account(journal, 9).await.resting);

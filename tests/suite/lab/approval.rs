@@ -43,7 +43,7 @@ fn exactly_what_was_approved_is_done() {
     // It is spent: the password is another one now.
     let again = rotate(&lab, &file, "");
     assert_eq!(again.code, Some(4), "{}", again.stdout);
-    assert!(again.stdout.contains("the account's password was set"), "{}", again.stdout);
+    assert!(again.stdout.contains("carried out already, by rotation"), "{}", again.stdout);
     lab.expect("all=p2 previous=p1", "once only");
 }
 

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod approval;
+pub(crate) mod approver;
 #[cfg(unix)]
 mod attended;
 mod backup;

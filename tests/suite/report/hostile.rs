@@ -2,7 +2,7 @@
 
 use entra_rotator::journal::Note;
 use entra_rotator::report::{Table, csv, html, plain};
-use entra_rotator::rotation::Trigger;
+use entra_rotator::rotation::{Event, Trigger};
 use serde_json::Value;
 
 use super::value;
@@ -34,9 +34,11 @@ async fn named(names: &[String]) -> Written {
     for (number, name) in names.iter().enumerate() {
         let trigger = Trigger::Schedule { due: FROM.parse().expect("a time"), why: name.clone() };
         let found = print_of(1, "2026-06-01T00:00:00Z");
-        written
-            .rotation(&format!("r{number}"), name, &[(FROM, begun(name, found, [name, name, name], trigger.clone()))])
-            .await;
+        let mut first = begun(name, found, [name, name, name], trigger.clone());
+        if let Event::Begun { without_approval, .. } = &mut first {
+            *without_approval = Some(name.clone());
+        }
+        written.rotation(&format!("r{number}"), name, &[(FROM, first)]).await;
         let raised = Note::Raised {
             key: name.clone(),
             kind: name.clone(),

@@ -14,7 +14,7 @@ fn period() -> Period {
     Period::new(at(FROM), at(TO)).expect("a period")
 }
 
-async fn lines(written: &Written, verified: &Verified) -> Vec<String> {
+pub(super) async fn lines(written: &Written, verified: &Verified) -> Vec<String> {
     let mut found = Vec::new();
     let put = |line: &str| {
         found.push(line.to_owned());
@@ -24,7 +24,7 @@ async fn lines(written: &Written, verified: &Verified) -> Vec<String> {
     found
 }
 
-async fn events(written: &Written) -> Vec<Value> {
+pub(super) async fn events(written: &Written) -> Vec<Value> {
     let mut found = Vec::new();
     let put = |line: &str| {
         assert!(!line.contains('\n'));
@@ -106,15 +106,15 @@ async fn a_reader_that_goes_away_ends_it() {
     assert_eq!((ended.expect("read"), count), (Err("away"), 3));
 }
 
-fn directory() -> Step {
+pub(super) fn directory() -> Step {
     Step::Directory
 }
 
-fn intent(step: Step) -> Event {
+pub(super) fn intent(step: Step) -> Event {
     Event::Intent { step, before: Seen::Nothing }
 }
 
-fn done(step: Step) -> Event {
+pub(super) fn done(step: Step) -> Event {
     Event::Done { step, proof: Seen::Nothing }
 }
 
@@ -241,6 +241,8 @@ async fn who_changes_his_own_password_resets_nothing() {
             reason: String::new(),
             ticket: String::new(),
             trigger: Trigger::Person,
+            approved: None,
+            without_approval: None,
         };
         written.rotation("r1", "alpha", &[(FROM, first), (FROM, intent(directory())), (FROM, done(directory()))]).await;
         let found = events(&written).await;

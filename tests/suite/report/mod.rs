@@ -1,5 +1,6 @@
 //! The report: every figure of a small journal checked by hand, the same bytes always, and hostile names in each form.
 
+mod approval;
 mod figures;
 mod hostile;
 mod lines;

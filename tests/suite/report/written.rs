@@ -80,7 +80,7 @@ pub(super) fn inventory(account: &str, found: Fingerprint) -> Inventory {
 pub(super) fn begun(account: &str, found: Fingerprint, words: [&str; 3], trigger: Trigger) -> Event {
     let [initiator, reason, ticket] = words.map(str::to_owned);
     let plan = Box::new(plan(inventory(account, found)).expect("a plan"));
-    Event::Begun { plan, initiator, reason, ticket, trigger }
+    Event::Begun { plan, initiator, reason, ticket, trigger, approved: None, without_approval: None }
 }
 
 /// The password is set, and shows.
