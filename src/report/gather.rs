@@ -142,10 +142,10 @@ impl Gathering {
             kinds,
             conditions,
             months: self.months(),
+            not_shown: self.pruned_here().into_iter().chain(NOT_SHOWN.map(str::to_owned)).collect(),
             rotations: self.told(&population),
             not_begun,
             running: running.end(&period),
-            not_shown: self.pruned_here().into_iter().chain(NOT_SHOWN.map(str::to_owned)).collect(),
             population,
         }
     }

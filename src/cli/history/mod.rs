@@ -7,8 +7,6 @@ mod prune;
 mod signed;
 mod verify;
 
-pub(super) use list::state;
-
 use super::arguments::{Global, HistoryCommand, HistoryOptions};
 use super::output::say;
 use super::session;
