@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use entra_rotator::clock::Clock;
 use entra_rotator::journal::{
-    Busy, Entry, Journal, JournalError, Lease, Listed, Note, Noted, PostgresJournal, Query, Stored,
+    Busy, Cut, Entry, Journal, JournalError, Lease, Listed, Note, Noted, PostgresJournal, Query, Source, Stored,
+    Vouching,
 };
 use entra_rotator::rotation::Event;
 use jiff::Timestamp;
@@ -249,6 +250,18 @@ impl Journal for Watched {
 
     async fn stored(&self, after: i64) -> Result<Vec<Stored>, JournalError> {
         self.life.read(self.journal.stored(after)).await
+    }
+
+    async fn vouch(&self, at: Timestamp, note: &Vouching<'_>) -> Result<Noted, JournalError> {
+        self.life.write("a note was signed", false, self.journal.vouch(at, note)).await
+    }
+
+    async fn import(&self, source: &mut dyn Source) -> Result<u64, JournalError> {
+        self.life.write("a history was imported", false, self.journal.import(source)).await
+    }
+
+    async fn prune(&self, at: Timestamp, cut: &Cut, tombstone: &Vouching<'_>) -> Result<Noted, JournalError> {
+        self.life.write("the history was pruned", false, self.journal.prune(at, cut, tombstone)).await
     }
 
     async fn lease(&self, names: &[String], holder: &str) -> Result<Lease, Busy> {

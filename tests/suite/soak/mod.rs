@@ -75,7 +75,7 @@ impl House for OneService {
     }
 
     async fn serve(&mut self, estate: &Estate, dice: &mut Dice) {
-        let Shift { clock, board, mut listener, .. } = estate.shift();
+        let Shift { clock, board, mut listener, orders: _orders } = estate.shift();
         let (world, journal, sink) = (Arc::clone(&estate.world), self.journal(), Arc::clone(&estate.sink));
         let new = Keeper::new(world, journal, Arc::new(clock), estate.setting.clone(), board, sink);
         let mut keeper = new.await.expect("a keeper");
