@@ -270,7 +270,7 @@ mod tests {
             (Approval { plans: digest("planS"), ..good.clone() }, wrong),
         ];
         for (approval, why) in changed {
-            assert_eq!(judge(&[approval.clone()], "carl", NOW), Err(why.clone()));
+            assert_eq!(judge(std::slice::from_ref(&approval), "carl", NOW), Err(why.clone()));
             // A good one beside it does not heal the file.
             assert_eq!(judge(&[good.clone(), approval.clone()], "carl", NOW), Err(why.clone()));
             assert_eq!(judge(&[approval, good.clone()], "carl", NOW), Err(why));

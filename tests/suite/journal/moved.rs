@@ -119,11 +119,11 @@ pub(crate) async fn what_can_not_be_taken_in_whole_is_not_there_at_all(journal: 
     let fault = JournalError::NotImported { cause: "for a test".into() };
     let refused = journal.import(&mut Pages(pages(&there), Some(fault))).await;
     assert!(matches!(refused, Err(JournalError::NotImported { .. })), "{refused:?}");
-    let unfit: [&dyn Fn(&mut Vec<Stored>); 4] = [
-        &|stored| stored[5].event = "{".into(),
-        &|stored| stored[6].seq = 9,
-        &|stored| stored[6].epoch = 0,
-        &|stored| drop(stored.remove(1)),
+    let unfit: [fn(&mut Vec<Stored>); 4] = [
+        |stored| stored[5].event = "{".into(),
+        |stored| stored[6].seq = 9,
+        |stored| stored[6].epoch = 0,
+        |stored| drop(stored.remove(1)),
     ];
     for spoil in unfit {
         let mut spoiled = there.clone();

@@ -1,7 +1,7 @@
 //! Plans that one person makes, another signs and a third carries out: what is asked for, and each way to fall short of it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use entra_rotator::approval::{digest, sign, signed_text};
 use entra_rotator::rotation::Approval;
@@ -44,7 +44,7 @@ fn planned(required: bool) -> (Lab, PathBuf) {
     (lab, file)
 }
 
-fn approve(lab: &Lab, file: &PathBuf, name: &str, pem: &str, options: &str) -> Ended {
+fn approve(lab: &Lab, file: &Path, name: &str, pem: &str, options: &str) -> Ended {
     let key = lab.dir().join("private.pem");
     fs::write(&key, pem).expect("a key");
     let (key, file) = (key.display().to_string(), file.display().to_string());
@@ -53,7 +53,7 @@ fn approve(lab: &Lab, file: &PathBuf, name: &str, pem: &str, options: &str) -> E
     lab.run_words(&words)
 }
 
-fn rotate(lab: &Lab, file: &PathBuf) -> Ended {
+fn rotate(lab: &Lab, file: &Path) -> Ended {
     lab.run(&format!("rotate --lab --plan {}", file.display()))
 }
 
@@ -139,7 +139,7 @@ fn each_thing_that_is_wrong_with_a_signature_is_told() {
             (with(&text, &[by("Eve", BEN, now)]), &["Eve, who is no approver here", "Anna, Ben"]),
             (with(&text, &[by("Anna", BEN, now)]), &["in the name of Anna", "unknown key"]),
             (
-                with(&text.replacen("\"length\": 64", "\"length\": 65", 1), &[good.clone()]),
+                with(&text.replacen("\"length\": 64", "\"length\": 65", 1), std::slice::from_ref(&good)),
                 &["changed after they were signed"],
             ),
             (with(&text, &[of_others]), &["taken from another file"]),
@@ -150,7 +150,7 @@ fn each_thing_that_is_wrong_with_a_signature_is_told() {
             (with(&text, &[by("Ben", BEN, now + hours(1))]), &["Ben is not valid yet", "clocks"]),
         ];
         for (content, words) in cases {
-            assert_ne!(content, with(&text, &[good.clone()]));
+            assert_ne!(content, with(&text, std::slice::from_ref(&good)));
             fs::write(&file, content).expect("written");
             refused(&rotate(&lab, &file), words);
         }
@@ -161,7 +161,7 @@ fn each_thing_that_is_wrong_with_a_signature_is_told() {
             let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
             Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
         };
-        fs::write(&file, with(&text, &[good.clone()])).expect("written");
+        fs::write(&file, with(&text, std::slice::from_ref(&good))).expect("written");
         refused(&as_anna("Anna"), &["that takes two people"]);
         assert_eq!((rotations(&lab), lab.counter("directory-writes")), (0, 0));
         fs::write(&file, with(&text, &[by("Ben", BEN, now - hours(1)), good])).expect("written");
