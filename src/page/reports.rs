@@ -27,16 +27,25 @@ pub enum Form {
     Csv(Table),
     /// For a terminal, or a mail.
     Text,
+    /// To be printed and signed.
+    Pdf,
+    /// The journal's entries, a line each.
+    Jsonl,
+    /// The changes of passwords as events of OCSF, a line each.
+    Ocsf,
 }
 
 impl Form {
-    const ALL: [(Self, &'static str, &'static str); 6] = [
+    const ALL: [(Self, &'static str, &'static str); 9] = [
         (Self::Html, "html", "Page (HTML)"),
         (Self::Json, "json", "JSON"),
         (Self::Csv(Table::Population), "population", "Accounts (CSV)"),
         (Self::Csv(Table::Rotations), "rotations", "Rotations (CSV)"),
         (Self::Csv(Table::Conditions), "conditions", "Conditions (CSV)"),
         (Self::Text, "text", "Text"),
+        (Self::Pdf, "pdf", "Print (PDF)"),
+        (Self::Jsonl, "jsonl", "Entries (JSON Lines)"),
+        (Self::Ocsf, "ocsf", "Changes (OCSF)"),
     ];
 
     /// The word of it, for a link and a file's name.

@@ -18,7 +18,10 @@ use crate::history::Given;
 use crate::journal::Place;
 use crate::order::{journal_failed, verify};
 use crate::page::{Form, Here, Reports, Wanted, pairs};
-use crate::report::{At, Period, Verified, csv, html as report_page, json, load, plain};
+use crate::report::{At, Period, Verified, csv, html as report_page, json, load, pdf, plain, put_lines, put_ocsf};
+
+/// The longest report of lines that is kept until it is whole, in bytes.
+const LINES_MAX: usize = 64 * 1024 * 1024;
 
 pub(super) async fn choose(
     State(desk): State<Arc<Desk>>,
@@ -75,7 +78,7 @@ pub(super) async fn made(
 fn make(place: &Place, period: Period, form: Form) -> Result<Vec<u8>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| format!("no thread for it: {cause}"))?;
-    let report = runtime.block_on(async {
+    runtime.block_on(async {
         let failed = |error| journal_failed(&error).0;
         let journal = place.open_as_it_is().await.map_err(failed)?;
         if let Some(finding) = verify(&*journal, Given::default(), Vec::new()).await.map_err(failed)?.finding {
@@ -84,14 +87,38 @@ fn make(place: &Place, period: Period, form: Form) -> Result<Vec<u8>, String> {
                  wrote to it. `report --unverified` writes the report all the same, which it then says."
             ));
         }
-        load(&*journal, period, Verified::Intact).await.map_err(failed)
-    })?;
-    match form {
-        Form::Html => report_page(&report).map(String::into_bytes).map_err(|cause| cause.to_string()),
-        Form::Json => json(&report).map(String::into_bytes).map_err(|cause| cause.to_string()),
-        Form::Csv(table) => csv(&report, table).map_err(|cause| cause.to_string()),
-        Form::Text => Ok(plain(&report).into_bytes()),
+        let told = |cause: &dyn std::fmt::Display| cause.to_string();
+        let mut lines = Vec::new();
+        let put = |line: &str| put_line(&mut lines, line, LINES_MAX);
+        let report = match form {
+            Form::Jsonl => put_lines(&*journal, period, &Verified::Intact, put).await,
+            Form::Ocsf => put_ocsf(&*journal, period, &Verified::Intact, put).await,
+            Form::Html | Form::Json | Form::Csv(_) | Form::Text | Form::Pdf => {
+                let report = load(&*journal, period, Verified::Intact).await.map_err(failed)?;
+                return match form {
+                    Form::Json => json(&report).map(String::into_bytes).map_err(|cause| told(&cause)),
+                    Form::Csv(table) => csv(&report, table).map_err(|cause| told(&cause)),
+                    Form::Text => Ok(plain(&report).into_bytes()),
+                    Form::Pdf => pdf(&report).map_err(|cause| told(&cause)),
+                    _ => report_page(&report).map(String::into_bytes).map_err(|cause| told(&cause)),
+                };
+            }
+        };
+        report.map_err(failed)?.map(|()| lines)
+    })
+}
+
+fn put_line(lines: &mut Vec<u8>, line: &str, max: usize) -> Result<(), String> {
+    if lines.len() + line.len() >= max {
+        return Err(format!(
+            "It is longer than {} MiB.\nNext step: take a shorter period, or `report --out FILE` at the command line, which has no \
+             such limit.",
+            max / (1024 * 1024)
+        ));
     }
+    lines.extend_from_slice(line.as_bytes());
+    lines.push(b'\n');
+    Ok(())
 }
 
 fn answer(bytes: Vec<u8>, period: Period, form: Form) -> Response {
@@ -100,13 +127,20 @@ fn answer(bytes: Vec<u8>, period: Period, form: Form) -> Response {
         Form::Json => "application/json",
         Form::Csv(_) => "text/csv; charset=utf-8; header=present",
         Form::Text => "text/plain; charset=utf-8",
+        Form::Pdf => "application/pdf",
+        Form::Jsonl | Form::Ocsf => "application/x-ndjson",
     };
     let mut headers: Vec<(HeaderName, String)> = vec![(header::CONTENT_TYPE, kind.to_owned())];
     match form {
         Form::Html => headers.push((header::CONTENT_SECURITY_POLICY, policy(&bytes))),
         Form::Text => {}
-        Form::Json | Form::Csv(_) => {
-            let ending = if form == Form::Json { "json" } else { "csv" };
+        Form::Json | Form::Csv(_) | Form::Pdf | Form::Jsonl | Form::Ocsf => {
+            let ending = match form {
+                Form::Csv(_) => "csv",
+                Form::Pdf => "pdf",
+                Form::Jsonl | Form::Ocsf => "jsonl",
+                Form::Html | Form::Json | Form::Text => "json",
+            };
             let day = |at: At| at.stamp().replace(':', "");
             let name = format!("{}-{}-{}.{ending}", form.word(), day(period.from), day(period.to));
             headers.push((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
@@ -123,4 +157,18 @@ fn policy(page: &[u8]) -> String {
     format!(
         "default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_whole_and_have_an_end() {
+        let mut lines = Vec::new();
+        assert_eq!(put_line(&mut lines, "1234", 10), Ok(()));
+        assert_eq!(put_line(&mut lines, "1234", 10), Ok(()));
+        assert!(put_line(&mut lines, "", 10).is_err_and(|told| told.contains("report --out FILE")));
+        assert_eq!(lines, b"1234\n1234\n");
+    }
 }

@@ -51,13 +51,13 @@ class Served:
             self.process.wait(END_LIMIT_S)
 
     def ask(self, path, method="GET", body=None, **headers):
-        """Status, headers and body; nothing is followed."""
+        """Status, headers and body, bytes that are no text among it; nothing is followed."""
         connection = http.client.HTTPConnection(self.address, timeout=ANSWER_LIMIT_S)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body=body, headers=named)
             answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read().decode()
+            return answer.status, dict(answer.getheaders()), answer.read().decode(errors="surrogateescape")
         finally:
             connection.close()
 
