@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::report::Text;
+
 /// What a colour may add to a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -80,6 +82,7 @@ impl Word {
 
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        // A word of the journal may be anybody's.
+        Text::of(&self.words).fmt(f)
     }
 }

@@ -137,9 +137,9 @@ fn next_query(uri: &Uri) -> String {
     if here == "/" {
         return String::new();
     }
-    let mut query = form_urlencoded::Serializer::new("?".to_owned());
+    let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("next", here);
-    query.finish()
+    format!("?{}", query.finish())
 }
 
 /// A path of this page; whatever else somebody wrote leads to its beginning.

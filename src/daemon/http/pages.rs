@@ -283,7 +283,9 @@ async fn history_of(desk: &Desk, visit: &Visit, filter: Filter) -> Answer<Respon
     let unread = |error: JournalError| failed(&error);
     let frame = frame(desk, visit, Here::History).await?;
     let roster = desk.board.roster();
-    let names = roster.iter().flat_map(|roster| roster.posts.keys()).map(Text::of).collect();
+    let names = roster.iter().flat_map(|roster| roster.posts.keys()).map(Text::of);
+    // What would not show all of itself is not offered; links lead there.
+    let names = names.filter(|name| name.to_string() == name.0).collect();
     let query = match filter.query() {
         Ok(query) => query,
         Err(faults) => {

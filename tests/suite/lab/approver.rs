@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use providers::port::Secret;
 use serde_json::{Value, json};
 
+use super::taken_up::adopted;
 use super::{Ended, Lab};
 
 const ACCOUNT: &str = "MSOL_1a2b3c4d5e6f";
@@ -245,7 +246,7 @@ fn what_is_open_needs_no_approval_to_end() {
     assert_eq!(lab.run("resume --lab").code, Some(0));
     lab.expect("all=p2", "resumed");
     // A rehearsal changes no password.
-    let lab = Lab::made();
+    let (lab, _) = adopted();
     staff(&lab, true);
     assert_eq!(lab.run(&format!("doctor --lab --rehearse --account {ACCOUNT}")).code, Some(0));
     refused(&lab.rotate(), &["must be approved"]);

@@ -6,7 +6,7 @@ const ACCOUNT: &str = "MSOL_1a2b3c4d5e6f";
 const PASSWORD: &str = "Sommer-2026-geheim!";
 
 /// A lab whose first password the test knows, adopted, so that a rehearsal may follow.
-fn adopted() -> (Lab, String) {
+pub(super) fn adopted() -> (Lab, String) {
     let lab = Lab::new();
     let file = lab.dir().with_file_name("password");
     std::fs::write(&file, PASSWORD).expect("written");
