@@ -49,6 +49,8 @@ defects! {
         "replicate_done_is_there",
         "controller_unknown_is_later",
         "controller_silent_is_later_and_soon",
+    ] or [
+        "without_tenure_nothing_is_sent",
     ],
     /// Metadata is read at the PDC emulator and labelled with the domain controller that was asked.
     ReadsAnotherController: [
