@@ -16,6 +16,7 @@ import sys
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+LINE_BYTES_MAX = 16 << 20
 HEADER = b"entra-rotator-history\t1\n"
 ENTRY = re.compile(rb"(0|[1-9]\d*)\t([^\t\n]+)\t(0|[1-9]\d*)\t(0|[1-9]\d*)\t([^\t\n]+)\t(0|[1-9]\d*)\t([0-9a-f]{64})\t([^\t\n]+)\n")
 GAP = re.compile(rb"pruned\t([1-9]\d*)\t([1-9]\d*)\t([0-9a-f]{64})\n")
@@ -108,9 +109,8 @@ class History:
             by_old = said["by_old"] is not None and old is not None and self.counts(old)
             if old in self.keys:
                 self.replaced.setdefault(old, self.next)
-            first = not self.given and not self.keys
             self.first.setdefault(key, self.next)
-            self.keys[key] = self.keys.get(key, False) or key in self.given or by_old or first
+            self.keys[key] = self.keys.get(key, False) or key in self.given or by_old or not self.given
         if note == "pruned":
             self.tombstones += [(self.next, each) for each in ranges]
         if self.counts(key):
@@ -185,9 +185,10 @@ def main():
         parser.error(f"{options.heads} holds something that is no head")
     history, whole = History({read_key(path) for path in options.key}, heads), True
     with open(options.export, "rb") as file:
-        if file.readline() != HEADER:
+        if file.readline(LINE_BYTES_MAX) != HEADER:
             parser.error(f"{options.export} is no export")
-        for line in file:
+        # A longer line comes in pieces, of which the first is no entry.
+        while line := file.readline(LINE_BYTES_MAX):
             whole = whole and history.line(line)
     found = history.end(whole)
     print(json.dumps({"intact": found is None, "first_bad_entry": found and found[0], "cause": found and found[1],

@@ -516,7 +516,7 @@ pub(super) struct VerifyOptions {
     /// An export, instead of the journal: needs no configuration.
     #[arg(long, value_name = "FILE")]
     pub(super) export: Option<PathBuf>,
-    /// A public key that you know, PEM or hex in a file; several may be named. Without one the history's first is believed.
+    /// A public key that you know, PEM or hex in a file; several may be named. Without one those in the history are believed.
     #[arg(long, value_name = "FILE")]
     pub(super) key: Vec<PathBuf>,
     /// Heads that were sent out, one JSON document for each line: shows a tail that was cut off, an old copy, a fork.

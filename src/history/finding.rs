@@ -29,6 +29,11 @@ pub enum Word {
 }
 
 impl Word {
+    /// Whether it says who signed, and nothing of what was done.
+    pub fn is_of_keys(self) -> bool {
+        matches!(self, Self::UnknownKey | Self::Unsigned)
+    }
+
     /// The word, as JSON has it.
     pub fn text(self) -> &'static str {
         match self {

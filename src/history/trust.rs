@@ -14,7 +14,8 @@ impl Given {
         Self(keys.iter().map(ToString::to_string).collect())
     }
 
-    /// Whether there are none: then the first key in the history is believed, which proves nothing against whoever wrote all of it.
+    /// Whether there are none: then every key with an entry of its own is believed, which proves nothing against whoever wrote all
+    /// of it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -34,6 +35,8 @@ pub enum Vouched {
     ByOld,
     /// It is the first one, and no key was given.
     First,
+    /// Nobody for it, as the key before it did not sign it; no key was given, so it is believed.
+    Believed,
     /// Nobody for it, but one that somebody vouches for signed after it.
     Later,
     /// Nobody.
@@ -121,7 +124,7 @@ impl Trust {
         }
         if let Some(known) = self.keys.iter_mut().find(|known| known.key == key) {
             // Two processes may have written it at once; the second entry says no more, unless it says who vouches.
-            if old_vouches && known.vouched == Vouched::Nobody {
+            if old_vouches && matches!(known.vouched, Vouched::Nobody | Vouched::Believed) {
                 known.vouched = Vouched::ByOld;
             }
             return;
@@ -130,8 +133,8 @@ impl Trust {
             Vouched::Given
         } else if old_vouches {
             Vouched::ByOld
-        } else if self.given.is_empty() && self.keys.is_empty() {
-            Vouched::First
+        } else if self.given.is_empty() {
+            if self.keys.is_empty() { Vouched::First } else { Vouched::Believed }
         } else {
             Vouched::Nobody
         };

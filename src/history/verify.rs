@@ -87,9 +87,11 @@ pub fn conclude(walked: Walked, mut trust: Trust) -> Verified {
     let Walked { entries, position, hash, gaps, broken, heads } = walked;
     let is_whole = broken.is_none();
     let mut findings: Vec<Finding> = broken.into_iter().collect();
-    findings.extend(trust.findings(is_whole.then_some(&gaps)));
+    let of_trust = trust.findings(is_whole.then_some(&gaps));
     let (sent_heads, of_heads, unusable) = held_against(&heads, &trust, is_whole.then_some(position));
+    // Of two at one position the first here counts: heads from elsewhere say more closely what was done.
     findings.extend(of_heads);
+    findings.extend(of_trust);
     findings.sort_by_key(|finding| finding.position);
     // What nobody signed can neither convict nor acquit.
     let finding = findings.into_iter().next().or(unusable);

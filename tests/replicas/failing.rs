@@ -1,8 +1,8 @@
 //! A database that goes away, comes back, loses connections, or changes over to its standby.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use entra_rotator::history::Given;
 use entra_rotator::journal::{Journal, JournalError, Note, PostgresJournal};
@@ -15,12 +15,13 @@ use crate::contract::{NOW, begun, intent};
 
 /// Appends as fast as it can, and a note with every tenth, until it is told to stop. Returns how many of each it was told are
 /// durable.
-async fn write(journal: &PostgresJournal, rotation: &str, stop: &AtomicBool) -> (i64, usize) {
+async fn write(journal: &PostgresJournal, rotation: &str, stop: &AtomicBool, done: &AtomicI64) -> (i64, usize) {
     journal.begin(rotation, rotation, NOW, &begun()).await.expect("begins");
     let (mut seq, mut notes) = (1, 0);
     while !stop.load(Ordering::Relaxed) {
         journal.append(rotation, 1, seq, NOW, &intent()).await.expect("appended");
         seq += 1;
+        done.store(seq, Ordering::Relaxed);
         if seq % 10 == 0 {
             let note = Note::Started { by: format!("{rotation} {notes}"), version: "0".into() };
             journal.note(NOW, &note).await.expect("noted");
@@ -48,26 +49,38 @@ async fn all_there(journal: &PostgresJournal, written: &[(String, (i64, usize))]
     assert_eq!((verified.finding, verified.verdict.entries), (None, all));
 }
 
+/// Waits until each writer has written some more.
+async fn goes_on(done: &[Arc<AtomicI64>]) {
+    let wanted: Vec<_> = done.iter().map(|done| done.load(Ordering::Relaxed) + 20).collect();
+    let begun = Instant::now();
+    while done.iter().zip(&wanted).any(|(done, wanted)| done.load(Ordering::Relaxed) < *wanted) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "somebody does not go on: {done:?}, wanted {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn while_writing<F: Future>(place: &entra_rotator::journal::PostgresPlace, trouble: F) {
     let stop = Arc::new(AtomicBool::new(false));
-    let mut writers = Vec::new();
+    let (mut writers, mut done) = (Vec::new(), Vec::new());
     for number in 0..3 {
         let journal = PostgresJournal::open(place.clone()).await.expect("a journal");
         let (stop, rotation) = (Arc::clone(&stop), format!("r{number}"));
+        let count = Arc::new(AtomicI64::new(0));
+        done.push(Arc::clone(&count));
         writers.push(tokio::spawn(async move {
-            let written = write(&journal, &rotation, &stop).await;
+            let written = write(&journal, &rotation, &stop, &count).await;
             (rotation, written)
         }));
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Each writes before and after it, however slow the machine is.
+    goes_on(&done).await;
     trouble.await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    goes_on(&done).await;
     stop.store(true, Ordering::Relaxed);
     let mut written = Vec::new();
     for writer in writers {
         written.push(writer.await.expect("it goes on"));
     }
-    assert!(written.iter().all(|(_, (entries, _))| *entries > 20), "{written:?}");
     all_there(&PostgresJournal::open(place.clone()).await.expect("a journal"), &written).await;
 }
 

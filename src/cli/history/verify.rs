@@ -56,10 +56,7 @@ pub(super) async fn run(global: &Global, options: &VerifyOptions) -> Exit {
 
 async fn verify(global: &Global, options: &VerifyOptions) -> Result<Exit, Stop> {
     let own = if options.export.is_none() { own(global)? } else { Own::default() };
-    let given = match (options.key.is_empty(), own.key) {
-        (true, Some(key)) => Given::new(&[key]),
-        _ => keys(&options.key)?,
-    };
+    let given = if options.key.is_empty() { Given::new(&own.keys) } else { keys(&options.key)? };
     let heads = match options.heads.iter().chain(&own.heads).next() {
         Some(file) => heads(file)?,
         None => Vec::new(),
@@ -162,7 +159,8 @@ impl ExportLines {
         }
     }
 
-    /// The next line, without its line feed; `Some(None)` = one that is not whole, or too long for a line.
+    /// The next line, without its line feed; `Some(None)` = the last one, which is not whole. One that is too long comes in pieces,
+    /// the first of which is empty: that is no entry.
     pub(super) fn next(&mut self) -> Result<Option<Option<&[u8]>>, Stop> {
         self.line.clear();
         let read = self.reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
@@ -171,6 +169,7 @@ impl ExportLines {
         Ok(match self.line.split_last() {
             None => None,
             Some((b'\n', line)) => Some(Some(line)),
+            Some(_) if read as u64 == LINE_BYTES_MAX => Some(Some(&[])),
             Some(_) => Some(None),
         })
     }
@@ -200,25 +199,27 @@ fn unreadable(file: &Path, cause: &std::io::Error) -> Stop {
 /// What the configuration knows beside the journal.
 #[derive(Default)]
 struct Own {
-    key: Option<PublicKey>,
+    keys: Vec<PublicKey>,
     heads: Option<PathBuf>,
 }
 
-/// The key that signs, where it can be read without the vault, and the file of sent heads.
+/// The key that signs and the one before it, where they can be read without the vault, and the file of sent heads.
 fn own(global: &Global) -> Result<Own, Stop> {
     if global.lab {
         return Ok(Own::default());
     }
     let history = session::configuration(global)?.history;
     let mut own = Own::default();
-    if let Some(reference) = history.signing_key.filter(|reference| reference.vault.is_none()) {
-        let read = reference.outside_the_vault().read("the signing key of [history]");
+    let named = [("signing_key", history.signing_key), ("previous_signing_key", history.previous_signing_key)];
+    for (name, reference) in named {
+        let Some(reference) = reference.filter(|reference| reference.vault.is_none()) else { continue };
+        let read = reference.outside_the_vault().read(&format!("{name} of [history]"));
         match read
             .map_err(|fault| order::sentence(&fault))
             .and_then(|pem| SigningKey::read(&pem).map_err(|cause| cause.to_string()))
         {
-            Ok(key) => own.key = Some(key.public()),
-            Err(why) => say(&format!("the key of the configuration is not at hand, so name one with --key: {why}")),
+            Ok(key) => own.keys.push(key.public()),
+            Err(why) => say(&format!("{name} of [history] can't be read here; --key names a public key: {why}")),
         }
     }
     let files = history.send.into_iter().filter(|send| send.kind == SendKind::File).filter_map(|send| send.file);
@@ -277,7 +278,8 @@ fn text(what: &str, document: &Document<'_>, finding: Option<&Finding>) -> Strin
     let mut lines = Vec::new();
     match finding {
         Some(finding) => {
-            lines.push(format!("the {what} was changed: {finding}"));
+            let done = if finding.word.is_of_keys() { "is not signed by a key that counts" } else { "was changed" };
+            lines.push(format!("the {what} {done}: {finding}"));
             lines.push(format!("{} entries fit the chain, up to entry {}", verdict.entries, verdict.last));
         }
         None => lines.push(format!("the {what} is intact: {} entries", verdict.entries)),
@@ -291,8 +293,8 @@ fn text(what: &str, document: &Document<'_>, finding: Option<&Finding>) -> Strin
             ));
             if !document.key_given {
                 lines.push(
-                    "the key is the one in the history itself: name one that you know with --key, else this shows nothing \
-                     against somebody who replaced it too"
+                    "by a key that only the history itself names: name one that you know with --key, else this shows nothing \
+                     against somebody who wrote all of it anew"
                         .to_owned(),
                 );
             }
@@ -303,6 +305,7 @@ fn text(what: &str, document: &Document<'_>, finding: Option<&Finding>) -> Strin
             Vouched::Given => "given",
             Vouched::ByOld => "signed by the key before it",
             Vouched::First => "the first one in the history",
+            Vouched::Believed => "not signed by the key before it; believed, as no key was given",
             Vouched::Later => "a later one that counts signed after it",
             Vouched::Nobody => "nobody vouches for it",
         };

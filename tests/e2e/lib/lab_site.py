@@ -14,8 +14,10 @@ ACCOUNT, SAM = "msol", "MSOL_1a2b3c4d5e6f"
 class LabSite:
     """`with` makes it and ends what it started."""
 
-    def __init__(self, folder, more="", journal=None):
+    def __init__(self, folder, more="", journal=None, vaulted=None):
+        """`vaulted` are other secrets that the vault has: what it holds by its name there."""
         self.folder, self.lab, self.config = folder, folder / "site", folder / "config.toml"
+        self.vaulted = vaulted or {}
         self.more, self.journal = more, journal or f'[journal]\nfile = "{folder}/journal.db"'
 
     def write(self, name, text):
@@ -62,8 +64,9 @@ class LabSite:
         sealed = self.folder / "sealed"
         sealed.mkdir(mode=0o700)
         empty = {"pending": None, "previous": None, "announced": None, "kept": [], "last_version": 1}
-        current = {"secret": password, "rotation": None, "version": 1}
-        book = {"format": 1, "generation": 1, "sealed_for": self.recipients, "accounts": {ACCOUNT: {"current": current} | empty}}
+        accounts = {name: {"current": {"secret": secret, "rotation": None, "version": 1}} | empty
+                    for name, secret in {ACCOUNT: password, **self.vaulted}.items()}
+        book = {"format": 1, "generation": 1, "sealed_for": self.recipients, "accounts": accounts}
         keys = [pyrage.x25519.Recipient.from_str(key) for key in self.recipients]
         self.write("sealed/passwords.age", pyrage.encrypt(json.dumps(book).encode(), keys))
 

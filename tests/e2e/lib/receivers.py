@@ -1,4 +1,5 @@
-"""Those who get notices: a webhook's receiver over TLS, and a real SMTP server (aiosmtpd) over TLS."""
+"""Those who get notices and heads of the history: a webhook's receiver over TLS, a real SMTP server (aiosmtpd) over TLS, and
+syslog over UDP, TCP and a local socket."""
 
 import http.server
 import socket
@@ -104,3 +105,33 @@ class Mails:
 
     def end(self):
         self.controller.stop(no_assert=True)
+
+
+class Syslog:
+    """Receives over UDP, TCP and a local socket; keeps what came by the way it came."""
+
+    def __init__(self, folder):
+        self.came = {"udp": [], "tcp": [], "unix": []}
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        local = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        local.bind(str(folder / "syslog"))
+        tcp = socket.create_server(("127.0.0.1", 0))
+        self.addresses = {"udp": f"udp://127.0.0.1:{udp.getsockname()[1]}", "tcp": f"tcp://127.0.0.1:{tcp.getsockname()[1]}",
+                          "unix": f"unix:{folder}/syslog"}
+        for work in ((self.datagrams, udp, "udp"), (self.datagrams, local, "unix"), (self.streams, tcp)):
+            threading.Thread(target=work[0], args=work[1:], daemon=True).start()
+
+    def datagrams(self, receiver, way):
+        while True:
+            self.came[way].append(receiver.recv(65536).decode())
+
+    def streams(self, receiver):
+        while True:
+            connection, _ = receiver.accept()
+            with connection, connection.makefile("rb") as stream:
+                # RFC 6587, 3.4.1: the length, a space, so many bytes.
+                while length := stream.read(1):
+                    while not length.endswith(b" "):
+                        length += stream.read(1)
+                    self.came["tcp"].append(stream.read(int(length)).decode())
