@@ -18,7 +18,7 @@ mod walk;
 pub use finding::{Finding, Word};
 pub use line::{EntryLine, Gap, HEADER, Line, NotALine, write_entry, write_gap};
 pub use sent::{NotAHead, SentHead};
-pub use statement::{Said, head, introduction, tombstone};
+pub use statement::{Checked, Said, head, introduction, tombstone};
 pub use trust::{Given, Key, Signed, Trust, Vouched};
 pub use verify::{Verdict, Verified, Verifier, conclude};
 pub use walk::{Walk, Walked};

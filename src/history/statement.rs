@@ -101,6 +101,15 @@ pub struct Said {
     pub(super) before: Hash,
 }
 
+/// A statement that was looked at by itself: whether it fits its place and its signature.
+#[derive(Debug)]
+pub struct Checked {
+    pub(super) position: i64,
+    pub(super) at: String,
+    /// By which key, and what; `Err` = why it can't be what the program wrote.
+    pub(super) read: Result<(String, Says), String>,
+}
+
 /// Whether a note is a statement.
 pub(super) fn is_statement(event: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| event.starts_with(beginning))
@@ -115,8 +124,14 @@ pub(super) enum Says {
 }
 
 impl Said {
+    /// Checks its signature, which takes longer than all else, and can be done for many at once.
+    pub fn check(self) -> Checked {
+        let read = self.read();
+        Checked { position: self.position, at: self.at, read }
+    }
+
     /// What it says, and by which key. `Err` = why it can't be what the program wrote.
-    pub(super) fn read(&self) -> Result<(String, Says), String> {
+    fn read(&self) -> Result<(String, Says), String> {
         let note: Note = serde_json::from_slice(&self.event).map_err(|cause| format!("it can't be read: {cause}"))?;
         // Read in one way alone: no member twice, none that is not known, none in another place.
         if serde_json::to_vec(&note).ok().as_deref() != Some(&self.event) {

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::statement::Says;
-use super::{Finding, Gap, Said, Word};
+use super::{Checked, Finding, Gap, Word};
 use crate::signing::PublicKey;
 
 /// The keys that a verifier was given.
@@ -88,39 +88,40 @@ impl Trust {
         Self { given, ..Self::default() }
     }
 
-    /// Takes the next statement in. Checks its signature, which takes longer than all else.
-    pub fn take(&mut self, said: &Said) {
-        let (key, says) = match said.read() {
+    /// Takes the next statement in, in the chain's order.
+    pub fn take(&mut self, said: Checked) {
+        let Checked { position, at, read } = said;
+        let (key, says) = match read {
             Ok(read) => read,
             Err(cause) => {
-                self.forged.get_or_insert_with(|| Finding::new(said.position, Word::Forged, cause));
+                self.forged.get_or_insert_with(|| Finding::new(position, Word::Forged, cause));
                 return;
             }
         };
         if let Says::Key { replaces, by_old } = &says {
-            self.introduce(said, &key, replaces.as_deref(), *by_old);
+            self.introduce((position, &at), &key, replaces.as_deref(), *by_old);
         }
         match self.objection(&key) {
             None => {
                 self.unvouched = None;
-                self.signed = Some(Signed { position: said.position - 1, at: said.at.clone(), key });
+                self.signed = Some(Signed { position: position - 1, at, key });
             }
-            Some(why) => drop(self.unvouched.get_or_insert((said.position, why))),
+            Some(why) => drop(self.unvouched.get_or_insert((position, why))),
         }
         match says {
             Says::Head => self.heads += 1,
             Says::Key { .. } => {}
             Says::Pruned(ranges) => {
                 let gaps = ranges.into_iter().map(|range| Gap { from: range.from, to: range.to, hash: range.hash });
-                self.tombstones.extend(gaps.map(|gap| (said.position, gap)));
+                self.tombstones.extend(gaps.map(|gap| (position, gap)));
             }
         }
     }
 
-    fn introduce(&mut self, said: &Said, key: &str, replaces: Option<&str>, by_old: bool) {
+    fn introduce(&mut self, (position, at): (i64, &str), key: &str, replaces: Option<&str>, by_old: bool) {
         let old_vouches = by_old && replaces.is_some_and(|old| self.objection(old).is_none());
         if let Some(old) = replaces.and_then(|old| self.keys.iter_mut().find(|known| known.key == old)) {
-            old.replaced.get_or_insert(said.position);
+            old.replaced.get_or_insert(position);
         }
         if let Some(known) = self.keys.iter_mut().find(|known| known.key == key) {
             // Two processes may have written it at once; the second entry says no more, unless it says who vouches.
@@ -138,8 +139,8 @@ impl Trust {
         } else {
             Vouched::Nobody
         };
-        let (key, at) = (key.to_owned(), said.at.clone());
-        self.keys.push(Key { key, entry: said.position, at, vouched, replaced: None });
+        let (key, at) = (key.to_owned(), at.to_owned());
+        self.keys.push(Key { key, entry: position, at, vouched, replaced: None });
     }
 
     /// Why a key's signature does not count now.

@@ -62,7 +62,7 @@ impl Verifier {
     /// The next line after the first, without its line feed.
     pub fn line(&mut self, line: &[u8]) {
         if let Some(said) = self.walk.line(line) {
-            self.trust.take(&said);
+            self.trust.take(said.check());
         }
     }
 

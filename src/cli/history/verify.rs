@@ -13,7 +13,9 @@ use super::super::session;
 use super::{Stop, refuse, told};
 use crate::clock::{Clock, SystemClock};
 use crate::config::SendKind;
-use crate::history::{Finding, Given, HEADER, Said, SentHead, Trust, Verdict, Verified, Vouched, Walk, conclude};
+use crate::history::{
+    Checked, Finding, Given, HEADER, Said, SentHead, Trust, Verdict, Verified, Vouched, Walk, conclude,
+};
 use crate::order::{self, Exit};
 use crate::signing::{PublicKey, SigningKey};
 
@@ -26,9 +28,10 @@ const LINE_BYTES_MAX: u64 = 16 << 20;
 /// The largest file of a key.
 const KEY_BYTES_MAX: u64 = 64 * 1024;
 
-/// Signatures that the second thread is given at a time, and how many such piles may wait.
+/// Signatures that a thread is given at a time, how many such piles may wait for it, and how many threads there are at most.
 const PILE: usize = 64;
 const PILES: usize = 16;
+const THREADS_MAX: usize = 8;
 
 #[derive(Serialize)]
 struct Document<'v> {
@@ -98,31 +101,51 @@ fn per_second(entries: u64, took: Duration) -> u64 {
     (entries as f64 / took.as_secs_f64().max(1e-9)) as u64
 }
 
-/// Verifies a file of lines: the chain here, the signatures in a second thread.
+/// Verifies a file of lines: the chain here, the signatures beside it, whose checks take as long where there is one for each
+/// rotation. The piles go round the threads, and are put together in the same order.
 pub(super) fn of_export(file: &Path, given: Given, heads: Vec<SentHead>) -> Result<(Verified, u64), Stop> {
     let mut lines = ExportLines::open(file)?;
     let mut walk = Walk::new(heads);
-    let (piles, taken) = sync_channel::<Vec<Said>>(PILES);
     let (walked, trust) = thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let (piles, checked): (Vec<_>, Vec<_>) = (0..threads)
+            .map(|_| {
+                let (piles, taken) = sync_channel::<Vec<Said>>(PILES);
+                let (put, checked) = sync_channel::<Vec<Checked>>(PILES);
+                scope.spawn(move || {
+                    for pile in taken {
+                        if put.send(pile.into_iter().map(Said::check).collect()).is_err() {
+                            break;
+                        }
+                    }
+                });
+                (piles, checked)
+            })
+            .unzip();
         let trust = scope.spawn(move || {
             let mut trust = Trust::new(given);
-            for pile in taken {
-                pile.iter().for_each(|said| trust.take(said));
+            // The first that has no more is the one whose turn it would be: those after it have none either.
+            for pile in checked.iter().cycle().map_while(|checked| checked.recv().ok()) {
+                pile.into_iter().for_each(|said| trust.take(said));
             }
             trust
         });
+        let mut turns = piles.iter().cycle();
         let mut pile = Vec::with_capacity(PILE);
+        let mut hand_over = |pile: Vec<Said>| {
+            // Nobody who takes them ends before the last pile.
+            turns.next().map(|thread| drop(thread.send(pile)));
+        };
         let read = lines.each(|line| match line {
             Some(line) => {
                 pile.extend(walk.line(line));
                 if pile.len() == PILE {
-                    // It can't be gone: it only ends after the last pile.
-                    drop(piles.send(std::mem::replace(&mut pile, Vec::with_capacity(PILE))));
+                    hand_over(std::mem::replace(&mut pile, Vec::with_capacity(PILE)));
                 }
             }
             None => walk.half_a_line(),
         });
-        drop(piles.send(pile));
+        hand_over(pile);
         drop(piles);
         (read.map(|()| walk.end()), trust.join())
     });

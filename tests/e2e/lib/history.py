@@ -48,6 +48,12 @@ def rows_of(journal):
         return [Row(*row) for row in database.execute(f"SELECT {', '.join(COLUMNS)} FROM entries ORDER BY position")]
 
 
+def duplicate(journal, copy):
+    """All of it, also what stands in its log alone."""
+    with closing(sqlite3.connect(journal)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
 def put(journal, rows):
     """Replaces the entries of a journal, past the program."""
     with closing(sqlite3.connect(journal)) as database, database:
