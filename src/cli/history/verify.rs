@@ -133,8 +133,10 @@ pub(super) fn of_export(file: &Path, given: Given, heads: Vec<SentHead>) -> Resu
         let mut turns = piles.iter().cycle();
         let mut pile = Vec::with_capacity(PILE);
         let mut hand_over = |pile: Vec<Said>| {
-            // Nobody who takes them ends before the last pile.
-            turns.next().map(|thread| drop(thread.send(pile)));
+            if let Some(thread) = turns.next() {
+                // Nobody who takes them ends before the last pile.
+                let _ = thread.send(pile);
+            }
         };
         let read = lines.each(|line| match line {
             Some(line) => {
