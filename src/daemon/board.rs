@@ -103,7 +103,7 @@ impl Board {
         self.view_mut().conditions.clone()
     }
 
-    /// When the keeper was last seen at work, if it ever was.
+    /// When the keeper was last seen at work, or began; `None` before either.
     pub(super) fn last_round(&self) -> Option<Duration> {
         self.view_mut().round
     }

@@ -63,6 +63,8 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         Err(Unseated::Journal(error)) => return Err(journal_failed(&error)),
     };
     let board = Arc::new(Board::default());
+    // It begins, and is alive: health may be asked before the loop's first round.
+    board.round(clock.monotonic(), AtWork::default());
     let unusable = |fault: Fault| (sentence(&fault), Exit::Usage);
     let postman = Postman::new(&notify).map_err(unusable)?;
     let sink: Sink = {

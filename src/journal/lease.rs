@@ -40,7 +40,8 @@ pub enum Busy {
 }
 
 impl Lease {
-    /// Made by a journal.
+    /// Made by a journal's store.
+    #[cfg(feature = "app")]
     pub(super) fn new(hold: impl Hold) -> Self {
         Self(Box::new(hold))
     }

@@ -4,7 +4,6 @@
 //! was appended to the rotation since it was read, and only by the holder of the rotation's latest epoch.
 
 mod entry;
-mod import;
 #[cfg(feature = "app")]
 mod index;
 mod lease;
@@ -14,6 +13,7 @@ mod place;
 #[cfg(feature = "app")]
 mod postgres;
 mod prune;
+mod source;
 #[cfg(feature = "app")]
 mod sqlite;
 mod stored;
@@ -22,7 +22,6 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use entry::{Chain, Entry, FORMAT, Row};
-pub use import::{Folded, Index, Source};
 pub use lease::{Busy, Lease};
 pub use note::{Exempt, Member, Note, Noted, Range, Vouching};
 #[cfg(feature = "app")]
@@ -30,6 +29,7 @@ pub use place::Place;
 #[cfg(feature = "app")]
 pub use postgres::{Password, PostgresJournal, PostgresPlace};
 pub use prune::Cut;
+pub use source::Source;
 #[cfg(feature = "app")]
 pub use sqlite::SqliteJournal;
 pub use stored::Stored;

@@ -122,6 +122,30 @@ async fn whoever_holds_one_is_told_when_it_is_lost() {
     assert!(why.expect_err("lost").contains("was not renewed"));
 }
 
+/// A renewal that came in time and is not committed yet counts: whoever looks meanwhile waits for it.
+#[tokio::test]
+async fn a_renewal_that_is_under_way_is_waited_for() {
+    let database = Database::fresh().await;
+    let (holder, other) = (database.journal().await, database.journal().await);
+    let lease = holder.lease(&names(&["msol"]), "holder").await.expect("free");
+    all_sleep(&database).await;
+    // One transaction. The other one's own session lives on.
+    let renewal = database.ask(
+        "UPDATE sessions SET until = clock_timestamp() + interval '1 minute'; \
+         SELECT set_config('application_name', 'a renewal', false), pg_sleep(2)",
+    );
+    let looks = async {
+        let begun = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'a renewal'";
+        while database.ask(begun).await == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        other.lease(&names(&["msol"]), "other").await.err()
+    };
+    let (_, looked) = tokio::join!(renewal, looks);
+    assert!(matches!(looked, Some(Busy::Held { .. })), "{looked:?}");
+    lease.during(async { tenure::held("a test").await.expect("held all the while") }).await;
+}
+
 /// Who takes a lease over from a dead one, while it is just being renewed, is one at most.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_take_over_one_wins() {

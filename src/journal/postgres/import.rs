@@ -6,7 +6,8 @@ use tokio::time::timeout;
 use super::PostgresJournal;
 use super::patience::patiently;
 use super::trouble::Trouble;
-use crate::journal::{Chain, Index, JournalError, Source, Stored};
+use crate::journal::index::Index;
+use crate::journal::{Chain, JournalError, Source, Stored};
 
 /// How long each part of it may take: all of it takes as long as the source is.
 const PART_LIMIT: Duration = Duration::from_secs(60);

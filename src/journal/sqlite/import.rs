@@ -1,7 +1,8 @@
 use sqlx::SqliteConnection;
 
 use super::{SqliteJournal, last};
-use crate::journal::{Index, JournalError, Source};
+use crate::journal::index::Index;
+use crate::journal::{JournalError, Source};
 
 impl SqliteJournal {
     /// One transaction: a process that dies meanwhile leaves an empty journal.

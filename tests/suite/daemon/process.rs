@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::lab::Lab;
 
 /// No state that a test waits for takes longer to come.
-const WAIT_LIMIT: Duration = Duration::from_secs(45);
+const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long an answer over HTTP may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
