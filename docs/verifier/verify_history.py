@@ -13,8 +13,13 @@ import json
 import re
 import sys
 
-from nacl.exceptions import BadSignatureError
-from nacl.signing import VerifyKey
+try:
+    from nacl.exceptions import BadSignatureError
+    from nacl.signing import VerifyKey
+except ModuleNotFoundError:
+    # 1 would say that the history is not intact.
+    print("verify_history.py needs PyNaCl: pip install pynacl", file=sys.stderr)
+    sys.exit(2)
 
 LINE_BYTES_MAX = 16 << 20
 HEADER = b"entra-rotator-history\t1\n"
