@@ -61,7 +61,7 @@ fn print_schema(options: &ReportOptions) -> Exit {
 }
 
 async fn make(journal: &dyn Journal, period: Period, options: &ReportOptions) -> Result<Exit, JournalError> {
-    let verified = match order::verify(journal, Given::default(), Vec::new()).await?.finding {
+    let verified = match order::verify(journal, &Given::default(), &[]).await?.finding {
         None => Verified::Intact,
         Some(finding) if options.unverified => {
             say(&format!("the journal was changed: {finding}; the report says so"));

@@ -46,7 +46,8 @@ impl Notary {
         *self.world.lock().unwrap_or_else(PoisonError::into_inner) = world;
     }
 
-    fn world(&self) -> Arc<World> {
+    /// The one that counts.
+    pub(super) fn world(&self) -> Arc<World> {
         Arc::clone(&self.world.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -29,6 +29,9 @@ const CHANNELS_EVERY: Duration = Duration::from_secs(15);
 /// How often a replica that stands by looks whether it is needed.
 const STAND_BY_EVERY: Duration = Duration::from_secs(2);
 
+/// How long one such look may take, and the one at the start: orders are heard in between.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+
 /// The name of the lease that keeps a second service away.
 const SERVICE: &str = "the unattended service";
 
@@ -53,7 +56,7 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
     let Served { world, notify, http, setting, reload, listening } = served;
     let mut world = Arc::new(world);
     let clock: Arc<dyn Clock> = Arc::clone(&world.ports().clock);
-    let mut seat = match take_seat(&world).await {
+    let mut seat = match take_seat(&world, &mut None).await {
         Ok(seat) => Some(seat),
         // Another replica works, or the database is being looked after: not a reason to end.
         Err(Unseated::Taken(_) | Unseated::Journal(JournalError::Away { .. })) if world.journal_place.is_shared() => {
@@ -77,7 +80,7 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         board: Arc::clone(&board),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&world.ports().entropy),
-        journal: Arc::from(world.journal_place.open_as_it_is().await.map_err(|error| journal_failed(&error))?),
+        journal: Arc::from(world.journal_place.open_to_look().await.map_err(|error| journal_failed(&error))?),
         place: world.journal_place.clone(),
         orders: orders.clone(),
     };
@@ -102,10 +105,14 @@ pub async fn serve(served: Served) -> Result<Exit, (String, Exit)> {
         loop {
             let (journal, lease) = match seat.take() {
                 Some(seat) => seat,
-                None => match stand_by(&mut world, &board, &clock, &mut listener).await {
-                    Some(seat) => seat,
-                    None => return Ok(Vec::new()),
-                },
+                None => {
+                    // It may have been read anew while this replica worked.
+                    renew(&mut world, notary.world());
+                    match stand_by(&mut world, &board, &clock, &mut listener).await {
+                        Some(seat) => seat,
+                        None => return Ok(Vec::new()),
+                    }
+                }
             };
             let (world, clock, board) = (Arc::clone(&world), Arc::clone(&clock), Arc::clone(&board));
             notary.works_on(Some(Arc::clone(&journal)));
@@ -157,10 +164,39 @@ enum Unseated {
     Journal(JournalError),
 }
 
-async fn take_seat(world: &World) -> Result<Seat, Unseated> {
-    let journal: Arc<dyn Journal> = Arc::from(world.journal().await.map_err(Unseated::Journal)?);
-    let lease = journal.lease(&[SERVICE.to_owned()], &holder()).await.map_err(Unseated::Taken)?;
-    Ok((journal, lease))
+/// Tries once. `kept`: the journal of a try before, whose session lives on.
+async fn take_seat(world: &World, kept: &mut Option<Arc<dyn Journal>>) -> Result<Seat, Unseated> {
+    let tried = async {
+        let journal = match kept {
+            Some(journal) => Arc::clone(journal),
+            None => Arc::clone(kept.insert(Arc::from(world.journal().await.map_err(Unseated::Journal)?))),
+        };
+        match journal.lease(&[SERVICE.to_owned()], &holder()).await {
+            Ok(lease) => Ok((journal, lease)),
+            Err(taken) => {
+                // A session that is over, or was never there, takes nothing any more.
+                if !matches!(taken, Busy::Held { .. }) {
+                    *kept = None;
+                }
+                Err(Unseated::Taken(taken))
+            }
+        }
+    };
+    if !world.journal_place.is_shared() {
+        return tried.await;
+    }
+    let cause = || format!("no answer within {} s", LOOK_LIMIT.as_secs());
+    let away = || JournalError::Away { path: world.journal_place.to_string(), cause: cause() };
+    tokio::time::timeout(LOOK_LIMIT, tried).await.unwrap_or_else(|_| Err(Unseated::Journal(away())))
+}
+
+/// Another configuration counts, but for another journal: that takes effect at the next start only.
+fn renew(world: &mut Arc<World>, newest: Arc<World>) {
+    if newest.journal_place == world.journal_place {
+        *world = newest;
+    } else {
+        tracing::error!("the journal is another one in the configuration: that takes effect at the next start only");
+    }
 }
 
 /// Waits until the service that works on the journal is gone. `None` = told to end.
@@ -170,10 +206,10 @@ async fn stand_by(
     clock: &Arc<dyn Clock>,
     orders: &mut mpsc::Receiver<Order>,
 ) -> Option<Seat> {
-    let mut said = String::new();
+    let (mut said, mut journal) = (String::new(), None);
     loop {
         board.round(clock.monotonic(), AtWork::default());
-        let (why, told) = match take_seat(world).await {
+        let (why, told) = match take_seat(world, &mut journal).await {
             Ok(seat) => {
                 tracing::info!("nobody else works on the journal: this replica does from now on");
                 board.stands_by(None);
@@ -194,7 +230,7 @@ async fn stand_by(
         tokio::select! {
             order = orders.recv() => match order {
                 Some(Order::Reload(renewed)) => {
-                    *world = renewed;
+                    renew(world, renewed);
                     board.seated(Arc::new(world.roster.clone()));
                 }
                 Some(Order::Faulty(_)) => {}

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::PathBuf;
 
 use super::{Journal, JournalError, PostgresJournal, PostgresPlace, SqliteJournal};
@@ -9,6 +10,15 @@ pub enum Place {
     File(PathBuf),
     /// In a database of PostgreSQL, shared by replicas.
     Postgres(PostgresPlace),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Postgres(place) => place.fmt(f),
+        }
+    }
 }
 
 impl Place {
@@ -30,6 +40,15 @@ impl Place {
         match self {
             Self::File(path) => Ok(Box::new(SqliteJournal::open(path).await?)),
             Self::Postgres(place) => Ok(Box::new(PostgresJournal::open(place.clone()).await?)),
+        }
+    }
+
+    /// Opens it for looking on while somebody works on it, who has brought it up to date. A database may be away: it is asked
+    /// at the first look.
+    pub async fn open_to_look(&self) -> Result<Box<dyn Journal>, JournalError> {
+        match self {
+            Self::File(_) => self.open_as_it_is().await,
+            Self::Postgres(place) => Ok(Box::new(PostgresJournal::to_look(place.clone()))),
         }
     }
 

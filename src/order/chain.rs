@@ -6,6 +6,9 @@ use crate::journal::{Journal, JournalError, NOTES, Note, Noted, Range};
 /// How the event of a tombstone begins.
 const TOMBSTONE: &str = "{\"note\":\"pruned\",";
 
+/// What is found stands when it is found again; so often it is looked at most.
+const AGAIN: usize = 3;
+
 /// A journal as the lines of an export, in pages.
 #[derive(Debug)]
 pub struct Lines {
@@ -90,8 +93,23 @@ async fn gaps(journal: &dyn Journal, after: i64) -> Result<BTreeMap<i64, Gap>, J
 }
 
 /// Checks a journal: its chain, and what was signed of it.
-pub async fn verify(journal: &dyn Journal, given: Given, sent: Vec<SentHead>) -> Result<Verified, JournalError> {
-    let (mut lines, mut verifier) = (Lines::new(), Verifier::new(given, sent));
+pub async fn verify(journal: &dyn Journal, given: &Given, sent: &[SentHead]) -> Result<Verified, JournalError> {
+    let mut verified = walk(journal, given, sent).await?;
+    for _ in 0..AGAIN {
+        let Some(found) = &verified.finding else { break };
+        // Something may have been pruned while it was read.
+        let again = walk(journal, given, sent).await?;
+        let stands = again.finding.as_ref() == Some(found);
+        verified = again;
+        if stands {
+            break;
+        }
+    }
+    Ok(verified)
+}
+
+async fn walk(journal: &dyn Journal, given: &Given, sent: &[SentHead]) -> Result<Verified, JournalError> {
+    let (mut lines, mut verifier) = (Lines::new(), Verifier::new(given.clone(), sent.to_vec()));
     while let Some(page) = lines.page(journal).await? {
         page.lines().for_each(|line| verifier.line(line));
     }

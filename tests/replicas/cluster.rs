@@ -27,12 +27,28 @@ pub(crate) fn testbed(arguments: &[&str]) -> String {
     String::from_utf8(done.stdout).expect("text").trim().to_owned()
 }
 
+/// What runs until it is closed, as it is when this process ends.
+pub(crate) type Kept = (Child, ChildStdin);
+
+fn kept(word: &str, folder: &Path, port: u16) -> Kept {
+    let mut child = Command::new(TESTBED)
+        .args([word, &folder.display().to_string(), &port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the script runs");
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("it says something");
+    assert_eq!(said.trim(), "ready");
+    let stdin = child.stdin.take().expect("piped");
+    (child, stdin)
+}
+
 /// A cluster of its own, gone with the process.
 pub(crate) struct Cluster {
     pub(crate) folder: PathBuf,
     pub(crate) port: u16,
-    /// It ends the cluster when it is closed, as it is when this process ends.
-    _kept: (Child, ChildStdin),
+    _kept: Kept,
 }
 
 impl Cluster {
@@ -40,17 +56,14 @@ impl Cluster {
         // Not below a folder of ours alone: the server runs as somebody else.
         let folder = std::env::temp_dir().join(format!("replicas-{}-{name}", std::process::id()));
         let port = port();
-        let mut child = Command::new(TESTBED)
-            .args(["until-closed", &folder.display().to_string(), &port.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the script runs");
-        let mut said = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("it says something");
-        assert_eq!(said.trim(), "ready");
-        let stdin = child.stdin.take().expect("piped");
-        Self { folder, port, _kept: (child, stdin) }
+        let kept = kept("until-closed", &folder, port);
+        Self { folder, port, _kept: kept }
+    }
+
+    /// A pooler before it: the port, and what it must be kept with.
+    pub(crate) fn pooled(&self) -> (u16, Kept) {
+        let port = port();
+        (port, kept("pool", &self.folder, port))
     }
 
     pub(crate) fn shared() -> &'static Self {

@@ -93,7 +93,7 @@ async fn whoever_slept_can_neither_write_nor_act() {
         .await;
     let again = slept.lease(&names(&["msol"]), "the one that slept").await;
     assert!(matches!(again, Err(Busy::NoLease { .. })), "it must be opened anew");
-    let verified = verify(&awake, Given::default(), Vec::new()).await.expect("read");
+    let verified = verify(&awake, &Given::default(), &[]).await.expect("read");
     assert_eq!((verified.finding, verified.verdict.entries), (None, 4));
     assert_eq!(slept.read("r1").await.expect("it may still read").len(), 4);
 }
@@ -144,6 +144,52 @@ async fn a_renewal_that_is_under_way_is_waited_for() {
     let (_, looked) = tokio::join!(renewal, looks);
     assert!(matches!(looked, Some(Busy::Held { .. })), "{looked:?}");
     lease.during(async { tenure::held("a test").await.expect("held all the while") }).await;
+}
+
+/// One that is taken again by the same process while its giving back is still on its way stays taken.
+#[tokio::test]
+async fn a_deletion_that_comes_late_reaches_nothing_that_was_taken_since() {
+    let database = Database::fresh().await;
+    let journal = database.journal().await;
+    let lease = journal.lease(&names(&["msol"]), "one").await.expect("free");
+    database
+        .ask(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END'; \
+             CREATE TRIGGER slow BEFORE DELETE ON leases FOR EACH STATEMENT EXECUTE FUNCTION slow()",
+        )
+        .await;
+    let again = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        journal.lease(&names(&["msol"]), "one").await.expect("by itself at once")
+    };
+    let ((), again) = tokio::join!(lease.release(), again);
+    assert_eq!(database.ask("SELECT name FROM leases").await, "msol");
+    again.release().await;
+    assert_eq!(database.ask("SELECT count(*) FROM leases").await, "0");
+}
+
+/// Whoever stands by asks again and again: it needs one session for that, and no lock.
+#[tokio::test]
+async fn whoever_asks_again_waits_for_no_writer() {
+    let database = Database::fresh().await;
+    let (one, two) = (database.journal().await, database.journal().await);
+    let lease = one.lease(&names(&["msol"]), "one").await.expect("free");
+    assert!(two.lease(&names(&["msol"]), "two").await.is_err());
+    let writing = database
+        .ask("SELECT set_config('application_name', 'a writer', false) FROM head FOR UPDATE; SELECT pg_sleep(3)");
+    let asking = async {
+        let begun = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'a writer'";
+        while database.ask(begun).await == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for _ in 0..5 {
+            let asked = tokio::time::timeout(Duration::from_secs(1), two.lease(&names(&["msol"]), "two")).await;
+            assert!(matches!(asked, Ok(Err(Busy::Held { .. }))));
+        }
+    };
+    tokio::join!(writing, asking);
+    assert_eq!(database.ask("SELECT count(*) FROM sessions").await, "2");
+    lease.release().await;
 }
 
 /// Who takes a lease over from a dead one, while it is just being renewed, is one at most.

@@ -51,7 +51,13 @@ pub(super) async fn to_file(journal: &dyn Journal, file: &Path, unverified: bool
         )
     };
     let mut draft = WholeFile::begin(file).map_err(failed)?;
-    let verified = write(journal, &mut draft).await?.map_err(failed)?;
+    let mut verified = write(journal, &mut draft).await?.map_err(failed)?;
+    if verified.finding.is_some() && !unverified {
+        // Something may have been pruned while it was read.
+        drop(draft);
+        draft = WholeFile::begin(file).map_err(failed)?;
+        verified = write(journal, &mut draft).await?.map_err(failed)?;
+    }
     if let Some(finding) = verified.finding.as_ref().filter(|_| !unverified) {
         return Err(refuse(
             &format!("nothing was exported: the journal was changed: {finding}"),

@@ -48,7 +48,7 @@ pub(super) async fn run(global: &Global, options: &PruneOptions) -> Result<Exit,
         Stop::Said(Exit::Refused)
     })?;
     let given = Given::new(&[key.public()]);
-    if let Some(finding) = verify(journal, given, Vec::new()).await?.finding {
+    if let Some(finding) = verify(journal, &given, &[]).await?.finding {
         let what = format!("nothing was pruned: the journal was changed: {finding}");
         return Err(refuse(&what, "`history verify` says more", Exit::Failed));
     }

@@ -73,7 +73,7 @@ async fn verify(global: &Global, options: &VerifyOptions) -> Result<Exit, Stop> 
         }
         None => {
             let journal = session::records(global)?.journal().await?;
-            ("journal", order::verify(&*journal, given, heads).await?, 0)
+            ("journal", order::verify(&*journal, &given, &heads).await?, 0)
         }
     };
     let took = SystemClock.monotonic().saturating_sub(begun);

@@ -81,7 +81,7 @@ fn make(place: &Place, period: Period, form: Form) -> Result<Vec<u8>, String> {
     runtime.block_on(async {
         let failed = |error| journal_failed(&error).0;
         let journal = place.open_as_it_is().await.map_err(failed)?;
-        if let Some(finding) = verify(&*journal, Given::default(), Vec::new()).await.map_err(failed)?.finding {
+        if let Some(finding) = verify(&*journal, &Given::default(), &[]).await.map_err(failed)?.finding {
             return Err(format!(
                 "The journal was changed: {finding}.\nNext step: `history verify` tells how much of it is intact; find out who \
                  wrote to it. `report --unverified` writes the report all the same, which it then says."

@@ -14,9 +14,10 @@ use super::trouble::Trouble;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long one statement, a wait for a lock, or a transaction that stands still may take; the server ends it. A process
-/// that is stopped in the middle of a transaction keeps the others waiting no longer.
-const SERVER_LIMITS: [(&str, &str); 3] =
-    [("statement_timeout", "20s"), ("lock_timeout", "15s"), ("idle_in_transaction_session_timeout", "8s")];
+/// that is stopped in the middle of a transaction keeps the others waiting no longer. Set once it is connected: a pooler
+/// refuses settings that come with the connection.
+const SERVER_LIMITS: &str =
+    "SET statement_timeout = '20s'; SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '8s'";
 
 /// Connections to the one of several servers that takes writes. sqlx's pool knows one server only.
 pub(super) struct Hosts {
@@ -88,6 +89,7 @@ impl Hosts {
         if row.try_get::<bool, _>(0).map_err(read)? {
             return Err(at(Trouble::Lost("it takes no writes: a standby".to_owned())));
         }
+        sqlx::raw_sql(SERVER_LIMITS).execute(&mut connection).await.map_err(read)?;
         // Stronger settings than `on` stay as they are. Without it an entry could be gone after the server's power cut.
         if ["off", "local"].contains(&row.try_get::<&str, _>(1).map_err(read)?) {
             sqlx::query("SET synchronous_commit = 'on'").execute(&mut connection).await.map_err(read)?;
@@ -104,7 +106,8 @@ impl Hosts {
             .username(&place.user)
             .application_name("entra-rotator")
             .ssl_mode(if place.tls { PgSslMode::VerifyFull } else { PgSslMode::Disable })
-            .options(SERVER_LIMITS);
+            // Asked for only where numbers come as text, and refused by poolers.
+            .extra_float_digits(None);
         if host.starts_with('/') {
             options = options.socket(host).ssl_mode(PgSslMode::Disable);
         }

@@ -41,8 +41,12 @@ impl PostgresJournal {
             Err(Trouble::Lost(cause)) => {
                 drop(used);
                 let there: (i64, String) = patiently!(self.hosts, self.name, |connection, _again| async {
-                    let asked = sqlx::query_as("SELECT position, hash FROM head").fetch_one(&mut *connection);
-                    asked.await.map_err(Trouble::from)
+                    // With the lock the commit waits for the standby, where one is waited for.
+                    let mut transaction = connection.begin().await?;
+                    let asked = sqlx::query_as("SELECT position, hash FROM head FOR UPDATE");
+                    let there = asked.fetch_one(&mut *transaction).await?;
+                    transaction.commit().await?;
+                    Ok(there)
                 })?;
                 if there != end {
                     return Err(Trouble::Lost(cause));

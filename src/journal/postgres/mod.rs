@@ -45,11 +45,16 @@ pub struct PostgresJournal {
 impl PostgresJournal {
     /// Opens the journal, and brings its tables up to date.
     pub async fn open(place: PostgresPlace) -> Result<Self, JournalError> {
+        let journal = Self::to_look(place);
+        patiently!(journal.hosts, journal.name, |connection, _again| tables(connection))
+            .map_err(|trouble| journal.told(trouble))?;
+        Ok(journal)
+    }
+
+    /// The journal as somebody else has opened it; asks nothing now.
+    pub fn to_look(place: PostgresPlace) -> Self {
         let name = place.to_string();
-        let hosts = Hosts::new(place, CONNECTIONS);
-        let ready = patiently!(hosts, name, |connection, _again| tables(connection));
-        ready.map_err(|trouble| trouble.told(&name))?;
-        Ok(Self { hosts, name, session: OnceCell::new() })
+        Self { hosts: Hosts::new(place, CONNECTIONS), name, session: OnceCell::new() }
     }
 
     fn told(&self, trouble: Trouble) -> JournalError {
@@ -76,7 +81,7 @@ impl PostgresJournal {
         let mut transaction = connection.begin().await?;
         let chain = self.chain(&mut transaction).await?;
         if let Some(written) = draft.written(&mut transaction, again).await? {
-            transaction.rollback().await?;
+            transaction.commit().await?;
             return Ok(written);
         }
         let running: Option<String> =
@@ -117,7 +122,7 @@ impl PostgresJournal {
             Some(here) if here == (draft.epoch, draft.seq) => {}
             Some(_) => {
                 let written = draft.written(&mut transaction, again).await?;
-                transaction.rollback().await?;
+                transaction.commit().await?;
                 return written.ok_or_else(|| JournalError::Fenced { rotation: rotation() }.into());
             }
         }
@@ -169,7 +174,7 @@ impl PostgresJournal {
             .fetch_optional(&mut *transaction)
             .await?;
             if let Some(written) = written {
-                transaction.rollback().await?;
+                transaction.commit().await?;
                 return Ok(Stored::from(written).noted()?);
             }
         }
@@ -188,7 +193,7 @@ impl PostgresJournal {
         let mut transaction = connection.begin().await?;
         let chain = self.chain(&mut transaction).await?;
         if let Some(written) = before.written(&mut transaction).await? {
-            transaction.rollback().await?;
+            transaction.commit().await?;
             return Ok(written);
         }
         let noted = write_note(&mut transaction, &chain, at, &note(chain.position(), chain.hash())).await?;
@@ -232,7 +237,8 @@ impl Draft<'_> {
         json_of(self.event)
     }
 
-    /// It stands there already: a try before whose answer was lost was done after all.
+    /// It stands there already: a try before whose answer was lost was done after all. The transaction that found it is
+    /// committed: with the lock in it, that waits for the standby as the lost commit did, where one is waited for.
     async fn written(&self, transaction: &mut PgConnection, again: bool) -> Result<Option<Entry>, Trouble> {
         if !again {
             return Ok(None);
@@ -428,9 +434,10 @@ impl Journal for PostgresJournal {
             text.push_str(" AND state <> 'closed'");
         }
         if query.pausing {
-            // Asked of few, the open ones, so it needs no column of its own.
+            // Asked of few, the open ones, so it needs no column of its own. In somebody's text the quotes would be escaped; and no
+            // text, whatever stands in it, keeps this from being answered, as it would keep jsonb.
             text.push_str(
-                " AND (SELECT event::jsonb #>> '{plan,inventory,quiesce}' FROM entries WHERE rotation = id AND seq = 0) = 'disable'",
+                r#" AND (SELECT event LIKE '%"quiesce":"disable"%' FROM entries WHERE rotation = id AND seq = 0)"#,
             );
         }
         text.push_str(" ORDER BY begun DESC");

@@ -26,7 +26,7 @@ impl PostgresJournal {
         let mut transaction = connection.begin().await?;
         let chain = self.chain(&mut transaction).await?;
         if let Some(written) = before.written(&mut transaction).await? {
-            transaction.rollback().await?;
+            transaction.commit().await?;
             return Ok(written);
         }
         let noted = write_note(&mut transaction, &chain, at, &tombstone(chain.position(), chain.hash())).await?;

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use providers::port::tenure::Tenure;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::hosts::Hosts;
 use super::patience::patiently;
@@ -15,11 +15,18 @@ use super::trouble::Trouble;
 use crate::journal::lease::Hold;
 use crate::journal::{Busy, JournalError, Lease};
 
-/// Connections of a session beside the journal's: what keeps it alive waits for nothing else.
-const CONNECTIONS: usize = 3;
+/// Connections of a session beside the journal's and the one that renews it.
+const CONNECTIONS: usize = 2;
 
 /// Of a lease's length, how often it is renewed within it.
 const RENEWALS: u32 = 3;
+
+/// Of a lease's length, how many tries of a renewal or of a question there are in it: a connection whose other end is gone
+/// without a word must leave time for another.
+const TRIES: u32 = 6;
+
+/// No try is given less.
+const TRY_LEAST: Duration = Duration::from_secs(1);
 
 /// How long giving a lease back may take; what remains is given back with the next renewal.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
@@ -32,17 +39,41 @@ const REMOVE_DEAD: &str = "DELETE FROM sessions WHERE until < clock_timestamp() 
 pub(super) struct Session {
     id: i64,
     hosts: Hosts,
-    held: Mutex<BTreeSet<String>>,
+    /// What keeps it alive waits for nothing else.
+    renewals: Hosts,
+    names: Mutex<Names>,
     lost: watch::Sender<Option<String>>,
     renewal: Mutex<Option<AbortHandle>>,
+}
+
+/// The names of a session's leases.
+#[derive(Default)]
+struct Names {
+    held: BTreeSet<String>,
+    /// Not held any more, and perhaps still in the database; each with the number of the time it was given back.
+    returned: BTreeMap<String, u64>,
+    times: u64,
+}
+
+impl Names {
+    fn give_back(&mut self, names: &BTreeSet<String>) {
+        self.times += 1;
+        for name in names {
+            if self.held.remove(name) {
+                self.returned.insert(name.clone(), self.times);
+            }
+        }
+    }
 }
 
 impl Session {
     /// Begins one.
     pub(super) async fn begin(place: super::PostgresPlace, holder: &str) -> Result<Arc<Self>, Trouble> {
         let (name, length) = (place.to_string(), seconds(place.lease));
-        let hosts = Hosts::new(place, CONNECTIONS);
-        let id = patiently!(hosts, name, |connection, _again| async {
+        let (hosts, renewals) = (Hosts::new(place.clone(), CONNECTIONS), Hosts::new(place, 1));
+        let asked = Asked::default();
+        let id = patiently!(renewals, name, |connection, _again| async {
+            asked.now();
             sqlx::query(REMOVE_DEAD).execute(&mut *connection).await?;
             sqlx::query_scalar("INSERT INTO sessions (holder, until) VALUES ($1, clock_timestamp() + make_interval(secs => $2)) RETURNING id")
                 .bind(holder)
@@ -54,33 +85,37 @@ impl Session {
         let session = Arc::new(Self {
             id,
             hosts,
-            held: Mutex::default(),
+            renewals,
+            names: Mutex::default(),
             lost: watch::Sender::new(None),
             renewal: Mutex::default(),
         });
-        let task = tokio::spawn(renew(Arc::downgrade(&session), session.hosts.place().lease));
+        let task = tokio::spawn(renew(Arc::downgrade(&session), session.hosts.place().lease, asked.at()));
         *session.renewal.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
         Ok(session)
     }
 
     /// Forbids a write of a dead one. Under the lock of the chain's end: whoever takes its leases over waits for that.
     pub(super) async fn check(&self, connection: &mut PgConnection) -> Result<(), Trouble> {
-        if self.is_alive(connection).await? { Ok(()) } else { Err(self.dead().into()) }
+        if self.left(connection).await?.is_some() { Ok(()) } else { Err(self.dead().into()) }
     }
 
     fn dead(&self) -> JournalError {
         JournalError::LeaseLost { cause: self.lost.borrow().clone().unwrap_or_default() }
     }
 
-    async fn is_alive(&self, connection: &mut PgConnection) -> Result<bool, Trouble> {
-        let alive: Option<bool> = sqlx::query_scalar("SELECT until > clock_timestamp() FROM sessions WHERE id = $1")
-            .bind(self.id)
-            .fetch_optional(connection)
-            .await?;
-        if alive != Some(true) {
+    /// How long it lives if it is not renewed. `None` = it is dead.
+    async fn left(&self, connection: &mut PgConnection) -> Result<Option<Duration>, Trouble> {
+        let left: Option<f64> = sqlx::query_scalar(
+            "SELECT extract(epoch FROM until - clock_timestamp())::float8 FROM sessions WHERE id = $1 AND until > clock_timestamp()",
+        )
+        .bind(self.id)
+        .fetch_optional(connection)
+        .await?;
+        if left.is_none() {
             self.lose(ran_out(self.hosts.place().lease));
         }
-        Ok(alive == Some(true))
+        Ok(left.map(|left| Duration::try_from_secs_f64(left).unwrap_or_default()))
     }
 
     fn lose(&self, why: String) {
@@ -91,8 +126,8 @@ impl Session {
         });
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes all of the leases, or says who has one.
@@ -101,18 +136,21 @@ impl Session {
         let mine = |name: &String| Busy::Held { name: name.clone(), holder: "this process".to_owned() };
         let names: BTreeSet<String> = names.iter().cloned().collect();
         {
-            let mut held = self.held();
-            if let Some(taken) = names.iter().find(|name| held.contains(*name)) {
+            let mut mine_now = self.names();
+            if let Some(taken) = names.iter().find(|name| mine_now.held.contains(*name)) {
                 return Err(mine(taken));
             }
-            held.extend(names.iter().cloned());
+            mine_now.held.extend(names.iter().cloned());
         }
-        let taken = patiently!(self.hosts, place.clone(), |connection, _again| self.take_once(connection, &names));
-        // Gives the names back when it is dropped.
+        // Gives the names back when it is dropped, also when whoever asked no longer waits for the answer.
         let hold = Leases { session: Arc::clone(self), names };
-        match taken {
+        match patiently!(self.hosts, place.clone(), |connection, _again| self.take_once(connection, &hold.names)) {
             Ok(None) => Ok(Lease::new(hold)),
-            Ok(Some(busy)) => Err(busy),
+            Ok(Some(busy)) => {
+                // Nothing was taken: there is nothing to take out.
+                self.names().held.retain(|name| !hold.names.contains(name));
+                Err(busy)
+            }
             Err(trouble) => Err(Busy::NoLease { cause: trouble.told(&place).to_string(), place }),
         }
     }
@@ -122,27 +160,26 @@ impl Session {
         connection: &mut PgConnection,
         names: &BTreeSet<String>,
     ) -> Result<Option<Busy>, Trouble> {
+        // First without any lock: whoever stands by asks again and again, and keeps no writer waiting.
+        for name in names {
+            if let Some(Found { holder: Some(holder), .. }) = self.find(&mut *connection, name, "").await? {
+                return Ok(Some(Busy::Held { name: name.clone(), holder }));
+            }
+        }
         let mut transaction = connection.begin().await?;
         // Nobody writes meanwhile: what a dead session was about to write comes before, or not at all.
         sqlx::query("SELECT FROM head FOR UPDATE").execute(&mut *transaction).await?;
         self.check(&mut transaction).await?;
         for name in names {
             // The lock waits for a renewal that is under way.
-            let taken: Option<(i64, String, bool, i64)> = sqlx::query_as(
-                "SELECT s.id, s.holder, s.until > clock_timestamp(), ceil(extract(epoch FROM s.until - clock_timestamp()))::bigint FROM leases l JOIN sessions s ON s.id = l.session WHERE l.name = $1 FOR UPDATE OF s",
-            )
-            .bind(name)
-            .fetch_optional(&mut *transaction)
-            .await?;
-            match taken {
-                // Left over from a try whose answer was lost.
-                Some((id, ..)) if id == self.id => {}
-                Some((_, holder, true, left_s)) => {
-                    let holder = format!("{holder} (its lease runs out in {left_s} s if it does not renew it)");
+            match self.find(&mut transaction, name, "FOR UPDATE OF s").await? {
+                Some(Found { holder: Some(holder), .. }) => {
                     transaction.rollback().await?;
                     return Ok(Some(Busy::Held { name: name.clone(), holder }));
                 }
-                Some((dead, _, false, _)) => {
+                // Left over from a try whose answer was lost.
+                Some(Found { session, .. }) if session == self.id => {}
+                Some(Found { session: dead, .. }) => {
                     sqlx::query("DELETE FROM sessions WHERE id = $1").bind(dead).execute(&mut *transaction).await?;
                 }
                 None => {}
@@ -157,6 +194,27 @@ impl Session {
         Ok(None)
     }
 
+    /// Who has a lease.
+    async fn find(
+        &self,
+        connection: &mut PgConnection,
+        name: &str,
+        lock: &'static str,
+    ) -> Result<Option<Found>, Trouble> {
+        let found: Option<(i64, String, bool, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT s.id, s.holder, s.until > clock_timestamp(), ceil(extract(epoch FROM s.until - clock_timestamp()))::bigint \
+             FROM leases l JOIN sessions s ON s.id = l.session WHERE l.name = $1 {lock}"
+        )))
+        .bind(name)
+        .fetch_optional(connection)
+        .await?;
+        Ok(found.map(|(session, holder, alive, left_s)| {
+            let another = alive && session != self.id;
+            let told = || format!("{holder} (its lease runs out in {left_s} s if it does not renew it)");
+            Found { session, holder: another.then(told) }
+        }))
+    }
+
     /// Lives on for a lease's length from now. `false` = it was dead.
     async fn renew_once(&self, connection: &mut PgConnection) -> Result<bool, Trouble> {
         let renewed = sqlx::query(
@@ -169,13 +227,58 @@ impl Session {
         if renewed.rows_affected() == 0 {
             return Ok(false);
         }
-        let held: Vec<String> = self.held().iter().cloned().collect();
-        sqlx::query("DELETE FROM leases WHERE session = $1 AND name <> ALL($2)")
-            .bind(self.id)
-            .bind(held)
-            .execute(connection)
-            .await?;
+        self.give_back(connection).await?;
         Ok(true)
+    }
+
+    /// Takes leases out of the database that are not held any more. Under the lock under which they are taken: a deletion that
+    /// was sent before one was taken again must not reach it, however late it comes.
+    async fn give_back(&self, connection: &mut PgConnection) -> Result<(), Trouble> {
+        if self.names().returned.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = connection.begin().await?;
+        sqlx::query("SELECT FROM head FOR UPDATE").execute(&mut *transaction).await?;
+        let (names, numbers): (Vec<String>, Vec<u64>) = {
+            let names = self.names();
+            let returned = names.returned.iter().filter(|(name, _)| !names.held.contains(*name));
+            returned.map(|(name, number)| (name.clone(), *number)).unzip()
+        };
+        sqlx::query("DELETE FROM leases WHERE session = $1 AND name = ANY($2)")
+            .bind(self.id)
+            .bind(&names)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        let mut mine = self.names();
+        for (name, number) in names.iter().zip(numbers) {
+            // One that was taken and given back meanwhile is still to be taken out.
+            if mine.returned.get(name) == Some(&number) {
+                mine.returned.remove(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A lease in the database.
+struct Found {
+    session: i64,
+    /// Who has it, when it is another process that lives.
+    holder: Option<String>,
+}
+
+/// When the database was asked last: whatever it answers counts from then, not from when the answer came.
+#[derive(Default)]
+struct Asked(Mutex<Option<Instant>>);
+
+impl Asked {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn at(&self) -> Instant {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Instant::now)
     }
 }
 
@@ -196,9 +299,24 @@ impl Tenure for Session {
         }
         // The database is asked, as no clock of this machine tells of the time that the machine itself stood still. While it
         // does not answer nothing is done; longer than the lease lasts is in vain.
-        let asked = async { patiently!(self.hosts, place, |connection, _again| self.is_alive(connection)) };
+        let a_try = try_limit(length);
+        let asked = async {
+            loop {
+                let asked = Asked::default();
+                let left = patiently!(self.hosts, place, (length, a_try), |connection, _again| async {
+                    asked.now();
+                    self.left(connection).await
+                })?;
+                // An answer may have been long on its way.
+                if left.is_none_or(|left| asked.at().elapsed() < left) {
+                    return Ok::<_, Trouble>(left.is_some());
+                }
+            }
+        };
         match timeout(length, asked).await {
-            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(true)) => {
+                self.lost.borrow().as_ref().map_or(Ok(()), |lost| Err(format!("the lease was lost: {lost}")))
+            }
             Ok(Ok(false)) => Err(format!("the lease was lost: {}", ran_out(length))),
             Ok(Err(trouble)) => Err(format!("the lease can't be confirmed: {}", trouble.told(&place))),
             Err(_) => Err(format!("the lease can't be confirmed: {place} did not answer within {length:?}")),
@@ -229,20 +347,11 @@ impl Hold for Leases {
 
     async fn release(self: Box<Self>) {
         let session = &self.session;
-        let names: Vec<String> = self.names.iter().cloned().collect();
-        session.held().retain(|name| !self.names.contains(name));
-        let given_back = async {
-            let place = session.hosts.place().to_string();
-            patiently!(session.hosts, place, |connection, _again| async {
-                sqlx::query("DELETE FROM leases WHERE session = $1 AND name = ANY($2)")
-                    .bind(session.id)
-                    .bind(&names)
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(Trouble::from)
-            })
-        };
-        if !matches!(timeout(RELEASE_LIMIT, given_back).await, Ok(Ok(_))) {
+        session.names().give_back(&self.names);
+        let place = session.hosts.place().to_string();
+        let given_back = async { patiently!(session.hosts, place, |connection, _again| session.give_back(connection)) };
+        if !matches!(timeout(RELEASE_LIMIT, given_back).await, Ok(Ok(()))) {
+            let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
             tracing::warn!(names = names.join(", "), "leases were not given back yet");
         }
     }
@@ -250,26 +359,36 @@ impl Hold for Leases {
 
 impl Drop for Leases {
     fn drop(&mut self) {
-        self.session.held().retain(|name| !self.names.contains(name));
+        self.session.names().give_back(&self.names);
     }
 }
 
 /// Keeps a session alive for as long as anybody has it.
-async fn renew(session: std::sync::Weak<Session>, length: Duration) {
-    let pause = length / RENEWALS;
+async fn renew(session: std::sync::Weak<Session>, length: Duration, begun: Instant) {
+    let mut renewed_at = begun;
     loop {
-        sleep(pause).await;
+        sleep_until(renewed_at + length / RENEWALS).await;
         let Some(session) = session.upgrade() else { return };
         let place = session.hosts.place().to_string();
-        let renewed = async { patiently!(session.hosts, place, |connection, _again| session.renew_once(connection)) };
+        let (asked, a_try) = (Asked::default(), try_limit(length));
+        let renewed = async {
+            patiently!(session.renewals, place, (length, a_try), |connection, _again| async {
+                asked.now();
+                session.renew_once(connection).await
+            })
+        };
         // Counted from the renewal before, the lease is over then.
-        match timeout(length - pause, renewed).await {
-            Ok(Ok(true)) => {}
+        match timeout_at(renewed_at + length, renewed).await {
+            Ok(Ok(true)) => renewed_at = asked.at(),
             Ok(Ok(false)) => return session.lose(ran_out(length)),
             Ok(Err(trouble)) => return session.lose(format!("it can't be renewed: {}", trouble.told(&place))),
             Err(_) => return session.lose(format!("{place} did not renew it within {length:?}")),
         }
     }
+}
+
+fn try_limit(length: Duration) -> Duration {
+    (length / TRIES).max(TRY_LEAST)
 }
 
 fn ran_out(length: Duration) -> String {

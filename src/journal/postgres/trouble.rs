@@ -34,6 +34,8 @@ impl Trouble {
             // transaction that took too long; a deadlock; a server that became a standby.
             "57P01" | "57P02" | "57P03" | "57P05" | "57014" | "53300" | "55P03" | "25P03" | "25P04" | "40001"
             | "40P01" | "25006" => Self::Lost(message),
+            // A pooler's or a server's word that it will not speak so: it would say the same again.
+            "08P01" => Self::Told(format!("{message} ({code})")),
             code if code.starts_with("08") => Self::Lost(message),
             _ => Self::Told(format!("{message} ({code})")),
         }

@@ -129,13 +129,31 @@ pub(crate) async fn one_rotation_of_an_account_is_in_flight(journal: &dyn Journa
     assert_eq!(journal.list(&Query::default()).await.expect("listed")[0].state, State::Held);
 }
 
+/// No text that somebody wrote is taken for it, and none keeps it from being found.
+pub(crate) async fn who_pauses_the_scheduler_is_found_whatever_is_written(journal: &dyn Journal) {
+    let mut hostile = begun();
+    if let Event::Begun { reason, .. } = &mut hostile {
+        *reason = "\0 \"quiesce\":\"disable\" \\".into();
+    }
+    journal.begin("r1", "msol", NOW, &hostile).await.expect("begins");
+    let mut pausing = begun();
+    if let Event::Begun { plan, .. } = &mut pausing {
+        plan.inventory.quiesce = QuiesceMode::Disable;
+    }
+    journal.begin("r2", "other", NOW, &pausing).await.expect("begins");
+    let listed = journal.list(&Query { open: true, pausing: true, ..Query::default() }).await.expect("listed");
+    assert_eq!(listed.into_iter().map(|listed| listed.id).collect::<Vec<_>>(), ["r2"]);
+    assert_eq!(journal.read("r1").await.expect("read")[0].event, hostile);
+}
+
 /// One test for each check, on what `$fresh` makes: an empty journal, and what it must be kept with.
 macro_rules! kept_by {
     ($fresh:path) => {
         $crate::journal::contract::kept_by!($fresh, contract:
             an_entry_goes_only_where_the_writer_thinks_it_goes
             changes_of_engines_are_found_among_all_entries
-            one_rotation_of_an_account_is_in_flight);
+            one_rotation_of_an_account_is_in_flight
+            who_pauses_the_scheduler_is_found_whatever_is_written);
         $crate::journal::contract::kept_by!($fresh, moved:
             a_note_is_made_of_the_entry_right_before_it
             what_is_taken_in_is_what_was_there

@@ -61,7 +61,7 @@ async fn a_changed_entry_breaks_the_chain() {
         let path = format!("sqlite://{}", folder.path().join("journal.db").display());
         let mut other = SqliteConnection::connect(&path).await.expect("a second connection");
         sqlx::raw_sql(tampering).execute(&mut other).await.expect("tampered");
-        let verified = verify(&journal, Given::default(), Vec::new()).await.expect("verified");
+        let verified = verify(&journal, &Given::default(), &[]).await.expect("verified");
         assert_eq!(verified.finding.map(|finding| finding.position), bad, "{tampering}");
     }
 }

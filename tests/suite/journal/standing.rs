@@ -157,7 +157,7 @@ pub(crate) async fn notes_stand_in_the_same_chain_and_are_no_rotations(journal: 
     journal.note(at(0), &Note::Population { accounts: vec![member] }).await.expect("noted");
     rotation(journal, "r1", 1, &[intent()]).await;
     journal.note(at(9), &not_begun("later")).await.expect("noted");
-    let verified = verify(journal, Given::default(), Vec::new()).await.expect("verified");
+    let verified = verify(journal, &Given::default(), &[]).await.expect("verified");
     assert_eq!((verified.finding, verified.verdict.entries), (None, 4));
     assert_eq!(journal.list(&Query::default()).await.expect("a list").len(), 1);
     let notes = journal.notes(0).await.expect("the notes");

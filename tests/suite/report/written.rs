@@ -128,7 +128,7 @@ impl Written {
 
     pub(super) async fn report(&self, from: &str, to: &str) -> Report {
         let period = Period::new(at(from), at(to)).expect("a period");
-        let verified = verify(&self.journal, Given::default(), Vec::new()).await.expect("read");
+        let verified = verify(&self.journal, &Given::default(), &[]).await.expect("read");
         assert_eq!(verified.finding, None, "the chain is broken");
         load(&self.journal, period, Verified::Intact).await.expect("a report")
     }

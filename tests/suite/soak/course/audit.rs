@@ -201,7 +201,7 @@ impl Audit {
     pub(super) async fn print_growth(&self, bytes: u64) {
         let rotations = self.journal.list(&Query::default()).await.expect("the journal is read").len() as u64;
         let notes = self.notes().await.len() as u64;
-        let verified = verify(&*self.journal, Given::default(), Vec::new()).await.expect("the journal is read");
+        let verified = verify(&*self.journal, &Given::default(), &[]).await.expect("the journal is read");
         assert_eq!(verified.finding, None, "an unbroken chain");
         let entries = verified.verdict.entries;
         let each = rotations.max(1);
