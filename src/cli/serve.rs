@@ -8,7 +8,7 @@ use providers::port::Secret;
 use super::arguments::{Global, ServeOptions};
 use super::output::say;
 use super::session;
-use crate::config::{self, Config, NotifyConfig, PersonConfig, ServeConfig};
+use crate::config::{self, Config, NotifyConfig, PersonConfig, SecretRef, ServeConfig};
 use crate::daemon::{HttpSetting, Served, Setting, Tls, serve};
 use crate::order::{self, Exit};
 use crate::wiring::World;
@@ -16,8 +16,8 @@ use crate::wiring::World;
 /// How often clock, journal and conditions are looked at, at least.
 const TICK: Duration = Duration::from_secs(15);
 
-/// The shortest token of a person, in characters.
-const PERSON_TOKEN_MIN: usize = 20;
+/// The shortest token, in characters.
+const TOKEN_MIN: usize = 20;
 
 /// The first looks for drift after a start are spread over this.
 const FIRST_LOOKS: SignedDuration = SignedDuration::from_mins(10);
@@ -53,21 +53,12 @@ fn prepare(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 
     if global.lab {
         world.roster = world.roster.demonstration();
     }
-    let token = match serve.token.as_ref().map(|token| token.read("the token of [serve]")) {
-        None => None,
-        Some(Ok(token)) => Some(token),
-        Some(Err(fault)) => {
-            say(&order::sentence(&fault));
-            return Err(Exit::Usage);
-        }
+    let told = |message: String| {
+        say(&message);
+        Exit::Usage
     };
-    let persons = match persons(&serve) {
-        Ok(persons) => persons,
-        Err(message) => {
-            say(&message);
-            return Err(Exit::Usage);
-        }
-    };
+    let token = serve.token.as_ref().map(|token| token_of("the token of [serve]", token)).transpose().map_err(told)?;
+    let persons = persons(&serve).map_err(told)?;
     let file = global.config.clone();
     let is_lab = global.lab;
     Ok(Served {
@@ -107,17 +98,22 @@ fn prepare(global: &Global, options: &ServeOptions, serving: impl Fn() + Send + 
     })
 }
 
-/// Who may order something, each with a token that is long enough.
+/// Who may order something, each with his token.
 fn persons(serve: &ServeConfig) -> Result<Vec<(String, Secret)>, String> {
     let read = |person: &PersonConfig| {
         let what = format!("the token of {} in [[serve.actions.person]]", person.name);
-        let token = person.token.read(&what).map_err(|fault| order::sentence(&fault))?;
-        if token.expose().chars().count() < PERSON_TOKEN_MIN {
-            return Err(format!(
-                "{what} is shorter than {PERSON_TOKEN_MIN} characters: somebody could guess it\n  next step: make one by `openssl rand -hex 32`"
-            ));
-        }
-        Ok((person.name.clone(), token))
+        Ok((person.name.clone(), token_of(&what, &person.token)?))
     };
     serve.actions.iter().flat_map(|actions| &actions.person).map(read).collect()
+}
+
+/// A token that nobody guesses, however often he may try.
+fn token_of(what: &str, token: &SecretRef) -> Result<Secret, String> {
+    let token = token.read(what).map_err(|fault| order::sentence(&fault))?;
+    if token.expose().chars().count() < TOKEN_MIN {
+        return Err(format!(
+            "{what} is shorter than {TOKEN_MIN} characters: somebody could guess it\n  next step: make one by `openssl rand -hex 32`"
+        ));
+    }
+    Ok(token)
 }

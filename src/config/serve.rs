@@ -18,8 +18,8 @@ pub struct ServeConfig {
     #[serde(default)]
     #[schemars(with = "TlsConfig", skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
-    /// The token that anything beyond health and metrics asks for. Without it the page is shown to every user of this machine, and beyond
-    /// loopback to nobody.
+    /// The token that anything beyond health asks for, metrics too: 20 characters or more. Without it, and without a person, page and
+    /// metrics are shown to every user of this machine; beyond loopback the page to nobody, metrics to everybody.
     #[serde(default)]
     #[schemars(with = "SecretRef", skip_serializing_if = "Option::is_none")]
     pub token: Option<SecretRef>,

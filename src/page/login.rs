@@ -1,13 +1,9 @@
 use askama::Template;
 
-use super::Frame;
-
-/// Where a person types a token.
+/// Where a person types a token. Whoever looks at it has shown none yet, so it tells nothing: it has no frame.
 #[derive(Debug, Template)]
 #[template(path = "page/login.html")]
 pub struct Login {
-    /// Around it.
-    pub frame: Frame,
     /// Why the last try came to nothing.
     pub fault: Option<&'static str>,
     /// Where one goes from here: a path of this page.

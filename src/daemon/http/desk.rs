@@ -51,13 +51,13 @@ impl Desk {
 
 /// The ways in. `has_page`: whether there is more than health and metrics.
 pub(super) fn router(desk: Arc<Desk>, has_page: bool) -> Router {
-    let mut app = Router::new()
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::numbers));
-    if !desk.keys.is_empty() {
-        app = app.route("/api/status", get(health::status));
+    let mut named = Router::new().route("/metrics", get(health::numbers));
+    if desk.asks_who() {
+        named = named.route("/api/status", get(health::status));
     }
+    // What names accounts is not for everybody; whether it lives is.
+    let named = named.route_layer(from_fn_with_state(Arc::clone(&desk), door::keep_from));
+    let mut app = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz)).merge(named);
     if has_page {
         let mut page = Router::new()
             .route("/", get(pages::accounts))

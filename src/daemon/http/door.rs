@@ -1,7 +1,7 @@
-//! What stands before every page: by which name it is called, who calls, how long an answer may take, and the headers that
-//! keep a browser from doing what nobody meant.
+//! What stands before every page, and before what machines read: by which name it is called, who calls, how long an answer may
+//! take, and the headers that keep a browser from doing what nobody meant.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ const PAGE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The same for what makes a report.
 pub(super) const REPORT_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long the answer to a wrong token takes while such ones are not listened to.
+const SLOWED: Duration = Duration::from_secs(1);
 
 /// What a browser may do with a page: show it and its style, and send its forms back.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
@@ -71,7 +74,8 @@ pub(super) async fn keep(
     next: Next,
 ) -> Response {
     let limit = if request.uri().path() == "/reports/made" { REPORT_LIMIT } else { PAGE_LIMIT };
-    let mut response = match enter(&desk, from, &request) {
+    let visit = visit(&desk, from.ip(), request.headers()).await;
+    guarded(match visit.and_then(|visit| enter(&desk, visit, &request)) {
         Err(refused) => *refused,
         Ok(visit) => {
             request.extensions_mut().insert(visit);
@@ -79,16 +83,36 @@ pub(super) async fn keep(
                 (StatusCode::SERVICE_UNAVAILABLE, "it took too long: try again later\n").into_response()
             })
         }
-    };
+    })
+}
+
+/// The same for what machines read: whoever shows no token is not led to where one is typed.
+pub(super) async fn keep_from(
+    State(desk): State<Arc<Desk>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    guarded(match visit(&desk, from.ip(), request.headers()).await {
+        Err(refused) => *refused,
+        Ok(visit) if visit.who.is_none() && desk.asks_who() => no_token("a token is needed\n"),
+        Ok(_) => next.run(request).await,
+    })
+}
+
+fn guarded(mut response: Response) -> Response {
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-/// `Err` = what is answered instead.
-fn enter(desk: &Desk, from: SocketAddr, request: &Request) -> Result<Visit, Box<Response>> {
-    let headers = request.headers();
+fn no_token(told: &'static str) -> Response {
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], told).into_response()
+}
+
+/// Who asks, by a token in the headers or by a session; `Err` = what is answered instead.
+async fn visit(desk: &Desk, from: IpAddr, headers: &HeaderMap) -> Result<Visit, Box<Response>> {
     if let Some(names) = &desk.names
         && !names.iter().any(|name| host_of(headers) == Some(name.as_str()))
     {
@@ -96,22 +120,21 @@ fn enter(desk: &Desk, from: SocketAddr, request: &Request) -> Result<Visit, Box<
         let told = format!("this page is called by one of these names alone: {}\n", names.join(", "));
         return Err(Box::new((StatusCode::MISDIRECTED_REQUEST, told).into_response()));
     }
-    let now = desk.clock.monotonic();
     let mut visit = Visit::default();
     if let Some(token) = bearer_of(headers) {
-        if let Some(left) = desk.tries.waits(from.ip(), now) {
-            return Err(Box::new(too_many(left)));
-        }
         visit.who = desk.keys.whose(token);
         if visit.who.is_none() {
-            desk.tries.wrong(from.ip(), now);
-            let told = "this is no token of this service\n";
-            let told = (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], told);
-            return Err(Box::new(told.into_response()));
+            let slowed = guessed(desk, from).await;
+            return Err(Box::new(slowed.unwrap_or_else(|| no_token("this is no token of this service\n"))));
         }
-    } else if let Some(session) = key_of(desk, headers).and_then(|key| desk.sessions.of(key, now)) {
+    } else if let Some(session) = key_of(desk, headers).and_then(|key| desk.sessions.of(key, desk.clock.monotonic())) {
         (visit.who, visit.csrf) = (Some(session.who), session.csrf);
     }
+    Ok(visit)
+}
+
+/// What nobody may see who has shown no token leads to where one signs in.
+fn enter(desk: &Desk, visit: Visit, request: &Request) -> Result<Visit, Box<Response>> {
     let path = request.uri().path();
     if visit.who.is_none() && desk.asks_who() && !OPEN.contains(&path) {
         if matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -124,11 +147,18 @@ fn enter(desk: &Desk, from: SocketAddr, request: &Request) -> Result<Visit, Box<
     Ok(visit)
 }
 
-/// The answer to whoever guesses.
-pub(super) fn too_many(left: Duration) -> Response {
+/// A wrong token came. `Some` = there were too many, and this is the answer.
+pub(super) async fn guessed(desk: &Desk, from: IpAddr) -> Option<Response> {
+    let now = desk.clock.monotonic();
+    let Some(left) = desk.tries.waits(from, now) else {
+        desk.tries.wrong(from, now);
+        tracing::warn!(%from, "a wrong token was shown");
+        return None;
+    };
+    desk.clock.sleep(SLOWED).await;
     let seconds = left.as_secs() + 1;
     let told = format!("too many wrong tokens: try again in {seconds} seconds\n");
-    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], told).into_response()
+    Some((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], told).into_response())
 }
 
 /// Where one goes after signing in.

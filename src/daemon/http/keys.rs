@@ -45,11 +45,6 @@ impl Keys {
         // All of them, so that the time does not tell which.
         self.0.iter().fold(None, |found, (known, who)| if *known == given { Some(who.clone()) } else { found })
     }
-
-    /// Whose token stands in the headers.
-    pub(super) fn bearer(&self, headers: &HeaderMap) -> Option<Who> {
-        self.whose(bearer_of(headers)?)
-    }
 }
 
 /// The token in the headers.

@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::desk::Desk;
-use super::door::{Visit, cookie, is_our_form, key_of, next_of, too_many};
-use super::pages::{frame, html};
-use crate::page::{Here, Login, pairs, value_of};
+use super::door::{Visit, cookie, guessed, is_our_form, key_of, next_of};
+use super::pages::html;
+use crate::page::{Login, pairs, value_of};
 
 /// What the browser is to do with the session's key: no script reads it, and no other site's page sends it.
 const KEPT: &str = "Path=/; HttpOnly; SameSite=Strict";
@@ -24,19 +24,15 @@ pub(super) async fn form(
     if visit.who.is_some() || desk.keys.is_empty() {
         return Redirect::to(&next).into_response();
     }
-    show(&desk, &visit, None, next, StatusCode::OK).await
+    show(None, next, StatusCode::OK)
 }
 
-async fn show(desk: &Desk, visit: &Visit, fault: Option<&'static str>, next: String, status: StatusCode) -> Response {
-    match frame(desk, visit, Here::Elsewhere).await {
-        Ok(frame) => (status, html(&Login { frame, fault, next })).into_response(),
-        Err(failed) => failed,
-    }
+fn show(fault: Option<&'static str>, next: String, status: StatusCode) -> Response {
+    (status, html(&Login { fault, next })).into_response()
 }
 
 pub(super) async fn sign_in(
     State(desk): State<Arc<Desk>>,
-    Extension(visit): Extension<Visit>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Bytes,
@@ -45,23 +41,18 @@ pub(super) async fn sign_in(
     let next = next_of(&fields).to_owned();
     if !is_our_form(&desk, &headers) {
         let told = Some("This form did not come from this page. Type the token here.");
-        return show(&desk, &visit, told, next, StatusCode::FORBIDDEN).await;
-    }
-    let now = desk.clock.monotonic();
-    if let Some(left) = desk.tries.waits(from.ip(), now) {
-        return too_many(left);
+        return show(told, next, StatusCode::FORBIDDEN);
     }
     let Some(who) = desk.keys.whose(value_of(&fields, "token")) else {
-        desk.tries.wrong(from.ip(), now);
-        tracing::warn!(from = %from.ip(), "a wrong token was typed on the page");
         let told = Some("This is no token of this service. After several wrong ones there is a pause.");
-        return show(&desk, &visit, told, next, StatusCode::FORBIDDEN).await;
+        let slowed = guessed(&desk, from.ip()).await;
+        return slowed.unwrap_or_else(|| show(told, next, StatusCode::FORBIDDEN));
     };
     desk.tries.right(from.ip());
     if let Some(key) = key_of(&desk, &headers) {
         desk.sessions.end(key);
     }
-    let key = desk.sessions.begin(who, &*desk.entropy, now);
+    let key = desk.sessions.begin(who, &*desk.entropy, desk.clock.monotonic());
     let secure = if desk.is_tls { "; Secure" } else { "" };
     let kept = format!("{}={key}; {KEPT}{secure}", cookie(&desk));
     ([(header::SET_COOKIE, kept)], Redirect::to(&next)).into_response()

@@ -1,7 +1,8 @@
 //! What is served over HTTP: health and metrics to machines, the page to people. `desk` holds what answers are made from and
-//! leads to them; `door` stands before every page, `keys`, `session` and `tries` say who comes in, `login` lets in and out;
-//! `pages` and `reports` answer, `demands` hands a person's orders to the keeper.
+//! leads to them; `connections` bounds who may connect, `door` stands before every page, `keys`, `session` and `tries` say who
+//! comes in, `login` lets in and out; `pages` and `reports` answer, `demands` hands a person's orders to the keeper.
 
+mod connections;
 mod demands;
 mod desk;
 mod door;
@@ -22,12 +23,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use providers::port::{Fault, Secret};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 
+use self::connections::{Gate, Limits};
 use self::desk::{Desk, router};
 use self::keys::Keys;
 use self::session::Sessions;
@@ -43,9 +45,6 @@ pub(super) use health::is_alive;
 /// A keeper that was not seen at work for so long is not alive.
 pub(super) const ALIVE_WITHIN: Duration = Duration::from_secs(180);
 
-/// How long a client may take for the head of its request.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
-
 /// The longest head, in bytes.
 const HEAD_MAX: usize = 32 * 1024;
 
@@ -59,7 +58,7 @@ pub struct HttpSetting {
     pub listen: SocketAddr,
     /// Over TLS.
     pub tls: Option<Tls>,
-    /// What anything beyond health and metrics asks for; none = whoever is on this machine may look.
+    /// What anything beyond health asks for; without it and without a person whoever is on this machine may look.
     pub token: Option<Secret>,
     /// Who may order something on the page, each with a token of his own.
     pub persons: Vec<(String, Secret)>,
@@ -98,6 +97,10 @@ pub(super) struct Http {
 impl Http {
     /// Begins to listen.
     pub(super) fn start(setting: &HttpSetting, shown: Shown) -> Result<Self, Fault> {
+        Self::start_within(setting, shown, Limits::USUAL)
+    }
+
+    fn start_within(setting: &HttpSetting, shown: Shown, limits: Limits) -> Result<Self, Fault> {
         let doing = || format!("listening on {}", setting.listen);
         let failed = |cause: std::io::Error| {
             Fault::broken(doing(), cause.to_string())
@@ -138,12 +141,11 @@ impl Http {
         let handle = Handle::new();
         macro_rules! served {
             ($server:expr) => {{
-                let mut server = $server.map_err(failed)?.handle(handle.clone());
+                // Told to the server, not to its builder alone: else a client that says nothing is waited for without an end, to
+                // learn which version it speaks. After the acceptor, which makes that forgotten.
+                let mut server = $server.http1_only().handle(handle.clone());
                 let timer = hyper_util::rt::TokioTimer::new();
-                let builder = server.http_builder();
-                // Or a client that says nothing would be waited for without an end, to learn which version it speaks.
-                *builder = std::mem::replace(builder, hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new())).http1_only();
-                builder.http1().timer(timer).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_MAX);
+                server.http_builder().http1().timer(timer).header_read_timeout(limits.head).max_buf_size(HEAD_MAX);
                 tokio::spawn(async move {
                     if let Err(cause) = server.serve(app).await {
                         tracing::error!(%cause, "nothing is served any more");
@@ -151,12 +153,14 @@ impl Http {
                 });
             }};
         }
-        match &setting.tls {
-            None => served!(axum_server::from_tcp(listener)),
-            Some(tls) => served!(axum_server::tls_rustls::from_tcp_rustls(
-                listener,
-                RustlsConfig::from_config(Arc::new(tls_config(tls)?))
-            )),
+        let tls = setting.tls.as_ref().map(tls_config).transpose()?;
+        let (server, gate) = (axum_server::from_tcp(listener).map_err(failed)?, Gate::new(limits));
+        match tls {
+            None => served!(server.acceptor(gate)),
+            Some(config) => {
+                let tls = RustlsAcceptor::new(RustlsConfig::from_config(Arc::new(config)));
+                served!(server.acceptor(tls.handshake_timeout(limits.head).acceptor(gate)));
+            }
         }
         Ok(Self { handle, address })
     }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use super::*;
 use crate::clock::SystemEntropy;
@@ -75,6 +76,10 @@ impl Came {
 
 impl House {
     async fn open(token: Option<&str>, persons: &[(&str, &str)]) -> Self {
+        Self::within(Limits::USUAL, None, token, persons).await
+    }
+
+    async fn within(limits: Limits, tls: Option<Tls>, token: Option<&str>, persons: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let place = Place::File(folder.path().join("journal.db"));
         let journal: Arc<dyn Journal> = Arc::from(place.open().await.expect("a journal"));
@@ -86,7 +91,7 @@ impl House {
         let secret = |text: &str| Secret::from(text.to_owned());
         let setting = HttpSetting {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            tls: None,
+            tls,
             token: token.map(secret),
             persons: persons.iter().map(|(name, token)| ((*name).to_owned(), secret(token))).collect(),
             host: HOSTILE.to_owned(),
@@ -99,7 +104,7 @@ impl House {
             place,
             orders: sender,
         };
-        let http = Http::start(&setting, shown).expect("it listens");
+        let http = Http::start_within(&setting, shown, limits).expect("it listens");
         Self { http, clock, board, orders, journal, _folder: folder }
     }
 
@@ -129,6 +134,14 @@ impl House {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         Came { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// A connection from an address of this machine, with room for few bytes that nobody reads.
+    async fn connect(&self, from: [u8; 4]) -> TcpStream {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(16 * 1024).expect("it is small");
+        socket.bind((from, 0).into()).expect("an address of this machine");
+        socket.connect(self.http.address).await.expect("it listens")
     }
 
     async fn get(&self, path: &str, headers: &str) -> Came {
@@ -215,6 +228,7 @@ async fn without_a_token_whoever_is_here_looks_and_nobody_orders() {
     }
     assert_eq!(house.post("/order", "", &[("account", "MSOL_1")]).await.status, 404);
     assert_eq!(house.get("/api/status", "").await.status, 404);
+    assert_eq!(house.get("/metrics", "").await.status, 200);
 }
 
 #[tokio::test]
@@ -230,7 +244,9 @@ async fn it_answers_to_its_own_names_alone() {
         ("LOCALHOST.evil", 421),
         ("", 421),
     ] {
-        assert_eq!(house.get("/", &format!("host: {host}\r\n")).await.status, status, "{host}");
+        for path in ["/", "/metrics"] {
+            assert_eq!(house.get(path, &format!("host: {host}\r\n")).await.status, status, "{path} {host}");
+        }
         // What a probe asks tells nothing.
         assert_eq!(house.get("/livez", &format!("host: {host}\r\n")).await.status, 200, "{host}");
     }
@@ -254,7 +270,44 @@ async fn nobody_looks_without_signing_in() {
     assert_eq!(house.get("/", &format!("authorization: Bearer {LOOKS}\r\n")).await.status, 200);
     let came = house.get("/", "authorization: Bearer wrong\r\n").await;
     assert_eq!((came.status, came.header("www-authenticate")), (401, Some("Bearer")));
-    assert_eq!(house.get("/api/status", &format!("authorization: Bearer {LOOKS}\r\n")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_names_accounts_is_read_with_a_token_alone() {
+    let house = House::furnished().await;
+    let session = house.signed_in(LOOKS).await;
+    for path in ["/metrics", "/api/status"] {
+        for (headers, status) in [
+            (String::new(), 401),
+            ("authorization: Bearer wrong\r\n".to_owned(), 401),
+            (format!("authorization: Basic {LOOKS}\r\n"), 401),
+            ("cookie: entra-rotator=x\r\n".to_owned(), 401),
+            (format!("host: evil.test\r\nauthorization: Bearer {LOOKS}\r\n"), 421),
+            (format!("authorization: Bearer {LOOKS}\r\n"), 200),
+            (format!("authorization: Bearer {ADA}\r\n"), 200),
+            (session.clone(), 200),
+        ] {
+            let came = house.get(path, &headers).await;
+            assert_eq!(came.status, status, "{path} {headers}");
+            assert_eq!(came.header("www-authenticate"), (status == 401).then_some("Bearer"), "{path} {headers}");
+            let safe = (came.header("cache-control"), came.header("x-content-type-options"));
+            assert_eq!(safe, (Some("no-store"), Some("nosniff")), "{path} {headers}");
+        }
+    }
+    let by_person = House::open(None, &[("ada", ADA)]).await;
+    assert_eq!(by_person.get("/metrics", "").await.status, 401);
+}
+
+#[tokio::test]
+async fn the_login_tells_nothing() {
+    let house = House::furnished().await;
+    house.board.stands_by(Some("sync2, process 7".to_owned()));
+    for came in [house.get("/login", "").await, house.post("/login", "", &[("token", "wrong")]).await] {
+        assert!(came.body.contains("name=\"token\""), "{}", came.body);
+        for told in ["alert(1)", "sync2", "process", "/held", "2026"] {
+            assert!(!came.body.contains(told), "{told}: {}", came.body);
+        }
+    }
 }
 
 #[tokio::test]
@@ -306,15 +359,121 @@ async fn who_guesses_waits() {
     }
     let came = wrong().await;
     assert_eq!((came.status, came.header("retry-after")), (429, Some("3")));
-    let right = house.post("/login", "", &[("token", ADA)]).await;
-    assert_eq!(right.status, 429, "the right one waits too, or it could be guessed by that");
-    assert_eq!(house.get("/", &format!("authorization: Bearer {ADA}\r\n")).await.status, 429);
-    house.later(Duration::from_secs(3));
+    for path in ["/", "/api/status", "/metrics"] {
+        assert_eq!(house.get(path, "authorization: Bearer guessed\r\n").await.status, 429, "{path}");
+        let right = format!("authorization: Bearer {ADA}\r\n");
+        assert_eq!(house.get(path, &right).await.status, 200, "{path}: nobody else's guesses keep a right one out");
+        assert_eq!(house.get(path, "authorization: Bearer guessed\r\n").await.status, 429, "{path}: nor end the pause");
+    }
     house.signed_in(ADA).await;
-    assert_eq!(wrong().await.status, 403, "a right one makes the wrong ones forgotten");
+    assert_eq!(wrong().await.status, 403, "who signs in makes the wrong ones forgotten");
     let elsewhere = "origin: http://evil.test\r\nsec-fetch-site: cross-site\r\n";
     let came = house.ask("POST", "/login", elsewhere, &form(&[("token", ADA)])).await;
     assert!(came.status == 403 && came.header("set-cookie").is_none(), "nobody is signed in by another site's form");
+}
+
+#[tokio::test]
+async fn a_machine_that_guesses_waits_too() {
+    for path in ["/api/status", "/metrics"] {
+        let house = House::furnished().await;
+        let guess = async || house.get(path, "authorization: Bearer guessed\r\n").await.status;
+        for _ in 0..5 {
+            assert_eq!(guess().await, 401, "{path}");
+        }
+        assert_eq!(guess().await, 429, "{path}");
+        house.later(Duration::from_secs(3));
+        assert_eq!(guess().await, 401, "{path}: the pause ends");
+    }
+}
+
+/// Whether the other side closes it soon.
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    timeout(Duration::from_secs(10), stream.read(&mut [0])).await.is_ok_and(|read| matches!(read, Ok(0) | Err(_)))
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_not_waited_for() {
+    let house = House::within(Limits { head: Duration::from_millis(300), ..Limits::USUAL }, None, None, &[]).await;
+    for said in ["", "GET / HT", "GET /livez HTTP/1.1\r\nhost: localhost\r\n", "PRI * HTTP/2.0\r\n"] {
+        let mut stream = house.connect([127, 0, 0, 1]).await;
+        stream.write_all(said.as_bytes()).await.expect("sent");
+        // Some are told that they were too slow.
+        let ended = timeout(Duration::from_secs(10), stream.read_to_end(&mut Vec::new())).await;
+        assert!(ended.is_ok(), "{said:?}");
+    }
+    // Nor is the next request of a connection.
+    let mut stream = house.connect([127, 0, 0, 1]).await;
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sent");
+    assert!(timeout(Duration::from_secs(10), stream.read_to_end(&mut Vec::new())).await.is_ok());
+}
+
+#[tokio::test]
+async fn one_address_takes_no_place_of_others_and_all_together_no_more_than_there_are() {
+    let few = Limits { all: 5, of_one: 3, ..Limits::USUAL };
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let folder = TempDir::new().expect("a folder");
+    let (cert_file, key_file) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert_file, own.cert.pem()).expect("written");
+    std::fs::write(&key_file, own.signing_key.serialize_pem()).expect("written");
+    // Over TLS a handshake that does not come counts as well.
+    for tls in [None, Some(Tls { cert_file, key_file })] {
+        let house = House::within(few, tls, None, &[]).await;
+        let mut inside = Vec::new();
+        for from in [1, 1, 1, 2, 2] {
+            inside.push(house.connect([127, 0, 0, from]).await);
+        }
+        for from in [1, 2, 3] {
+            assert!(is_closed(&mut house.connect([127, 0, 0, from]).await).await, "{from}");
+        }
+        let still = timeout(Duration::from_millis(200), inside[0].read(&mut [0])).await;
+        assert!(still.is_err(), "those inside stay");
+        inside.pop();
+        // One of the first address is still one too many; another gets the place that is free.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(is_closed(&mut house.connect([127, 0, 0, 1]).await).await);
+        let mut let_in = house.connect([127, 0, 0, 3]).await;
+        assert!(timeout(Duration::from_millis(200), let_in.read(&mut [0])).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn who_never_reads_is_not_waited_for() {
+    let house = House::within(Limits { stall: Duration::from_millis(300), ..Limits::USUAL }, None, None, &[]).await;
+    let mut stream = house.connect([127, 0, 0, 1]).await;
+    let asked = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000);
+    let ended = timeout(Duration::from_secs(30), async {
+        // One request after the other, until nothing of them is taken any more.
+        while stream.write_all(&asked).await.is_ok() {}
+    });
+    assert!(ended.await.is_ok(), "it was not closed");
+}
+
+#[tokio::test]
+async fn a_report_that_nobody_reads_keeps_others_from_being_made() {
+    let house = House::open(None, &[]).await;
+    for number in 0..12 {
+        let (key, kind, severity) = (number.to_string(), "drift".to_owned(), "alarm".to_owned());
+        let text = "w".repeat(1024 * 1024);
+        let raised = Note::Raised { key, kind, severity, account: None, title: text.clone(), text };
+        house.journal.note("2026-06-15T12:00:00Z".parse().expect("a time"), &raised).await.expect("noted");
+    }
+    let path = "/reports/made?from=2026-06-01&to=2026-07-01&form=jsonl";
+    let mut idle = house.connect([127, 0, 0, 1]).await;
+    idle.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await.expect("sent");
+    let mut head = [0; 15];
+    idle.read_exact(&mut head).await.expect("it was made");
+    assert_eq!(head.as_slice(), b"HTTP/1.1 200 OK");
+    // Only now it is whole, and most of it waits to be sent.
+    for _ in 0..3 {
+        let came = house.get(path, "").await;
+        assert!(came.status == 503 && came.body.contains("One report at a time"), "{}", came.status);
+    }
+    drop(idle);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let came = house.get(path, "").await;
+    assert_eq!((came.status, came.head.matches("\ncontent-type: ").count()), (200, 1), "{}", came.head);
+    assert!(came.body.len() > 20 * 1024 * 1024, "{}", came.body.len());
+    assert_eq!(house.get(path, "").await.status, 200, "who has read it all keeps nobody waiting");
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ const FORGOTTEN: Duration = Duration::from_secs(3600);
 /// Addresses that are remembered. When there are more, the one that tried longest ago is forgotten.
 const ADDRESSES_MAX: usize = 1_000;
 
-/// Wrong tokens, by where they came from: nobody may guess in a hurry.
+/// Wrong tokens, by where they came from: nobody may guess in a hurry. A right one is never kept out, or one wrong token every
+/// five minutes would keep everybody out; that it can't be guessed is for its length to see to.
 #[derive(Debug, Default)]
 pub(super) struct Tries(Mutex<BTreeMap<IpAddr, Wrong>>);
 
@@ -34,10 +35,10 @@ impl Wrong {
 }
 
 impl Tries {
-    /// How long that address must wait before the next try; `None` = it may try.
+    /// How long wrong ones of that address are not listened to any more; `None` = they are.
     pub(super) fn waits(&self, from: IpAddr, now: Duration) -> Option<Duration> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wrong = known.get(&whose(from))?;
+        let wrong = known.get(&network_of(from))?;
         let left = (wrong.at + wrong.pause()).saturating_sub(now);
         (!left.is_zero()).then_some(left)
     }
@@ -46,7 +47,7 @@ impl Tries {
     pub(super) fn wrong(&self, from: IpAddr, now: Duration) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, wrong| now.saturating_sub(wrong.at) < FORGOTTEN);
-        let from = whose(from);
+        let from = network_of(from);
         if known.len() >= ADDRESSES_MAX
             && !known.contains_key(&from)
             && let Some(oldest) = known.iter().min_by_key(|(_, wrong)| wrong.at).map(|(address, _)| *address)
@@ -59,12 +60,12 @@ impl Tries {
 
     /// A right one.
     pub(super) fn right(&self, from: IpAddr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&whose(from));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&network_of(from));
     }
 }
 
 /// Of IPv6 somebody has a whole network: its first half counts.
-fn whose(from: IpAddr) -> IpAddr {
+pub(super) fn network_of(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
         four => four,

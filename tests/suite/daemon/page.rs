@@ -64,7 +64,8 @@ async fn an_order_that_comes_to_nothing_is_kept_with_its_cause_and_costs_the_sch
     let page = || service.get_with(&format!("/ordered?account={ACCOUNT}"), &cookie).1;
     wait_until("answered", &service, || page().contains("data-figure=\"outcome\""));
     assert!(page().contains("ada via page") && page().contains("to see") && page().contains("T-1"), "{}", page());
-    let failures = service.metric(&format!("entra_rotator_account_failures{{account=\"{ACCOUNT}\"}}"));
+    let name = format!("entra_rotator_account_failures{{account=\"{ACCOUNT}\"}}");
+    let failures = service.metric_with(&name, &format!("authorization: Bearer {ADA}\r\n"));
     assert_eq!(failures, Some(0.0));
     assert_eq!(service.stop(), Some(0), "{}", service.said());
     assert!(!service.said().contains(ADA) && service.said().contains("ada via page"), "{}", service.said());

@@ -124,7 +124,12 @@ impl Service {
 
     /// The value of a line of the metrics, by what stands before it.
     pub(super) fn metric(&self, name: &str) -> Option<f64> {
-        let (status, text) = self.get("/metrics");
+        self.metric_with(name, "")
+    }
+
+    /// The same with further headers, each ended by CRLF.
+    pub(super) fn metric_with(&self, name: &str, headers: &str) -> Option<f64> {
+        let (status, text) = self.get_with("/metrics", headers);
         assert_eq!(status, 200, "{text}");
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }

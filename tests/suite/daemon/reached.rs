@@ -1,15 +1,19 @@
 //! Over HTTP: where it may be reached, with what token, over what TLS.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 
+use entra_rotator::journal::State;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, pki_types::ServerName};
 
 use super::configured::{ACCOUNT, Configured};
-use super::process::parts;
+use super::process::{parts, states};
+use super::{Service, wait_until};
+use crate::lab::Lab;
 
 #[test]
 fn beyond_loopback_only_over_tls() {
@@ -37,27 +41,79 @@ fn a_taken_address_is_told() {
 #[test]
 fn status_is_for_whoever_has_the_token() {
     let configured = Configured::new("");
-    std::fs::write(configured.path("token"), "open-sesame-4711\n").expect("a token");
+    std::fs::write(configured.path("token"), "open-sesame-4711-4711\n").expect("a token");
     configured.write(&format!("[serve]\ntoken = {{ file = {:?} }}\n", configured.path("token")));
     let mut service = configured.start();
     for headers in [
         "",
         "authorization: Bearer wrong\r\n",
-        "authorization: Basic open-sesame-4711\r\n",
+        "authorization: Basic open-sesame-4711-4711\r\n",
         "authorization: Bearer \r\n",
     ] {
-        let (code, body) = service.get_with("/api/status", headers);
-        assert_eq!(code, 401, "{headers:?}");
-        assert!(!body.contains(ACCOUNT), "{body}");
+        for path in ["/api/status", "/metrics"] {
+            let (code, body) = service.get_with(path, headers);
+            assert_eq!(code, 401, "{path} {headers:?}");
+            assert!(!body.contains(ACCOUNT), "{body}");
+        }
     }
-    let (code, body) = service.get_with("/api/status", "authorization: Bearer open-sesame-4711\r\n");
+    let right = "authorization: Bearer open-sesame-4711-4711\r\n";
+    let (code, body) = service.get_with("/api/status", right);
     assert_eq!(code, 200, "{body}");
     let status: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(status["accounts"][ACCOUNT]["state"], "by-hand", "{status}");
-    assert_eq!(service.get("/metrics").0, 200, "metrics ask for none");
+    let (code, body) = service.get_with("/metrics", right);
+    assert!(code == 200 && body.contains(ACCOUNT), "{body}");
     assert_eq!(service.get("/livez").0, 200);
     assert_eq!(service.stop(), Some(0));
     assert!(!service.said().contains("open-sesame"), "{}", service.said());
+    assert!(service.said().contains("a wrong token was shown"), "{}", service.said());
+    std::fs::write(configured.path("token"), "nineteen-characters\n").expect("a token");
+    let refused = configured.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("the token of [serve] is shorter than 20 characters"), "{refused:?}");
+    assert!(!refused.stderr.contains("nineteen-c"), "{refused:?}");
+}
+
+/// What the process may have open; fewer than what connects to it.
+const DESCRIPTORS: u32 = 256;
+
+#[tokio::test]
+async fn who_connects_and_says_nothing_takes_no_descriptor_of_a_rotation() {
+    let lab = Lab::made();
+    lab.order("slow:quiesce:SYNC1");
+    let words =
+        ["serve", "--lab", "--listen", "127.0.0.1:0", "--log", "info,entra_rotator=debug", "--log-format", "json"];
+    let command = lab.command(&words);
+    let mut bounded = Command::new("sh");
+    bounded.args(["-c", &format!("ulimit -n {DESCRIPTORS}; exec \"$0\" \"$@\"")]);
+    bounded.arg(command.get_program()).args(command.get_args()).env_remove("ENTRA_ROTATOR_CONFIG");
+    let mut service = Service::spawn(bounded);
+    service.serves();
+    let address = service.address();
+    let silent: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(address).expect("it listens")).collect();
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", service.id())).expect("its descriptors").count();
+    let most = std::cell::Cell::new(0);
+    wait_until("finished", &service, || {
+        most.set(most.get().max(open()));
+        service.log().iter().any(|line| line["message"] == "finished")
+    });
+    assert!(most.get() < 150, "{} descriptors", most.get());
+    assert_eq!(from_elsewhere(address).await, (200, "alive\n".to_owned()));
+    drop(silent);
+    assert_eq!(service.stop(), Some(0), "{}", service.said());
+    lab.expect("all=p2 previous=p1", "silent connections");
+    assert_eq!(states(&lab).await, [(ACCOUNT.to_owned(), State::Closed)]);
+}
+
+/// What `/livez` says to another address of this machine.
+async fn from_elsewhere(address: SocketAddr) -> (u16, String) {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 2], 0).into()).expect("an address of this machine");
+    let mut stream = socket.connect(address).await.expect("it listens");
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    parts(&answer)
 }
 
 async fn over_tls(port: u16, trusted: &rcgen::Certificate) -> std::io::Result<String> {
@@ -89,7 +145,7 @@ async fn with_a_certificate_it_is_https() {
     std::fs::write(&key, own.signing_key.serialize_pem()).expect("written");
     configured.write(&format!("[serve.tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n"));
     let words = ["serve", "--listen", "0.0.0.0:0", "--log-format", "json"];
-    let mut service = super::Service::spawn(configured.command(&words));
+    let mut service = Service::spawn(configured.command(&words));
     service.serves();
     let port = service.address().port();
     let answer = over_tls(port, &own.cert).await.expect("an answer");
