@@ -134,6 +134,10 @@ impl Session {
     pub(super) async fn take(self: &Arc<Self>, names: &[String]) -> Result<Lease, Busy> {
         let place = self.hosts.place().to_string();
         let mine = |name: &String| Busy::Held { name: name.clone(), holder: "this process".to_owned() };
+        // Whoever asks may get a session that lives, elsewhere.
+        if let Some(cause) = self.lost.borrow().clone() {
+            return Err(Busy::NoLease { cause, place });
+        }
         let names: BTreeSet<String> = names.iter().cloned().collect();
         {
             let mut mine_now = self.names();
