@@ -1,8 +1,20 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser;
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::order::control_character;
+
+/// Somebody's own words for the journal.
+fn words(text: &str) -> Result<String, String> {
+    match control_character(text) {
+        None => Ok(text.to_owned()),
+        Some(letter) => {
+            Err(format!("it has the control character U+{:04X}: write plain text in one line", u32::from(letter)))
+        }
+    }
+}
 
 /// Rotates the passwords behind Microsoft Entra Connect: staged in a vault, set in the directory, given to the
 /// sync engine, proven by a test sync, or put back.
@@ -205,14 +217,14 @@ pub(super) struct RotateOptions {
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Why, for the journal. `compromise` rotates outside the maintenance windows too, and keeps every other safety.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = words)]
     pub(super) reason: String,
     /// The ticket, for the journal.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = words)]
     pub(super) ticket: String,
     /// Rotate without an approval where one is required, and why. It stands in the journal and in every report as an
     /// exception, and the unattended service raises an alarm.
-    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new().try_map(|text: String| words(&text)))]
     pub(super) without_approval: Option<String>,
     /// Do not ask whether to rotate because of a compromise.
     #[arg(long)]
@@ -304,10 +316,10 @@ pub(super) struct AdoptOptions {
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
     /// Why, for the journal.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = words)]
     pub(super) reason: String,
     /// The ticket, for the journal.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = words)]
     pub(super) ticket: String,
 }
 
@@ -500,7 +512,7 @@ pub(super) struct PruneOptions {
     #[arg(long, value_name = "FILE")]
     pub(super) export: PathBuf,
     /// Why, for the tombstone.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", value_parser = words)]
     pub(super) reason: String,
 }
 

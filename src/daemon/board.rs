@@ -71,6 +71,9 @@ pub struct AccountView {
     pub over_at: Option<Timestamp>,
     /// Failed attempts since the last success.
     pub failures: u32,
+    /// Whether its password is too old, or of unknown age, and is not meant to be.
+    #[serde(skip)]
+    pub is_late: bool,
 }
 
 impl Board {
@@ -91,6 +94,17 @@ impl Board {
     /// An account as it stands.
     pub fn of(&self, account: &str) -> Option<AccountView> {
         self.view_mut().accounts.get(account).cloned()
+    }
+
+    /// Of all accounts, those whose password is too old, and those that wait for a person for another reason; `None` = not all of
+    /// so many are known, as in a process that stands by.
+    pub(super) fn troubled(&self, of: usize) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+        let view = self.view_mut();
+        let names = |is: fn(&AccountView) -> bool| {
+            view.accounts.iter().filter(|(_, account)| is(account)).map(|(name, _)| name.clone()).collect()
+        };
+        (view.accounts.len() == of && view.stands_by.is_none())
+            .then(|| (names(|account| account.is_late), names(|account| matches!(account.state, "held" | "gave-up"))))
     }
 
     /// How rotations ended.
@@ -174,6 +188,11 @@ impl Board {
     pub(super) fn account(&self, seat: &Seat, now: Timestamp) {
         let age = seat.age(now);
         let standing = &seat.account.standing;
+        let is_out = match standing.blocked {
+            Some(Blocked::Exempt { until }) => until > now,
+            Some(Blocked::Managed) => true,
+            _ => false,
+        };
         let shown = AccountView {
             state: match &seat.due {
                 Due::At(fire) if fire.at <= now => "due",
@@ -200,6 +219,7 @@ impl Board {
             next_due: seat.rotation_at(),
             over_at: age.over_at,
             failures: standing.failures,
+            is_late: matches!(age.state, AgeState::Overdue | AgeState::Unknown) && !is_out,
         };
         self.view_mut().accounts.insert(seat.post.wish.account.clone(), shown);
     }

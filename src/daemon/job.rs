@@ -5,7 +5,9 @@ use providers::port::{Fault, QuiesceMode};
 use super::log::Log;
 use crate::engine::{Drift, Looked, Wish, look};
 use crate::journal::{Busy, Journal};
-use crate::order::{Came, Context, Demand, Exit, Order, Wanted, each_open_of, leases, prove_late, rotate, sharing};
+use crate::order::{
+    Came, Context, Demand, Exit, Order, Wanted, each_open_as_seen, each_open_of, leases, prove_late, rotate, sharing,
+};
 use crate::rotation::Trigger;
 use crate::schedule::Fire;
 use crate::wiring::World;
@@ -104,7 +106,7 @@ impl Hands {
                         let wanted = demand.wanted();
                         done.came.push(rotate(context, &wanted.wish(&wish), &wanted).await);
                     }
-                    Some(order) => done.came = each_open_of(context, &wish, order).await,
+                    Some(order) => done.came = each_open_as_seen(context, &wish, order, &demand.seen).await,
                 }
                 if done.came.is_empty() {
                     // Another process ended it meanwhile.

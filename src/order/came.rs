@@ -72,6 +72,21 @@ impl Came {
         Self { account, rotation: Some(rotation.id().to_owned()), outcome, exit: exits.code(), message, exits }
     }
 
+    /// The same of an interrupted rotation that was taken up where a new one was ordered: nobody may take it for that.
+    pub fn of_the_one_before(self) -> Self {
+        let id = self.rotation.as_deref().unwrap_or(&self.account);
+        let message = &self.message;
+        let message = if self.exits == Exit::Done {
+            format!(
+                "this ended the interrupted rotation {id}; no new one was begun, and no newer password was made than that one's\n  \
+                 {message}\n  next step: where a newer one is needed, as after a compromise, `rotate` again"
+            )
+        } else {
+            format!("this took up the interrupted rotation {id}; no new one was begun\n  {message}")
+        };
+        Self { message, ..self }
+    }
+
     /// Whether it is about a rotation that came to its end, or is held: what was not begun, or waits, has not.
     pub fn has_ended(&self) -> bool {
         self.rotation.is_some() && matches!(self.exits, Exit::Done | Exit::Failed | Exit::Held)

@@ -1,4 +1,4 @@
-use super::{Order, Wanted};
+use super::{Mark, Order, Wanted};
 use crate::rotation::Trigger;
 
 /// What a person wants the service to do with an account at once.
@@ -14,8 +14,8 @@ pub struct Demand {
     pub reason: String,
     /// The ticket, for the journal.
     pub ticket: String,
-    /// The account's newest rotation as that person saw it. When there is another one, nothing is done.
-    pub newest: Option<String>,
+    /// How the account's rotations stood when that person looked at them. When they stand otherwise, nothing is done.
+    pub seen: Mark,
 }
 
 /// What a person may demand.
@@ -59,7 +59,8 @@ impl Demand {
             reason: self.reason.clone(),
             ticket: self.ticket.clone(),
             trigger: Trigger::Person,
-            newest: Some(self.newest.clone()),
+            newest: Some(self.seen.newest.clone()),
+            only_new: true,
             ..Wanted::default()
         }
     }

@@ -1,7 +1,7 @@
 use providers::port::QuiesceMode;
 
 use super::told::busy;
-use super::{Came, Context, Exit, journal_failed, leases, stopped};
+use super::{Came, Context, Exit, Mark, journal_failed, leases, stopped};
 use crate::engine::{Rotation, Wish};
 use crate::journal::{Journal, Listed, Query, State};
 use crate::rotation::Outcome;
@@ -36,11 +36,20 @@ pub enum Order {
 /// Carries an order out on the open rotations of an account. The newest first: a repair closes the held rotation that it replaces, and until it has ended that one has
 /// nothing to work with, its candidate lies beside the repair's.
 pub async fn each_open_of(context: Context<'_>, wish: &Wish, order: Order) -> Vec<Came> {
+    each_open(context, wish, order, None).await
+}
+
+/// The same by order of a person who saw how they stood: when they stand otherwise, nothing is done. Looked at under the leases.
+pub async fn each_open_as_seen(context: Context<'_>, wish: &Wish, order: Order, seen: &Mark) -> Vec<Came> {
+    each_open(context, wish, order, Some(seen)).await
+}
+
+async fn each_open(context: Context<'_>, wish: &Wish, order: Order, seen: Option<&Mark>) -> Vec<Came> {
     let journal = context.journal;
     let fail = |(message, exit): (String, Exit)| vec![Came::without_rotation(&wish.account, exit, message)];
     match leases(journal, &as_it_is_open(journal, wish).await).await {
         Ok(leases) => {
-            let came = leases.during(each_leased(context, wish, order)).await;
+            let came = leases.during(each_leased(context, wish, order, seen)).await;
             context.sign(&came).await;
             came
         }
@@ -53,9 +62,19 @@ pub async fn each_open_of(context: Context<'_>, wish: &Wish, order: Order) -> Ve
     }
 }
 
-async fn each_leased(context: Context<'_>, wish: &Wish, order: Order) -> Vec<Came> {
+async fn each_leased(context: Context<'_>, wish: &Wish, order: Order, seen: Option<&Mark>) -> Vec<Came> {
     let journal = context.journal;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(&wish.account, exit, message);
+    if let Some(seen) = seen {
+        match Mark::read(journal, &wish.account).await {
+            Ok(mark) if mark == *seen => {}
+            Ok(_) => {
+                let message = "nothing was done: it went on meanwhile, by another process\n  next step: look at its history first";
+                return vec![fail((message.to_owned(), Exit::Busy))];
+            }
+            Err(error) => return vec![fail(journal_failed(&error))],
+        }
+    }
     let (mut results, mut ordered) = (Vec::new(), None);
     loop {
         let open = match open_rotations(journal, &wish.account).await {

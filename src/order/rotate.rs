@@ -28,6 +28,19 @@ async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Ca
     let account = &wish.account;
     let fail = |(message, exit): (String, Exit)| Came::without_rotation(account, exit, message);
     let repair = wish.purpose == Purpose::Repair;
+    let mut open = match open_rotations(journal, account).await {
+        Ok(open) => open,
+        Err(failed) => return fail(failed),
+    };
+    if wanted.only_new
+        && let Some(running) = open.iter().find(|listed| listed.state == State::Running)
+    {
+        let id = &running.id;
+        let message = format!(
+            "not begun: rotation {id} of it was interrupted, and would be ended instead\n  next step: resume it or roll it back first"
+        );
+        return fail((message, Exit::Refused));
+    }
     if let Some(known) = &wanted.newest {
         let query = Query { newest: Some(1), ..Query::of(account) };
         match journal.list(&query).await {
@@ -39,17 +52,13 @@ async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Ca
             Err(error) => return fail(journal_failed(&error)),
         }
     }
-    let mut open = match open_rotations(journal, account).await {
-        Ok(open) => open,
-        Err(failed) => return fail(failed),
-    };
     if let Some(running) = open.iter().find(|listed| listed.state == State::Running) {
         teller.say(&format!("{account}: rotation {} was interrupted and is taken up", running.id));
         let other_purpose = purpose_of(journal, &running.id).await != ordered(wish.purpose);
         let came = take_up(context, &running.id, false).await;
         let ended = matches!(came.exits, Exit::Done | Exit::Failed);
         if !(repair && came.exits == Exit::Held || other_purpose && ended) {
-            return came;
+            return came.of_the_one_before();
         }
         teller.say(&format!("{account}: {} ({}): now for what was ordered", running.id, came.outcome));
         open = match open_rotations(journal, account).await {

@@ -3,6 +3,12 @@ use providers::port::{QuiesceMode, Secret};
 use crate::engine::{Purpose, Wish};
 use crate::rotation::{Approval, EngineMethod, OldPassword, Plan, Trigger};
 
+/// A control character in somebody's own words, which are kept in the journal and shown in many places: no reason and no ticket
+/// has one.
+pub fn control_character(words: &str) -> Option<char> {
+    words.chars().find(|letter| letter.is_control())
+}
+
 /// The plans of a file, with the signatures under them.
 #[derive(Clone, Debug)]
 pub struct Approved {
@@ -37,6 +43,8 @@ pub struct Wanted {
     /// Only when this is still the account's newest rotation (`Some(None)`: it has none): what the schedule knew when it
     /// decided. Looked at under the leases, so that two processes never rotate one account for one reason.
     pub newest: Option<Option<String>>,
+    /// Only a new one: one that is open is not gone on with instead.
+    pub only_new: bool,
     /// For an adoption.
     pub given: Option<Secret>,
     /// Only exactly these plans.
@@ -58,6 +66,7 @@ impl Default for Wanted {
             ticket: String::new(),
             trigger: Trigger::Person,
             newest: None,
+            only_new: false,
             given: None,
             approved: None,
             without_approval: None,

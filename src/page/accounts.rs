@@ -1,9 +1,12 @@
 use askama::Template;
 
-use super::link::{link, of_rotation};
-use super::{Frame, Tone, Word};
+use super::link::{link, of_held, of_rotation, of_running};
+use super::{Frame, Pairs, Part, Tone, Word, value_of};
 use crate::report::{At, Length, Text};
 use crate::schedule::AgeState;
+
+/// The word of a query for the accounts that a person should look at.
+const ATTENTION: &str = "attention";
 
 /// The accounts: a page of them.
 #[derive(Debug, Template)]
@@ -13,16 +16,27 @@ pub struct Accounts {
     pub frame: Frame,
     /// By name.
     pub accounts: Vec<Account>,
-    /// How many there are in all.
-    pub of: usize,
-    /// Which of them come first here, from 1.
-    pub first: usize,
-    /// Pages before and after.
-    pub pages: (Option<usize>, Option<usize>),
+    /// Which of those that were asked for these are.
+    pub part: Part,
+    /// Which were asked for.
+    pub filter: AccountsFilter,
+    /// How many the configuration names.
+    pub configured: usize,
+    /// How many of those have a password that is too old, or of unknown age; `None` = nobody has counted them.
+    pub late: Option<usize>,
     /// What holds now, the gravest first.
     pub conditions: usize,
     /// Whether something can be ordered.
     pub may_order: bool,
+}
+
+/// Which accounts are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountsFilter {
+    /// Whose name has this in it, in capital letters or small ones.
+    pub name: String,
+    /// That a person should look at.
+    pub attention: bool,
 }
 
 /// An account.
@@ -52,6 +66,8 @@ pub struct Account {
     pub late_proof: Option<Word>,
     /// Whether a rotation of it waits for a person.
     pub is_held: bool,
+    /// Whether one is open, held or not, or about to begin.
+    pub is_open: bool,
 }
 
 /// How old a password is.
@@ -91,9 +107,39 @@ impl AgeOf {
     }
 }
 
+impl AccountsFilter {
+    /// Of a query's fields.
+    pub fn of(pairs: &Pairs) -> Self {
+        Self { name: value_of(pairs, "name").to_owned(), attention: value_of(pairs, "only") == ATTENTION }
+    }
+
+    /// The fields of it.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let only = if self.attention { ATTENTION } else { "" };
+        vec![("name", self.name.clone()), ("only", only.to_owned())]
+    }
+
+    /// Whether a name is asked for.
+    pub fn has(&self, name: &str) -> bool {
+        self.name.is_empty() || name.to_lowercase().contains(&self.name.to_lowercase())
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
 impl Account {
     pub(super) fn past(&self) -> String {
         link("/history", &[("account", &self.name.0)])
+    }
+
+    pub(super) fn held(&self) -> String {
+        of_held(&self.name.0)
+    }
+
+    pub(super) fn running(&self) -> String {
+        of_running(&self.name.0)
     }
 
     pub(super) fn order(&self) -> String {
@@ -110,18 +156,22 @@ impl Accounts {
     pub(super) fn verdict(&self) -> Word {
         let held = self.frame.open.1;
         let is_late = |account: &&Account| matches!(account.age.state, AgeState::Overdue | AgeState::Unknown);
-        let late = self.accounts.iter().filter(is_late).count();
+        // Of all of them; where nobody has counted those, of the ones that are shown.
+        let late = self.late.unwrap_or_else(|| self.accounts.iter().filter(is_late).count());
+        let (of_these, is_counted) =
+            if self.is_counted() { ("", true) } else { (" (of the accounts that are shown here)", false) };
         let number = |count: usize, one: &str, many: &str| match count {
             1 => format!("1 {one}"),
             count => format!("{count} {many}"),
         };
         let held = (held > 0).then(|| number(held, "rotation waits for a person", "rotations wait for a person"));
         let late = (late > 0).then(|| {
-            number(
+            let late = number(
                 late,
                 "password is over its maximum age or of unknown age",
                 "passwords are over their maximum age or of unknown age",
-            )
+            );
+            format!("{late}{of_these}")
         });
         let wrong: Vec<String> = held.into_iter().chain(late).collect();
         if !wrong.is_empty() {
@@ -131,6 +181,24 @@ impl Accounts {
             let holds = number(self.conditions, "condition holds", "conditions hold");
             return Word::new(Tone::Warn, "△", format!("{holds} that a person should know of."));
         }
+        if !is_counted {
+            let told = "Nothing waits for a person here. How old the passwords of the other accounts are, this process has not counted.";
+            return Word::new(Tone::Plain, "–", told);
+        }
         Word::new(Tone::Good, "✓", "Nothing waits for a person.")
+    }
+
+    /// Whether what the sentence says is so of all accounts.
+    fn is_counted(&self) -> bool {
+        self.late.is_some() || self.accounts.len() == self.configured
+    }
+
+    /// Whether those that it counts can be shown.
+    pub(super) fn late_link(&self) -> Option<String> {
+        (self.late > Some(0) && !self.filter.attention).then(|| link("/", &[("only", ATTENTION)]))
+    }
+
+    pub(super) fn has_filter(&self) -> bool {
+        !self.part.is_whole() || self.filter.is_set()
     }
 }

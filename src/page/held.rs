@@ -1,7 +1,7 @@
 use askama::Template;
 
 use super::link::{link, of_rotation};
-use super::{Frame, Word};
+use super::{Frame, Part, Word};
 use crate::journal::Entry;
 use crate::report::{At, Length, Text};
 use crate::rotation::{Event, Plan, Progress};
@@ -14,6 +14,10 @@ pub struct Held {
     pub frame: Frame,
     /// Oldest first.
     pub rotations: Vec<HeldRotation>,
+    /// Which of all of them these are.
+    pub part: Part,
+    /// Only those of this account, where one is asked for.
+    pub account: Option<Text>,
     /// Whether something can be ordered here.
     pub may_order: bool,
 }

@@ -29,6 +29,16 @@ pub(super) fn of_rotation(id: &str) -> String {
     format!("/history/{}", byte_serialize(id.as_bytes()).collect::<String>().replace('+', "%20"))
 }
 
+/// Those of an account that wait for a person.
+pub fn of_held(account: &str) -> String {
+    link("/held", &[("account", account)])
+}
+
+/// Those of an account that are under way.
+pub fn of_running(account: &str) -> String {
+    link("/running", &[("account", account)])
+}
+
 /// The page of what was last ordered for an account.
 pub fn of_order(account: &str) -> String {
     link("/ordered", &[("account", account)])

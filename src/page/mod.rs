@@ -5,7 +5,8 @@
 //! escaped by the templates. A state is told by a mark and a word, never by colour alone.
 //!
 //! `frame` is what every page has around it; `accounts`, `running`, `held`, `history`, `rotation`, `conditions`, `reports`,
-//! `order`, `login` and `message` are the pages; `word` is a state in words, `link` a way to another page.
+//! `order`, `login` and `message` are the pages; `part` is one of several pages of a list, `word` a state in words, `link` a way to
+//! another page.
 
 mod accounts;
 mod conditions;
@@ -16,20 +17,22 @@ mod link;
 mod login;
 mod message;
 mod order;
+mod part;
 mod reports;
 mod rotation;
 mod running;
 mod word;
 
-pub use accounts::{Account, Accounts, AgeOf, Next};
+pub use accounts::{Account, Accounts, AccountsFilter, AgeOf, Next};
 pub use conditions::{Condition, Conditions};
 pub use frame::{Frame, Here, Service};
 pub use held::{Held, HeldRotation};
 pub use history::{Filter, History, HistoryRow, ROWS};
-pub use link::{Pairs, of_order, pairs, value_of};
+pub use link::{Pairs, of_held, of_order, of_running, pairs, value_of};
 pub use login::Login;
 pub use message::Message;
 pub use order::{Answered, Order, Ordered};
+pub use part::Part;
 pub use reports::{Form, Reports, Wanted};
 pub use rotation::OneRotation;
 pub use running::{Running, RunningRotation, RunningStep};

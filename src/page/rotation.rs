@@ -1,6 +1,6 @@
 use askama::Template;
 
-use super::link::link;
+use super::link::{link, of_held, of_running};
 use super::{Frame, Word};
 use crate::journal::Entry;
 use crate::report::{At, Proof, RotationFacts, StepFacts, Text};
@@ -72,6 +72,14 @@ impl OneRotation {
             "back" => "back, with the old one again",
             _ => "late, an hour or more after the end",
         }
+    }
+
+    pub(super) fn held(&self) -> String {
+        of_held(&self.facts.account.0)
+    }
+
+    pub(super) fn running(&self) -> String {
+        of_running(&self.facts.account.0)
     }
 
     pub(super) fn past(&self) -> String {

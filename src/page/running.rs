@@ -1,7 +1,7 @@
 use askama::Template;
 
-use super::link::of_rotation;
-use super::{Frame, Tone, Word};
+use super::link::{link, of_rotation};
+use super::{Frame, Part, Tone, Word};
 use crate::journal::Entry;
 use crate::report::{At, Length, Text};
 use crate::rotation::{Direction, Event, Plan, Progress, Standing, Step};
@@ -14,6 +14,12 @@ pub struct Running {
     pub frame: Frame,
     /// Oldest first.
     pub rotations: Vec<RunningRotation>,
+    /// Which of all of them these are.
+    pub part: Part,
+    /// Only those of this account, where one is asked for.
+    pub account: Option<Text>,
+    /// Whether something can be ordered here.
+    pub may_order: bool,
     /// How often the page looks again by itself, where somebody asked for that.
     pub every_s: Option<u32>,
     /// Accounts that something smaller is done for: a late proof, a look.
@@ -37,6 +43,8 @@ pub struct RunningRotation {
     pub silent: Length,
     /// Whether the old password is its target.
     pub is_back: bool,
+    /// Whether there is a way back.
+    pub may_go_back: bool,
     /// The steps of the way that it is on.
     pub steps: Vec<RunningStep>,
 }
@@ -56,6 +64,14 @@ pub struct RunningStep {
     pub tries: u32,
     /// When something was last written of it.
     pub at: Option<At>,
+}
+
+impl Running {
+    /// The way to this page: once, or again and again.
+    pub(super) fn again(&self, every_s: &str) -> String {
+        let account = self.account.as_ref().map(|account| account.0.clone()).unwrap_or_default();
+        self.part.here(&[("account", account), ("every", every_s.to_owned())])
+    }
 }
 
 impl RunningRotation {
@@ -91,12 +107,17 @@ impl RunningRotation {
             began: At(first.at),
             silent: Length::between(last.at, now.0),
             is_back: progress.direction == Direction::Back,
+            may_go_back: plan.no_way_back(progress).is_none(),
             steps,
         })
     }
 
     pub(super) fn link(&self) -> String {
         of_rotation(&self.rotation.0)
+    }
+
+    pub(super) fn order(&self, what: &str) -> String {
+        link("/order", &[("what", what), ("account", &self.account.0)])
     }
 
     pub(super) fn done(&self) -> usize {

@@ -19,9 +19,8 @@ use super::desk::Desk;
 use super::door::{Visit, is_our_form, key_of};
 use super::pages::{Answer, failed, frame, html, lines, message};
 use super::session::Shown;
-use crate::journal::Query;
-use crate::order::{AccountStatus, Deed, Demand, Wanted, is_outside, next_window};
-use crate::page::{Answered, Here, Order, Ordered, Pairs, Tone, Word, of_order, pairs, value_of};
+use crate::order::{AccountStatus, Deed, Demand, Mark, Wanted, control_character, is_outside, next_window};
+use crate::page::{Answered, Here, Order, Ordered, Pairs, Tone, Word, of_held, of_order, of_running, pairs, value_of};
 use crate::report::{At, Text};
 
 /// How long the keeper may take to say whether it takes an order: something small may have to end first.
@@ -99,6 +98,8 @@ async fn show(
     let frame = frame(desk, visit, Here::Elsewhere).await?;
     let unread = |error: crate::journal::JournalError| failed(&error);
     let now = frame.now.0;
+    // Before what is shown: what changes while it is read makes the form worth nothing.
+    let seen = Mark::read(&*desk.journal, account).await.map_err(unread)?;
     let status = {
         let mut ledger = desk.ledger.lock().await;
         ledger.read_on(&*desk.journal).await.map_err(unread)?;
@@ -109,14 +110,16 @@ async fn show(
         let text = format!("No rotation of {} is open: there is nothing to {}.", Text::of(account), deed.word());
         return Err(refused(desk, visit, StatusCode::CONFLICT, text).await);
     }
-    let newest = Query { newest: Some(1), ..Query::of(account) };
-    let newest = desk.journal.list(&newest).await.map_err(unread)?.pop().map(|listed| listed.id);
-    let shown = Shown { account: account.to_owned(), deed, newest };
+    let is_at_work = desk.board.at_work().rotating.contains(account);
+    // What has just been ordered is looked at before there is a rotation of it.
+    if deed == Deed::Rotate && (is_open || is_at_work) {
+        return Err(open_already(desk, visit, account, status.state == "held", is_at_work).await);
+    }
+    let shown = Shown { account: account.to_owned(), deed, seen };
     let id = key_of(desk, headers).and_then(|key| desk.sessions.show(key, shown, &*desk.entropy));
     let Some(id) = id else {
         return Err(refused(desk, visit, StatusCode::FORBIDDEN, "Your session has ended: sign in again.").await);
     };
-    let is_at_work = desk.board.at_work().rotating.contains(account);
     let state = if is_at_work && status.state == "interrupted" { "under-way" } else { status.state };
     let is_new = deed == Deed::Rotate;
     let outside = is_new && is_outside(post, &Wanted::default(), now);
@@ -156,7 +159,7 @@ async fn send_it(desk: &Desk, visit: &Visit, headers: &HeaderMap, fields: &Pairs
     }
     let person = person_of(desk, visit).await?;
     let came = key_of(desk, headers).and_then(|key| desk.sessions.came_back(key, value_of(fields, "form")));
-    let Some(Shown { account, deed, newest }) = came else {
+    let Some(Shown { account, deed, seen }) = came else {
         let text = "This form was sent before, or was open for too long. Begin again.";
         return Err(refused(desk, visit, StatusCode::CONFLICT, text).await);
     };
@@ -167,23 +170,41 @@ async fn send_it(desk: &Desk, visit: &Visit, headers: &HeaderMap, fields: &Pairs
     });
     let fault = if [&reason, &ticket].iter().any(|text| text.chars().count() > TEXT_MAX) {
         Some("A reason or ticket is longer than 500 characters.")
+    } else if [&reason, &ticket].iter().any(|text| control_character(text).is_some()) {
+        Some("A reason or ticket has a control character, such as a line feed. Nothing was ordered.")
     } else if !is_typed(value_of(fields, "confirm"), &account) {
         Some("That is not the account's name. Nothing was ordered.")
     } else {
         None
     };
     if fault.is_some() {
-        let clipped = |text: String| text.chars().take(TEXT_MAX).collect();
+        let clipped = |text: String| text.chars().filter(|letter| !letter.is_control()).take(TEXT_MAX).collect();
         let typed = Typed { reason: clipped(reason), ticket: clipped(ticket), fault };
         return show(desk, visit, headers, deed, &account, typed).await;
     }
     let by = format!("{person} via page");
-    let demand = Demand { account: account.clone(), deed, by, reason, ticket, newest };
+    let demand = Demand { account: account.clone(), deed, by, reason, ticket, seen };
     tracing::info!(account, by = demand.by, what = deed.word(), "a person orders something on the page");
     match hand_over(desk, demand).await {
         Ok(()) => Ok(Redirect::to(&of_order(&account)).into_response()),
         Err(why) => Err(refused(desk, visit, StatusCode::CONFLICT, sentence(&why)).await),
     }
+}
+
+/// No new one is begun where one is open: it would be gone on with instead.
+async fn open_already(desk: &Desk, visit: &Visit, account: &str, is_held: bool, is_at_work: bool) -> Response {
+    let (what, on) = if is_held {
+        let what = "is held: resume it or roll it back first, or repair it at the command line";
+        (what, (of_held(account), "What to do"))
+    } else if is_at_work {
+        ("is under way", (of_running(account), "How it goes on"))
+    } else {
+        let what =
+            "was interrupted, or another process works on it: wait for its end, or resume it or roll it back first";
+        (what, (of_running(account), "How it goes on"))
+    };
+    let text = format!("A rotation of {} {what}.", Text::of(account));
+    message(desk, visit, StatusCode::CONFLICT, "Nothing was ordered", text, (&on.0, on.1)).await
 }
 
 /// Whether somebody typed an account's name: every letter of it, as the page shows it.

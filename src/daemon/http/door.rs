@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::desk::Desk;
 use super::keys::{Who, bearer_of, is_same};
+use super::pages::is_by_itself;
 use crate::page::value_of;
 
 /// How long a page may take. A report has a limit of its own.
@@ -74,7 +75,7 @@ pub(super) async fn keep(
     next: Next,
 ) -> Response {
     let limit = if request.uri().path() == "/reports/made" { REPORT_LIMIT } else { PAGE_LIMIT };
-    let visit = visit(&desk, from.ip(), request.headers()).await;
+    let visit = visit(&desk, from.ip(), request.uri(), request.headers()).await;
     guarded(match visit.and_then(|visit| enter(&desk, visit, &request)) {
         Err(refused) => *refused,
         Ok(visit) => {
@@ -93,7 +94,7 @@ pub(super) async fn keep_from(
     request: Request,
     next: Next,
 ) -> Response {
-    guarded(match visit(&desk, from.ip(), request.headers()).await {
+    guarded(match visit(&desk, from.ip(), request.uri(), request.headers()).await {
         Err(refused) => *refused,
         Ok(visit) if visit.who.is_none() && desk.asks_who() => no_token("a token is needed\n"),
         Ok(_) => next.run(request).await,
@@ -112,7 +113,7 @@ fn no_token(told: &'static str) -> Response {
 }
 
 /// Who asks, by a token in the headers or by a session; `Err` = what is answered instead.
-async fn visit(desk: &Desk, from: IpAddr, headers: &HeaderMap) -> Result<Visit, Box<Response>> {
+async fn visit(desk: &Desk, from: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<Visit, Box<Response>> {
     if let Some(names) = &desk.names
         && !names.iter().any(|name| host_of(headers) == Some(name.as_str()))
     {
@@ -127,7 +128,9 @@ async fn visit(desk: &Desk, from: IpAddr, headers: &HeaderMap) -> Result<Visit, 
             let slowed = guessed(desk, from).await;
             return Err(Box::new(slowed.unwrap_or_else(|| no_token("this is no token of this service\n"))));
         }
-    } else if let Some(session) = key_of(desk, headers).and_then(|key| desk.sessions.of(key, desk.clock.monotonic())) {
+    } else if let Some(session) =
+        key_of(desk, headers).and_then(|key| desk.sessions.of(key, desk.clock.monotonic(), is_by_itself(uri)))
+    {
         (visit.who, visit.csrf) = (Some(session.who), session.csrf);
     }
     Ok(visit)

@@ -1,12 +1,13 @@
 //! Each page, filled from the journal. What this process does at the moment comes from the board; without a keeper in it, as in
 //! one that stands by, everything else is there all the same.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
@@ -18,8 +19,9 @@ use crate::engine::Rotation;
 use crate::journal::{JournalError, NOTES, Query, State as Standing};
 use crate::order::{AccountStatus, LateProofStatus, Post, journal_failed, state_word, still_paused};
 use crate::page::{
-    Account, Accounts, AgeOf, Condition, Conditions, Filter, Frame, HeldRotation, Here, History, HistoryRow, ICON,
-    Message, Next, OneRotation, Pairs, ROWS, RunningRotation, STYLE, Service, Tone, Word, pairs, value_of,
+    Account, Accounts, AccountsFilter, AgeOf, Condition, Conditions, Filter, Frame, HeldRotation, Here, History,
+    HistoryRow, ICON, Message, Next, OneRotation, Pairs, Part, ROWS, RunningRotation, STYLE, Service, Tone, Word,
+    pairs, value_of,
 };
 use crate::report::{At, Length, Text, told};
 use crate::schedule::{Blocked, Due};
@@ -27,8 +29,8 @@ use crate::schedule::{Blocked, Due};
 /// Accounts on a page.
 const ACCOUNTS: usize = 50;
 
-/// Open rotations that are shown with their steps.
-const OPEN_MAX: usize = 100;
+/// Open rotations on a page: each is shown with its steps.
+const ROTATIONS: usize = 50;
 
 /// How often a page may look again by itself, in seconds.
 const EVERY_S: std::ops::RangeInclusive<u32> = 2..=60;
@@ -132,32 +134,42 @@ pub(super) async fn accounts(
     Extension(visit): Extension<Visit>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let page = value_of(&fields(query), "page").parse().unwrap_or(1_usize).max(1);
-    accounts_of(&desk, &visit, page).await.unwrap_or_else(|failed| failed)
+    accounts_of(&desk, &visit, &fields(query)).await.unwrap_or_else(|failed| failed)
 }
 
-async fn accounts_of(desk: &Desk, visit: &Visit, page: usize) -> Answer<Response> {
+async fn accounts_of(desk: &Desk, visit: &Visit, asked: &Pairs) -> Answer<Response> {
     let unread = |error: JournalError| failed(&error);
     let frame = frame(desk, visit, Here::Accounts).await?;
     let roster = desk.board.roster();
-    let posts: Vec<&Post> = roster.iter().flat_map(|roster| roster.posts.values()).collect();
-    let skipped = (page - 1).saturating_mul(ACCOUNTS).min(posts.len());
+    let mut posts: Vec<&Post> = roster.iter().flat_map(|roster| roster.posts.values()).collect();
+    let configured = posts.len();
+    let troubled = desk.board.troubled(configured);
+    let mut filter = AccountsFilter::of(asked);
+    // What nobody has counted can't be asked for.
+    filter.attention &= troubled.is_some();
+    posts.retain(|post| filter.has(&post.wish.account));
+    if let (true, Some((late, waiting))) = (filter.attention, &troubled) {
+        let open = desk.journal.list(&Query { open: true, ..Query::default() }).await.map_err(unread)?;
+        let held = open.iter().filter(|listed| listed.state == Standing::Held).map(|listed| &listed.account);
+        let wanted: BTreeSet<&String> = late.iter().chain(waiting).chain(held).collect();
+        posts.retain(|post| wanted.contains(&post.wish.account));
+    }
+    let part = Part::new(("Accounts", "/"), filter.fields(), (posts.len(), ACCOUNTS), value_of(asked, "page"));
     let at_work = desk.board.at_work();
     let mut ledger = desk.ledger.lock().await;
     ledger.read_on(&*desk.journal).await.map_err(unread)?;
     let mut accounts = Vec::new();
-    for post in posts.iter().skip(skipped).take(ACCOUNTS) {
+    for post in &posts[part.places()] {
         let name = &post.wish.account;
         let status =
             AccountStatus::read(&*desk.journal, &ledger, name, Some(post), frame.now.0).await.map_err(unread)?;
         accounts.push(account(status, post, at_work.rotating.contains(name), frame.now.0));
     }
-    let before = (page > 1 && skipped > 0).then(|| page - 1);
-    let after = (skipped + accounts.len() < posts.len()).then_some(page + 1);
     Ok(html(&Accounts {
-        of: posts.len(),
-        first: skipped + 1,
-        pages: (before, after),
+        part,
+        filter,
+        configured,
+        late: troubled.map(|(late, _)| late.len()),
         conditions: ledger.raised().count(),
         may_order: may_order(desk, visit),
         accounts,
@@ -173,6 +185,7 @@ fn account(status: AccountStatus, post: &Post, is_here: bool, now: Timestamp) ->
         due => Next::Not(Text(not_due(due, post))),
     };
     Account {
+        is_open: is_here || matches!(status.state, "held" | "interrupted"),
         name: Text(status.account),
         kind: Text::of(&post.member.kind),
         state: Word::of_state(state),
@@ -225,8 +238,9 @@ pub(super) async fn running(
     Extension(visit): Extension<Visit>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let every_s = value_of(&fields(query), "every").parse().ok().filter(|every| EVERY_S.contains(every));
-    let mut response = running_now(&desk, &visit, every_s).await.unwrap_or_else(|failed| failed);
+    let asked = fields(query);
+    let every_s = every_s(&asked);
+    let mut response = running_now(&desk, &visit, every_s, &asked).await.unwrap_or_else(|failed| failed);
     if let Some(every_s) = every_s {
         // A person asked for it, and the page says how to end it.
         response.headers_mut().insert(header::REFRESH, every_s.into());
@@ -234,41 +248,85 @@ pub(super) async fn running(
     response
 }
 
-async fn running_now(desk: &Desk, visit: &Visit, every_s: Option<u32>) -> Answer<Response> {
+/// How often a page looks again by itself.
+fn every_s(asked: &Pairs) -> Option<u32> {
+    value_of(asked, "every").parse().ok().filter(|every| EVERY_S.contains(every))
+}
+
+/// Whether a browser asks for it by itself, whoever sits there or has gone.
+pub(super) fn is_by_itself(uri: &Uri) -> bool {
+    match uri.path() {
+        "/running" => every_s(&pairs(uri.query().unwrap_or_default().as_bytes())).is_some(),
+        // It comes with each page.
+        "/style.css" | "/icon.svg" => true,
+        _ => false,
+    }
+}
+
+async fn running_now(desk: &Desk, visit: &Visit, every_s: Option<u32>, asked: &Pairs) -> Answer<Response> {
     let frame = frame(desk, visit, Here::Running).await?;
     let at_work = desk.board.at_work();
     let mut rotations = Vec::new();
-    for rotation in open(desk, Standing::Running).await? {
+    let account = account_of(asked);
+    let mut kept = kept_of(account);
+    kept.extend(every_s.map(|every| ("every", every.to_string())));
+    let (part, open) = open(desk, Standing::Running, ("Rotations", "/running"), kept, asked).await?;
+    for rotation in open {
         let is_here = at_work.rotating.contains(&rotation.plan().inventory.account);
         rotations.extend(RunningRotation::of(rotation.plan(), rotation.progress(), rotation.log(), is_here, frame.now));
     }
     let errands = at_work.errands.iter().map(Text::of).collect();
-    Ok(html(&crate::page::Running { frame, rotations, every_s, errands }))
+    let (may_order, account) = (may_order(desk, visit), account.map(Text::of));
+    Ok(html(&crate::page::Running { frame, rotations, part, account, may_order, every_s, errands }))
 }
 
-/// The open rotations that stand like this, oldest first.
-async fn open(desk: &Desk, state: Standing) -> Answer<Vec<Rotation>> {
+/// The account whose rotations alone are asked for; a name may have spaces at its ends.
+fn account_of(asked: &Pairs) -> Option<&str> {
+    asked.iter().find(|(name, _)| name == "account").map(|(_, name)| name.as_str()).filter(|name| !name.is_empty())
+}
+
+fn kept_of(account: Option<&str>) -> Vec<(&'static str, String)> {
+    account.map(|name| ("account", name.to_owned())).into_iter().collect()
+}
+
+/// The open rotations that stand like this, oldest first: those of the page that is asked for.
+async fn open(
+    desk: &Desk,
+    state: Standing,
+    way: (&'static str, &'static str),
+    kept: Vec<(&'static str, String)>,
+    asked: &Pairs,
+) -> Answer<(Part, Vec<Rotation>)> {
     let unread = |error: JournalError| failed(&error);
-    let listed = desk.journal.list(&Query { open: true, ..Query::default() }).await.map_err(unread)?;
+    let query = Query { open: true, account: account_of(asked).map(str::to_owned), ..Query::default() };
+    let mut listed = desk.journal.list(&query).await.map_err(unread)?;
+    listed.retain(|listed| listed.state == state);
+    let part = Part::new(way, kept, (listed.len(), ROTATIONS), value_of(asked, "page"));
     let mut rotations = Vec::new();
-    for listed in listed.iter().filter(|listed| listed.state == state).take(OPEN_MAX) {
+    for listed in &listed[part.places()] {
         rotations.push(Rotation::read(&*desk.journal, &listed.id).await.map_err(unread)?);
     }
-    Ok(rotations)
+    Ok((part, rotations))
 }
 
-pub(super) async fn held(State(desk): State<Arc<Desk>>, Extension(visit): Extension<Visit>) -> Response {
-    held_now(&desk, &visit).await.unwrap_or_else(|failed| failed)
+pub(super) async fn held(
+    State(desk): State<Arc<Desk>>,
+    Extension(visit): Extension<Visit>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    held_now(&desk, &visit, &fields(query)).await.unwrap_or_else(|failed| failed)
 }
 
-async fn held_now(desk: &Desk, visit: &Visit) -> Answer<Response> {
+async fn held_now(desk: &Desk, visit: &Visit, asked: &Pairs) -> Answer<Response> {
     let frame = frame(desk, visit, Here::Held).await?;
-    let rotations = open(desk, Standing::Held).await?;
+    let account = account_of(asked);
+    let (part, rotations) = open(desk, Standing::Held, ("Rotations", "/held"), kept_of(account), asked).await?;
     let rotations = rotations.iter().filter_map(|rotation| {
         let (plan, progress, log) = (rotation.plan(), rotation.progress(), rotation.log());
         HeldRotation::of(plan, progress, log, still_paused(rotation), frame.now)
     });
-    Ok(html(&crate::page::Held { rotations: rotations.collect(), may_order: may_order(desk, visit), frame }))
+    let (may_order, account) = (may_order(desk, visit), account.map(Text::of));
+    Ok(html(&crate::page::Held { rotations: rotations.collect(), part, account, may_order, frame }))
 }
 
 pub(super) async fn history(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keys::{Who, digest, is_same};
 use crate::clock::Entropy;
-use crate::order::Deed;
+use crate::order::{Deed, Mark};
 
 /// After so long without a request a session is over.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -41,8 +41,8 @@ pub(super) struct Shown {
     pub(super) account: String,
     /// What is to be done.
     pub(super) deed: Deed,
-    /// The account's newest rotation, as the person saw it.
-    pub(super) newest: Option<String>,
+    /// How the account's rotations stood when the form was shown.
+    pub(super) seen: Mark,
 }
 
 impl Session {
@@ -67,8 +67,9 @@ impl Sessions {
         key
     }
 
-    /// The session of a key, if it is not over.
-    pub(super) fn of(&self, key: &str, now: Duration) -> Option<Session> {
+    /// The session of a key, if it is not over. `by_itself`: a browser asked for something that nobody wanted just now, which
+    /// is no sign that anybody sits there.
+    pub(super) fn of(&self, key: &str, now: Duration, by_itself: bool) -> Option<Session> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = digest(key);
         let session = known.get_mut(&key)?;
@@ -76,7 +77,9 @@ impl Sessions {
             known.remove(&key);
             return None;
         }
-        session.seen_at = now;
+        if !by_itself {
+            session.seen_at = now;
+        }
         Some(session.clone())
     }
 
@@ -117,19 +120,22 @@ mod tests {
     fn a_session_ends_by_silence_by_age_and_by_its_end() {
         let sessions = Sessions::default();
         let key = sessions.begin(Who::Looker, &SystemEntropy, Duration::ZERO);
-        assert!(sessions.of(&key, IDLE - MINUTE).is_some());
-        assert!(sessions.of(&key, IDLE + MINUTE).is_some(), "it was used meanwhile");
-        assert!(sessions.of(&key, 2 * IDLE + MINUTE).is_none(), "silent for too long");
+        assert!(sessions.of(&key, IDLE - MINUTE, false).is_some());
+        assert!(sessions.of(&key, IDLE + MINUTE, false).is_some(), "it was used meanwhile");
+        assert!(sessions.of(&key, 2 * IDLE + MINUTE, false).is_none(), "silent for too long");
         let key = sessions.begin(Who::Looker, &SystemEntropy, Duration::ZERO);
         let mut now = Duration::ZERO;
         while now < LONGEST {
-            assert!(sessions.of(&key, now).is_some());
+            assert!(sessions.of(&key, now, false).is_some());
             now += IDLE / 2;
         }
-        assert!(sessions.of(&key, now).is_none(), "too old, however busy");
+        assert!(sessions.of(&key, now, false).is_none(), "too old, however busy");
         let key = sessions.begin(Who::Looker, &SystemEntropy, now);
         sessions.end(&key);
-        assert!(sessions.of(&key, now).is_none());
+        assert!(sessions.of(&key, now, false).is_none());
+        let key = sessions.begin(Who::Looker, &SystemEntropy, now);
+        assert!(sessions.of(&key, now + IDLE - MINUTE, true).is_some());
+        assert!(sessions.of(&key, now + IDLE, true).is_none(), "a page that looks again by itself is silence");
     }
 
     #[test]
@@ -139,16 +145,16 @@ mod tests {
             .map(|number| sessions.begin(Who::Looker, &SystemEntropy, Duration::from_secs(number as u64)))
             .collect();
         let now = Duration::from_secs(SESSIONS_MAX as u64 + 5);
-        let alive: Vec<Session> = keys.iter().filter_map(|key| sessions.of(key, now)).collect();
+        let alive: Vec<Session> = keys.iter().filter_map(|key| sessions.of(key, now, false)).collect();
         assert_eq!(alive.len(), SESSIONS_MAX);
-        assert!(sessions.of(&keys[0], now).is_none() && sessions.of(&keys[5], now).is_some());
+        assert!(sessions.of(&keys[0], now, false).is_none() && sessions.of(&keys[5], now, false).is_some());
         assert!(alive.iter().all(|session| session.csrf.len() == 64 && !keys.contains(&session.csrf)));
     }
     #[test]
     fn a_form_comes_back_once_and_in_its_own_session() {
         let sessions = Sessions::default();
         let [one, other] = [(); 2].map(|()| sessions.begin(Who::Looker, &SystemEntropy, Duration::ZERO));
-        let form = |account: &str| Shown { account: account.into(), deed: Deed::Resume, newest: None };
+        let form = |account: &str| Shown { account: account.into(), deed: Deed::Resume, seen: Mark::default() };
         let show = |account: &str| sessions.show(&one, form(account), &SystemEntropy).expect("a session");
         let id = show("a");
         assert_eq!(sessions.came_back(&other, &id), None, "of another session");

@@ -14,9 +14,11 @@ use tokio::time::timeout;
 use super::*;
 use crate::clock::SystemEntropy;
 use crate::daemon::board::AtWork;
+use crate::daemon::seat::Seat;
 use crate::engine::Wish;
 use crate::journal::Note;
-use crate::order::{Deed, Demand, Roster};
+use crate::order::{Account, Deed, Demand, Ledger, Mark, Post, Roster};
+use crate::rotation::Event;
 
 const LOOKS: &str = "a token that only looks";
 const ADA: &str = "the token of ada, whole";
@@ -117,6 +119,33 @@ impl House {
         *self.clock.0.lock().expect("the time") += length;
     }
 
+    /// Accounts of these names, and no other.
+    fn seats(&self, names: impl Iterator<Item = String>) {
+        self.board.seated(Arc::new(Roster::by_hand(names.map(|account| Wish { account, ..Wish::default() }))));
+    }
+
+    /// The keeper has looked at an account, whose password may be a day old.
+    async fn looked_at(&self, name: &str, has_limit: bool) {
+        let mut post = Post::by_hand(Wish { account: name.to_owned(), ..Wish::default() });
+        post.policy.max_age = has_limit.then(|| jiff::SignedDuration::from_hours(24));
+        let now = self.clock.now();
+        let account = Account::read(&*self.journal, &Ledger::default(), name, None, 3, now).await.expect("read");
+        let mut seat = Seat::new(post, account, now, false);
+        seat.decide(now, now);
+        self.board.account(&seat, now);
+    }
+
+    /// An interrupted rotation.
+    async fn begun(&self, id: &str, account: &str) {
+        let event = BEGUN.replace("NAME", account);
+        self.journal.begin(id, account, self.clock.now(), &event_of(&event)).await.expect("begun");
+    }
+
+    /// What happens to it.
+    async fn happens(&self, id: &str, seq: i64, event: &str) {
+        self.journal.append(id, 1, seq, self.clock.now(), &event_of(event)).await.expect("appended");
+    }
+
     async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Came {
         let address = self.http.address;
         let length = body.len();
@@ -200,6 +229,20 @@ impl House {
         self.orders = orders;
         (came, asked)
     }
+}
+
+/// A rotation of two steps.
+const BEGUN: &str = r#"{"event":"begun","plan":{"steps":["stage","directory"],"pivot":1,"old":"known","inventory":{"account":"NAME",
+    "procedure":"connector","vault_name":"NAME","dn":"CN=NAME","fingerprint":{"dc":"dc1","key_version":2,"password_last_set":3,
+    "dc_time":4},"old":"known","method":"reset","engine_method":"object-model","servers":[],"quiesce":"gap","scheduler_owed":null,
+    "owed_by_repaired":null,"repair":false,"repairs":[],"takes_over":[],"entra_administrator":null,"length":64,
+    "forbidden_names":[],"credentials":[],"limits":{"tries_max":3,"waits_max":30,"converge_tries_max":36,"looks_max":6,
+    "retry_ms":500,"retry_max_ms":30000}}},"initiator":"me@host","reason":"","ticket":"","trigger":{"by":"person"}}"#;
+const HELD: &str = r#"{"event":"held","why":{"reason":"journal-behind","seen":"a newer value"}}"#;
+const RESUMED: &str = r#"{"event":"resumed","by":"bob"}"#;
+
+fn event_of(text: &str) -> Event {
+    serde_json::from_str(text).expect("an event")
 }
 
 fn form(fields: &[(&str, &str)]) -> String {
@@ -347,6 +390,25 @@ async fn a_session_begins_with_a_token_and_ends() {
     assert_eq!(house.get("/", &cookie).await.status, 200);
     house.later(Duration::from_secs(31 * 60));
     assert_eq!(house.get("/", &cookie).await.status, 303, "silent for too long");
+
+    let cookie = house.signed_in(ADA).await;
+    for _ in 0..10 {
+        house.later(Duration::from_secs(170));
+        for path in ["/running?every=5", "/style.css", "/icon.svg"] {
+            assert_eq!(house.get(path, &cookie).await.status, 200, "{path}");
+        }
+    }
+    house.later(Duration::from_secs(101));
+    let came = house.get("/running?every=5", &cookie).await;
+    assert_eq!(came.status, 303, "a page that looks again by itself keeps nobody signed in");
+    let cookie = house.signed_in(ADA).await;
+    for _ in 0..10 {
+        house.later(Duration::from_secs(1000));
+        // Nothing says that a browser asked for these by itself.
+        for path in ["/running?every=1", "/running"] {
+            assert_eq!(house.get(path, &cookie).await.status, 200, "{path}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -496,7 +558,7 @@ async fn an_order_reaches_the_keeper_once_and_as_it_was_shown() {
             by: format!("{HOSTILE} via page"),
             reason: HOSTILE.to_owned(),
             ticket: "CHG-1".to_owned(),
-            newest: None,
+            seen: Mark::default(),
         };
         assert_eq!(asked, [demand]);
         let (came, asked) = house.ordered(&headers, &fields, &[Ok(())]).await;
@@ -564,6 +626,16 @@ async fn an_order_is_refused_for_whatever_is_wrong_with_it() {
     let mut long = house.shown(&ada, "MSOL_1").await;
     long.extend([confirm.clone(), ("reason", "w".repeat(501))]);
     assert_eq!(house.ordered(&mine, &long, &[Ok(())]).await.0.status, 422);
+    for letter in ['\0', '\u{1b}', '\u{85}'] {
+        for field in ["reason", "ticket"] {
+            let mut odd = house.shown(&ada, "MSOL_1").await;
+            odd.extend([confirm.clone(), (field, format!("be{letter}cause"))]);
+            let (came, asked) = house.ordered(&mine, &odd, &[Ok(())]).await;
+            assert!(came.status == 422 && asked.is_empty(), "{field} {letter:?}: {}", came.status);
+            assert!(came.body.contains("control character") && !came.body.contains(letter), "{}", came.body);
+            assert!(came.body.contains("value=\"because\""), "{}", came.body);
+        }
+    }
     let mut huge = house.shown(&ada, "MSOL_1").await;
     huge.extend([confirm.clone(), ("reason", "w".repeat(64 * 1024))]);
     assert_eq!(house.ordered(&mine, &huge, &[Ok(())]).await.0.status, 413);
@@ -696,4 +768,153 @@ async fn two_with_one_token_are_not_let_in() {
     };
     let fault = Http::start(&setting, shown).err().expect("a fault");
     assert!(fault.to_string().contains("bob") && !fault.to_string().contains(ADA), "{fault}");
+}
+
+#[tokio::test]
+async fn many_accounts_stand_on_pages_and_are_found_by_name() {
+    let house = House::open(None, &[]).await;
+    house.seats((1..=120).map(|number| format!("MSOL_{number:03}")));
+    let page = house.get("/", "").await.body;
+    assert!(page.contains("1 to 50 of 120 accounts") && page.contains("href=\"/?page=2\" rel=\"next\""), "{page}");
+    assert!(page.contains("MSOL_050") && !page.contains("MSOL_051") && !page.contains("rel=\"prev\""), "{page}");
+    for path in ["/?page=3", "/?page=4", "/?page=9999999"] {
+        let page = house.get(path, "").await.body;
+        assert!(page.contains("101 to 120 of 120 accounts") && page.contains("rel=\"prev\""), "{path}: {page}");
+        assert!(!page.contains("names no account"), "{path}");
+    }
+    let page = house.get("/?name=msol_0", "").await.body;
+    assert!(page.contains("1 to 50 of 99 accounts") && page.contains("value=\"msol_0\""), "{page}");
+    assert!(page.contains("href=\"/?name=msol_0&#38;page=2\" rel=\"next\""), "{page}");
+    let page = house.get("/?name=L_119", "").await.body;
+    assert!(page.contains("1 of 120 accounts") && page.contains("data-account=\"MSOL_119\""), "{page}");
+    assert!(!page.contains("MSOL_118"), "{page}");
+    let page = house.get(&format!("/?{}", form(&[("name", HOSTILE)])), "").await.body;
+    assert!(page.contains("No account is like that") && page.contains("href=\"/\">All"), "{page}");
+    assert!(!page.contains("<script"), "{page}");
+    house.seats(std::iter::empty());
+    assert!(house.get("/", "").await.body.contains("The configuration names no account"));
+}
+
+#[tokio::test]
+async fn the_first_sentence_is_about_all_accounts() {
+    let house = House::open(None, &[]).await;
+    let names = || (1..=60).map(|number| format!("MSOL_{number:03}"));
+    house.seats(names());
+    let page = house.get("/", "").await.body;
+    assert!(page.contains("this process has not counted") && !page.contains("need attention"), "{page}");
+    for name in names() {
+        house.looked_at(&name, name == "MSOL_057").await;
+    }
+    let page = house.get("/", "").await.body;
+    assert!(page.contains("1 password is over its maximum age or of unknown age."), "{page}");
+    assert!(!page.contains("MSOL_057") && page.contains("href=\"/?only=attention\""), "{page}");
+    let page = house.get("/?only=attention", "").await.body;
+    assert!(page.contains("data-account=\"MSOL_057\"") && page.contains("1 of 60 accounts"), "{page}");
+    house.begun("r1", "MSOL_055").await;
+    house.happens("r1", 1, HELD).await;
+    let page = house.get("/?only=attention", "").await.body;
+    assert!(page.contains("1 rotation waits for a person; 1 password is over"), "{page}");
+    assert!(page.contains("2 of 60 accounts") && page.contains("data-account=\"MSOL_055\""), "{page}");
+    assert!(page.contains("href=\"/held?account=MSOL_055\""), "{page}");
+    // A process that stands by counts nothing, and says so.
+    house.board.stands_by(Some("another".to_owned()));
+    let page = house.get("/?only=attention", "").await.body;
+    assert!(page.contains("1 to 50 of 60 accounts") && !page.contains("password is over"), "{page}");
+}
+
+#[tokio::test]
+async fn all_that_is_held_or_runs_is_shown_on_pages() {
+    let house = House::open(None, &[]).await;
+    house.seats((1..=112).map(|number| format!("MSOL_{number:03}")));
+    for number in 1..=112 {
+        let id = format!("r{number:03}");
+        house.begun(&id, &format!("MSOL_{number:03}")).await;
+        if number <= 60 {
+            house.happens(&id, 1, HELD).await;
+        }
+    }
+    let page = house.get("/held", "").await.body;
+    assert!(
+        page.contains("<title>60 held ") && page.contains("<h1>Held: <span data-figure=\"of\">60</span>"),
+        "{page}"
+    );
+    assert!(page.contains("These are 1 to 50 of 60") && page.contains("href=\"/held?page=2\" rel=\"next\""), "{page}");
+    assert!(page.contains("data-rotation=\"r050\"") && !page.contains("data-rotation=\"r051\""), "{page}");
+    let page = house.get("/held?page=2", "").await.body;
+    assert!(page.contains("<title>60 held ") && page.contains("data-rotation=\"r060\""), "{page}");
+    assert!(page.contains("href=\"/held\" rel=\"prev\""), "{page}");
+    let page = house.get("/held?account=MSOL_060", "").await.body;
+    assert!(page.contains("data-rotation=\"r060\"") && !page.contains("data-rotation=\"r059\""), "{page}");
+    assert!(page.contains("<title>1 held: MSOL_060 ") && page.contains("href=\"/held\">All that are held"), "{page}");
+    let page = house.get("/held?account=MSOL_061", "").await.body;
+    assert!(page.contains("No rotation of <bdi>MSOL_061</bdi> waits for a person"), "{page}");
+
+    let page = house.get("/running?every=5", "").await.body;
+    assert!(page.contains("<title>52 running ") && page.contains("data-rotation=\"r110\""), "{page}");
+    assert!(!page.contains("data-rotation=\"r111\""), "{page}");
+    assert!(page.contains("href=\"/running?every=5&#38;page=2\" rel=\"next\""), "{page}");
+    let page = house.get("/running?page=2", "").await.body;
+    assert!(page.contains("data-rotation=\"r112\"") && page.contains("href=\"/running?every=5&#38;page=2\""), "{page}");
+    let page = house.get("/running?account=MSOL_112", "").await.body;
+    assert!(page.contains("data-rotation=\"r112\"") && !page.contains("data-rotation=\"r111\""), "{page}");
+    // Nobody has signed in.
+    assert!(!page.contains("/order?"), "{page}");
+
+    let page = house.get("/?name=060", "").await.body;
+    assert!(page.contains("href=\"/held?account=MSOL_060\""), "{page}");
+    let page = house.get("/?name=061", "").await.body;
+    assert!(page.contains("href=\"/running?account=MSOL_061\""), "{page}");
+    assert!(house.get("/history/r060", "").await.body.contains("href=\"/held?account=MSOL_060\""));
+}
+
+#[tokio::test]
+async fn where_a_rotation_is_open_no_new_one_is_offered_and_a_form_is_of_what_was_shown() {
+    let mut house = House::furnished().await;
+    let ada = house.signed_in(ADA).await;
+    let mine = format!("{}{ada}", house.ours());
+    let rotate = "/order?what=rotate&account=MSOL_1";
+    house.begun("r1", "MSOL_1").await;
+    let offered = async |house: &House| house.get("/", &ada).await.body.contains("what=rotate&#38;account=MSOL_1");
+    let came = house.get(rotate, &ada).await;
+    assert!(
+        came.status == 409 && came.body.contains("was interrupted, or another process works on it"),
+        "{}",
+        came.body
+    );
+    assert!(!offered(&house).await);
+    let page = house.get("/running", &ada).await.body;
+    for what in ["resume", "rollback"] {
+        assert!(page.contains(&format!("/order?what={what}&#38;account=MSOL_1")), "{what}: {page}");
+    }
+    let at_work = |name: &str| AtWork { rotating: [name.to_owned()].into(), errands: [].into() };
+    // Of this one there is no rotation yet: it is looked at first.
+    house.board.round(Duration::ZERO, at_work(HOSTILE));
+    let came = house.get(&format!("/order?{}", form(&[("what", "rotate"), ("account", HOSTILE)])), &ada).await;
+    assert!(came.status == 409 && came.body.contains("is under way"), "{}", came.body);
+    assert!(!house.get("/", &ada).await.body.contains("what=rotate"));
+    house.board.round(Duration::ZERO, at_work("MSOL_1"));
+    let came = house.get(rotate, &ada).await;
+    assert!(came.status == 409 && came.body.contains("is under way"), "{}", came.body);
+    assert!(!offered(&house).await && !house.get("/running", &ada).await.body.contains("/order?"));
+    house.board.round(Duration::ZERO, AtWork::default());
+    house.happens("r1", 1, HELD).await;
+    let came = house.get(rotate, &ada).await;
+    assert!(
+        came.status == 409 && came.body.contains("is held") && came.body.contains("/held?account=MSOL_1"),
+        "{}",
+        came.body
+    );
+    assert!(!offered(&house).await);
+
+    let came = house.get("/order?what=rollback&account=MSOL_1", &ada).await;
+    let seen = Mark::read(&*house.journal, "MSOL_1").await.expect("read");
+    // Somebody else resumes it meanwhile, and it is held anew.
+    house.happens("r1", 2, RESUMED).await;
+    house.happens("r1", 3, HELD).await;
+    let fields = vec![("csrf", came.hidden("csrf")), ("form", came.hidden("form")), ("confirm", "MSOL_1".to_owned())];
+    let (_, asked) = house.ordered(&mine, &fields, &[Ok(())]).await;
+    assert_eq!(asked.iter().map(|demand| &demand.seen).collect::<Vec<_>>(), [&seen]);
+    assert_ne!(Mark::read(&*house.journal, "MSOL_1").await.expect("read"), seen, "the keeper can tell");
+    house.happens("r1", 4, r#"{"event":"rolled-back"}"#).await;
+    assert!(offered(&house).await && house.get(rotate, &ada).await.status == 200);
 }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::super::job::Job;
 use super::Keeper;
 use crate::journal::{JournalError, Note};
-use crate::order::{Deed, Demand, closed};
+use crate::order::{Deed, Demand, Mark, closed};
 use crate::schedule::{Blocked, Limits, pick};
 
 /// Demands that wait at a time.
@@ -72,6 +72,7 @@ impl Keeper {
         self.begin(candidate, wish, Job::Demand(demand), now);
     }
 
+    /// Whether a demand may begin, and why not.
     async fn judge(&mut self, demand: &Demand, now: Timestamp) -> Result<Verdict, JournalError> {
         let name = &demand.account;
         let refused = |why: &str| Ok(Verdict::Refused(why.to_owned()));
@@ -85,17 +86,20 @@ impl Keeper {
             // What other processes wrote meanwhile counts too.
             self.refresh(name, now).await?;
         }
-        let Some(seat) = self.seats.get(name) else { return refused("the configuration has no such account") };
-        if seat.account.newest != demand.newest {
+        let mark = Mark::read(&*self.hands.journal, name).await?;
+        if mark.newest != demand.seen.newest {
             return refused("another rotation of it was begun since this page was shown: look at its history first");
         }
+        if mark.changed != demand.seen.changed {
+            return refused("its rotation stands otherwise than when this page was shown: look at its history first");
+        }
+        let Some(seat) = self.seats.get(name) else { return refused("the configuration has no such account") };
         let is_open = matches!(seat.account.standing.blocked, Some(Blocked::Held { .. } | Blocked::Running { .. }));
         match demand.deed {
             Deed::Rotate => {
-                if matches!(seat.account.standing.blocked, Some(Blocked::Held { .. })) {
-                    return refused(
-                        "a rotation of it is held: resume it or roll it back, or repair it at the command line",
-                    );
+                // What is open would be gone on with instead, and no new password made.
+                if let Some(why) = seat.account.standing.blocked.as_ref().and_then(is_open_already) {
+                    return refused(why);
                 }
                 if let Some(closed) = closed(&seat.post, &demand.wanted(), now) {
                     return Ok(Verdict::Refused(closed.message));
@@ -125,5 +129,18 @@ impl Keeper {
             );
         }
         Ok(if self.is_busy(&candidate) { Verdict::Waits } else { Verdict::Begins })
+    }
+}
+
+/// Why no new rotation is begun where one is open.
+fn is_open_already(blocked: &Blocked) -> Option<&'static str> {
+    match blocked {
+        Blocked::Held { .. } => {
+            Some("a rotation of it is held: resume it or roll it back, or repair it at the command line")
+        }
+        Blocked::Running { .. } => Some(
+            "a rotation of it was interrupted, or another process works on it: wait for its end, or resume it or roll it back first",
+        ),
+        Blocked::Exempt { .. } | Blocked::Managed | Blocked::Foreign(_) => None,
     }
 }

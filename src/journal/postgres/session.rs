@@ -7,11 +7,12 @@ use providers::port::tenure::Tenure;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::hosts::Hosts;
 use super::patience::patiently;
 use super::trouble::Trouble;
+use crate::clock::{Clock, SystemClock};
 use crate::journal::lease::Hold;
 use crate::journal::{Busy, JournalError, Lease};
 
@@ -274,15 +275,15 @@ struct Found {
 
 /// When the database was asked last: whatever it answers counts from then, not from when the answer came.
 #[derive(Default)]
-struct Asked(Mutex<Option<Instant>>);
+struct Asked(Mutex<Option<Duration>>);
 
 impl Asked {
     fn now(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemClock.monotonic());
     }
 
-    fn at(&self) -> Instant {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Instant::now)
+    fn at(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(|| SystemClock.monotonic())
     }
 }
 
@@ -312,7 +313,7 @@ impl Tenure for Session {
                     self.left(connection).await
                 })?;
                 // An answer may have been long on its way.
-                if left.is_none_or(|left| asked.at().elapsed() < left) {
+                if left.is_none_or(|left| since(asked.at()) < left) {
                     return Ok::<_, Trouble>(left.is_some());
                 }
             }
@@ -368,10 +369,10 @@ impl Drop for Leases {
 }
 
 /// Keeps a session alive for as long as anybody has it.
-async fn renew(session: std::sync::Weak<Session>, length: Duration, begun: Instant) {
+async fn renew(session: std::sync::Weak<Session>, length: Duration, begun: Duration) {
     let mut renewed_at = begun;
     loop {
-        sleep_until(renewed_at + length / RENEWALS).await;
+        sleep((length / RENEWALS).saturating_sub(since(renewed_at))).await;
         let Some(session) = session.upgrade() else { return };
         let place = session.hosts.place().to_string();
         let (asked, a_try) = (Asked::default(), try_limit(length));
@@ -382,13 +383,18 @@ async fn renew(session: std::sync::Weak<Session>, length: Duration, begun: Insta
             })
         };
         // Counted from the renewal before, the lease is over then.
-        match timeout_at(renewed_at + length, renewed).await {
+        match timeout(length.saturating_sub(since(renewed_at)), renewed).await {
             Ok(Ok(true)) => renewed_at = asked.at(),
             Ok(Ok(false)) => return session.lose(ran_out(length)),
             Ok(Err(trouble)) => return session.lose(format!("it can't be renewed: {}", trouble.told(&place))),
             Err(_) => return session.lose(format!("{place} did not renew it within {length:?}")),
         }
     }
+}
+
+/// How long ago a time of [`SystemClock::monotonic`] was.
+fn since(at: Duration) -> Duration {
+    SystemClock.monotonic().saturating_sub(at)
 }
 
 fn try_limit(length: Duration) -> Duration {

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod configured;
+mod demands;
 mod ends;
 mod orders;
 mod page;

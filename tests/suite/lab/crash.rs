@@ -107,7 +107,22 @@ fn rotate_takes_an_interrupted_rotation_up() {
     let ended = lab.rotate();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("was interrupted and is taken up"), "{}", ended.stderr);
+    for said in
+        ["this ended the interrupted rotation", "no new one was begun", "no newer password was made", "`rotate` again"]
+    {
+        assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
+    }
     lab.expect("all=p2 previous=p1", "taken up");
+    let again = lab.rotate();
+    assert!(again.code == Some(0) && !again.stdout.contains("interrupted"), "{}", again.stdout);
+    lab.expect("all=p3 previous=p2", "a new one");
+    let back = Lab::new();
+    dies(&back, "crash-after:directory");
+    back.order("proof-fails");
+    let ended = back.rotate();
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("this took up the interrupted rotation"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("no new one was begun"), "{}", ended.stdout);
 }
 
 #[test]

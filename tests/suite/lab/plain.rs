@@ -54,6 +54,29 @@ fn a_staging_server_is_updated_after_the_active_one() {
 }
 
 #[test]
+fn words_for_the_journal_have_no_control_characters() {
+    let lab = Lab::made();
+    for words in [
+        &["rotate", "--all", "--reason"][..],
+        &["rotate", "--all", "--ticket"],
+        &["rotate", "--all", "--without-approval"],
+        &["adopt", "--account", "MSOL_1a2b3c4d5e6f", "--reason"],
+        &["adopt", "--account", "MSOL_1a2b3c4d5e6f", "--ticket"],
+        &["history", "prune", "--before", "2026-01-01", "--export", "x", "--reason"],
+    ] {
+        for (text, told) in [("two\nlines", "U+000A"), ("\u{1b}[2K", "U+001B"), ("a\u{85}b", "U+0085")] {
+            let refused = lab.run_words(&[words, &[text, "--lab"]].concat());
+            assert_eq!(refused.code, Some(2), "{words:?}: {refused:?}");
+            assert!(refused.stderr.contains(&format!("control character {told}")), "{words:?}: {refused:?}");
+        }
+    }
+    assert_eq!(lab.run("history --lab --format json").json()["rotations"].as_array().map(Vec::len), Some(0));
+    let done = lab.run_words(&["rotate", "--all", "--lab", "--reason", "Ärger – 名前 \u{202e}"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(lab.run("rotate --all --lab --without-approval").code, Some(2));
+}
+
+#[test]
 fn data_goes_to_stdout_and_talk_to_stderr() {
     let lab = Lab::new();
     let ended = lab.run("rotate --lab --all --format json");
