@@ -21,7 +21,7 @@ pub enum Unusable {
     #[error("it is no Ed25519 public key: neither PEM (`openssl pkey -pubout`) nor 64 hex digits")]
     Public,
     /// It is no signature.
-    #[error("it is no Ed25519 signature: 128 hex digits")]
+    #[error("it is no Ed25519 signature: 128 digits of lower-case hex")]
     Signature,
     /// The signature is not of this text by this key.
     #[error("the signature does not fit the text and the key")]
@@ -69,6 +69,12 @@ impl PublicKey {
         VerifyingKey::from_bytes(&bytes).map(Self).map_err(|_| Unusable::Public)
     }
 
+    /// Reads a public key as it is printed here and stands in what is signed: 64 digits of lower-case hex, and nothing else.
+    pub fn of_hex(text: &str) -> Result<Self, Unusable> {
+        let bytes = bytes_of(text).ok_or(Unusable::Public)?;
+        VerifyingKey::from_bytes(&bytes).map(Self).map_err(|_| Unusable::Public)
+    }
+
     /// The key in PEM (SPKI).
     pub fn pem(&self) -> Result<String, Unusable> {
         self.0.to_public_key_pem(LineEnding::LF).map_err(|_| Unusable::Public)
@@ -76,10 +82,15 @@ impl PublicKey {
 
     /// Whether a signature, in hex, is of this text by this key. Strict: one text has one signature that passes.
     pub fn verify(&self, text: &str, signature: &str) -> Result<(), Unusable> {
-        let bytes: [u8; 64] =
-            hex::decode(signature).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Unusable::Signature)?;
+        let bytes = bytes_of(signature).ok_or(Unusable::Signature)?;
         self.0.verify_strict(text.as_bytes(), &Signature::from_bytes(&bytes)).map_err(|_| Unusable::Wrong)
     }
+}
+
+/// The bytes of lower-case hex: one value is written in one way.
+fn bytes_of<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    hex::decode(text).ok().filter(|_| is_lower)?.try_into().ok()
 }
 
 impl fmt::Display for PublicKey {
@@ -119,5 +130,15 @@ mod tests {
             assert_eq!(PublicKey::read(text), Err(Unusable::Public));
         }
         assert_eq!(PublicKey::read(PUBLIC).unwrap().verify("r", "00"), Err(Unusable::Signature));
+    }
+
+    #[test]
+    fn what_is_signed_is_written_in_one_way() {
+        let public = PublicKey::of_hex(PUBLIC).unwrap();
+        assert_eq!(public.verify("r", &SIGNED.to_uppercase()), Err(Unusable::Signature));
+        for text in [PUBLIC.to_uppercase(), format!(" {PUBLIC}"), format!("{PUBLIC}\n"), public.pem().unwrap()] {
+            assert_eq!(PublicKey::of_hex(&text), Err(Unusable::Public), "{text}");
+            assert_eq!(PublicKey::read(&text).unwrap(), public, "a person may write it so");
+        }
     }
 }

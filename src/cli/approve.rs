@@ -134,7 +134,8 @@ fn hides(value: &Value) -> bool {
 fn text(shown: &ToApprove<'_>, plans: &[Plan]) -> String {
     let mut lines = vec![shown.plans.text(), String::new()];
     for plan in plans {
-        lines.push(format!("{}: made from", plan.inventory.account));
+        let made_at = plan.made_at.map_or_else(String::new, |at| format!(" at {at}"));
+        lines.push(format!("{}: made{made_at} from", plan.inventory.account));
         lines.extend(seen(plan));
     }
     lines.push("what preflight looked at is not in the file: `rotate --plan` looks at all of it anew".to_owned());

@@ -514,6 +514,9 @@ pub(super) struct PruneOptions {
     /// Why, for the tombstone.
     #[arg(long, default_value = "", value_parser = words)]
     pub(super) reason: String,
+    /// A public key that you know besides the one that signs, PEM or hex in a file: one that signed before it and was lost.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

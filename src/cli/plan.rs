@@ -99,6 +99,7 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
         Ok(journal) => journal,
         Err(exit) => return exit,
     };
+    let made_at = SystemClock.now();
     let mut exit = Exit::Done;
     let (mut shown, mut approved) = (Plans { plans: Vec::new(), without_plan: Vec::new() }, Vec::new());
     for wish in wishes {
@@ -111,7 +112,7 @@ pub(super) async fn show_plans(global: &Global, accounts: &[String], wanted: &Wa
         let wish = Wish { look_only: true, repairs, ..wanted.wish(&wish) };
         match order::look(&world, journal.as_deref(), &wish).await {
             Ok(prepared) => {
-                approved.push(prepared.plan.clone());
+                approved.push(Plan { made_at: Some(made_at), ..prepared.plan.clone() });
                 shown.plans.push(Shown::of(
                     prepared,
                     world.ports().vault.describe(),

@@ -5,6 +5,9 @@ use crate::journal::Stored;
 /// The first line of an export: what it is, and the version of its form.
 pub const HEADER: &str = "entra-rotator-history\t1";
 
+/// The largest number in a history, 2^53 - 1: what every reader of JSON holds exactly.
+pub const NUMBER_MAX: i64 = 9_007_199_254_740_991;
+
 /// How a line begins that stands for entries that were pruned.
 const GAP: &[u8] = b"pruned\t";
 
@@ -96,7 +99,7 @@ impl<'l> Line<'l> {
         let field = |number: usize| &line[tabs[number] + 1..tabs[number + 1]];
         let [rotation, seq, epoch, at, format] = [field(0), field(1), field(2), field(3), field(4)];
         let hash: &Hash = field(5).try_into().map_err(|_| NotALine::Hash)?;
-        if !hash.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        if !is_hex(hash, 64) {
             return Err(NotALine::Hash);
         }
         for (text, name) in [(rotation, "rotation"), (at, "time"), (event, "event")] {
@@ -118,20 +121,24 @@ fn gap(rest: &[u8]) -> Result<Gap, NotALine> {
     let mut next = || fields.next().ok_or(NotALine::Gap);
     let (from, to, hash) = (next()?, next()?, next()?);
     let (Some(from), Some(to)) = (number(from), number(to)) else { return Err(NotALine::Gap) };
-    let is_hash = hash.len() == 64 && hash.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !is_hash || fields.next().is_some() || from < 1 || to < from {
+    if !is_hex(hash, 64) || fields.next().is_some() || from < 1 || to < from {
         return Err(NotALine::Gap);
     }
     Ok(Gap { from, to, hash: String::from_utf8_lossy(hash).into_owned() })
 }
 
-/// A number as the program writes it: digits, none too many.
+/// Whether it is so many digits of lower-case hex.
+pub(super) fn is_hex(text: &[u8], digits: usize) -> bool {
+    text.len() == digits && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A number as the program writes it: digits, none too many, and not above the largest.
 fn number(digits: &[u8]) -> Option<i64> {
     let is_plain = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.iter().all(u8::is_ascii_digit);
     if !is_plain {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|number| *number <= NUMBER_MAX)
 }
 
 impl EntryLine<'_> {
@@ -212,7 +219,7 @@ pub fn write_entry(stored: &Stored, out: &mut Vec<u8>) -> Result<(), NotALine> {
         (stored.epoch, "epoch"),
         (stored.format, "format"),
     ] {
-        if number < 0 {
+        if !(0..=NUMBER_MAX).contains(&number) {
             return Err(NotALine::Number(name));
         }
     }
@@ -287,6 +294,8 @@ mod tests {
             Stored { event: "{}\n".into(), ..good.clone() },
             Stored { event: "{\t}".into(), ..good.clone() },
             Stored { seq: -1, ..good.clone() },
+            Stored { seq: NUMBER_MAX + 1, ..good.clone() },
+            Stored { position: i64::MAX, ..good.clone() },
         ] {
             assert!(write_entry(&broken, &mut Vec::new()).is_err(), "{broken:?}");
         }
@@ -298,6 +307,7 @@ mod tests {
             text.replace("\t12\t", "\t+12\t"),
             text.replace("\t12\t", "\t\t"),
             text.replace("\t12\t", "\t99999999999999999999\t"),
+            text.replace("\t12\t", "\t9007199254740992\t"),
             text.replace(&good.hash, &good.hash.to_uppercase()),
             text.replace(&good.hash, &good.hash[1..]),
             text.replace("\\t", "\t"),
@@ -316,8 +326,20 @@ mod tests {
         let mut line = Vec::new();
         write_gap(&gap, &mut line);
         assert_eq!(Line::read(&line), Ok(Line::Gap(gap)));
-        for broken in ["pruned\t3\t2\t", "pruned\t0\t2\t", "pruned\t3\t17", "pruned\t3\t17\tx", "pruned\t"] {
-            let text = if broken.ends_with("2\t") { format!("{broken}{}", "ab".repeat(32)) } else { broken.to_owned() };
+        for broken in [
+            "pruned\t3\t2\t",
+            "pruned\t0\t2\t",
+            "pruned\t3\t9007199254740992\t",
+            "pruned\t3\t9223372036854775807\t",
+            "pruned\t3\t17",
+            "pruned\t3\t17\tx",
+            "pruned\t",
+        ] {
+            let text = if broken.len() > "pruned\t".len() && broken.ends_with('\t') {
+                format!("{broken}{}", "ab".repeat(32))
+            } else {
+                broken.to_owned()
+            };
             assert!(Line::read(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -16,7 +16,7 @@ mod verify;
 mod walk;
 
 pub use finding::{Finding, Word};
-pub use line::{EntryLine, Gap, HEADER, Line, NotALine, write_entry, write_gap};
+pub use line::{EntryLine, Gap, HEADER, Line, NUMBER_MAX, NotALine, write_entry, write_gap};
 pub use sent::{NotAHead, SentHead};
 pub use statement::{Checked, Said, head, introduction, tombstone};
 pub use trust::{Given, Key, Signed, Trust, Vouched};

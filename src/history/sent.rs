@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::line::{NUMBER_MAX, is_hex};
 use super::statement::head_text;
 use crate::journal::{Note, Noted};
 use crate::signing::{PublicKey, Unusable};
@@ -45,11 +46,29 @@ impl SentHead {
         })
     }
 
-    /// Reads a line.
+    /// Whether a line among heads is whole: one pair of braces, and all between them. Whoever dies while he writes leaves half a
+    /// line, which says nothing.
+    pub fn is_whole(line: &[u8]) -> bool {
+        let inner = line.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+        inner.is_some_and(|inner| !inner.iter().any(|byte| matches!(byte, b'{' | b'}')))
+    }
+
+    /// Reads a line. There is one way to write a head.
     pub fn read(line: &str) -> Result<Self, NotAHead> {
         let head: Self = serde_json::from_str(line).map_err(|cause| NotAHead(cause.to_string()))?;
         if head.version != VERSION {
             return Err(NotAHead(format!("it has version {}, this program knows version {VERSION}", head.version)));
+        }
+        let is_time =
+            |at: &str| !at.is_empty() && at.bytes().all(|byte| b"+-.:TZ".contains(&byte) || byte.is_ascii_digit());
+        let is_form = (1..=NUMBER_MAX).contains(&head.position)
+            && is_hex(head.hash.as_bytes(), 64)
+            && is_time(&head.at)
+            && is_hex(head.key.as_bytes(), 64)
+            && is_hex(head.signature.as_bytes(), 128)
+            && head.line() == line;
+        if !is_form {
+            return Err(NotAHead("it is not written as the program writes it".to_owned()));
         }
         Ok(head)
     }
@@ -62,6 +81,6 @@ impl SentHead {
     /// Whether its signature is of it and by its key.
     pub fn check(&self) -> Result<(), Unusable> {
         let text = head_text(self.position, &self.hash, &self.at, &self.key);
-        PublicKey::read(&self.key)?.verify(&text, &self.signature)
+        PublicKey::of_hex(&self.key)?.verify(&text, &self.signature)
     }
 }

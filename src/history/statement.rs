@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::line::Hash;
-use crate::journal::{Note, Range};
+use super::line::{Hash, NUMBER_MAX, is_hex};
+use crate::journal::{Note, Noted, Range};
 use crate::signing::{PublicKey, SigningKey};
 
 /// How the events of statements begin.
@@ -110,6 +110,13 @@ pub struct Checked {
     pub(super) read: Result<(String, Says), String>,
 }
 
+impl Checked {
+    /// Whether it fits its place and its signature; whose that is, is another question.
+    pub fn fits(&self) -> bool {
+        self.read.is_ok()
+    }
+}
+
 /// Whether a note is a statement.
 pub(super) fn is_statement(event: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| event.starts_with(beginning))
@@ -119,11 +126,34 @@ pub(super) fn is_statement(event: &[u8]) -> bool {
 #[derive(Debug)]
 pub(super) enum Says {
     Head,
-    Key { replaces: Option<String>, by_old: bool },
+    /// `by_old`: the key that it replaces signed it too.
+    Key {
+        replaces: Option<String>,
+        by_old: bool,
+    },
     Pruned(Vec<Range>),
 }
 
+/// Times that can be written in one way in every language: four digits for the year, and room for a clock that differs.
+const YEARS: std::ops::RangeInclusive<&str> = "0001"..="9998";
+
+/// Whether a range is one: positions that there can be, and a hash.
+fn is_range(range: &Range) -> bool {
+    let Range { from, to, hash } = range;
+    *from >= 1 && from <= to && *to <= NUMBER_MAX && is_hex(hash.as_bytes(), 64)
+}
+
 impl Said {
+    /// A note that is one, by itself: what stands before it in the chain is not known, and is believed.
+    pub fn of(noted: &Noted) -> Option<Self> {
+        let (Note::SigningKey { hash, .. } | Note::Head { hash, .. } | Note::Pruned { hash, .. }) = &noted.note else {
+            return None;
+        };
+        let before = hash.as_bytes().try_into().ok()?;
+        let event = serde_json::to_vec(&noted.note).ok()?;
+        Some(Self { position: noted.position, at: noted.at.to_string(), event, before })
+    }
+
     /// Checks its signature, which takes longer than all else, and can be done for many at once.
     pub fn check(self) -> Checked {
         let read = self.read();
@@ -143,12 +173,20 @@ impl Said {
                 (*position, hash, key, signature, head_text(*position, hash, at, key), None, Says::Head)
             }
             Note::SigningKey { position, hash, key, replaces, signature, by_old } => {
+                let is_form = replaces.as_ref().is_none_or(|old| is_hex(old.as_bytes(), 64))
+                    && (by_old.is_none() || replaces.is_some());
+                if !is_form {
+                    return Err("it does not say which key it replaces as the program says it".to_owned());
+                }
                 let text = key_text(*position, hash, at, key, replaces.as_deref());
                 let says = Says::Key { replaces: replaces.clone(), by_old: by_old.is_some() };
                 (*position, hash, key, signature, text, replaces.as_ref().zip(by_old.as_ref()), says)
             }
             Note::Pruned { position, hash, ranges, before, by, reason, key, signature } => {
                 let stamp = before.to_string();
+                if !stamp.get(..4).is_some_and(|year| YEARS.contains(&year)) || !ranges.iter().all(is_range) {
+                    return Err("it speaks of a time or of entries that there can't be".to_owned());
+                }
                 let why = Why { before: &stamp, by, reason, ranges };
                 if [by, reason].iter().any(|text| text.contains(char::is_control)) {
                     return Err("it has a control character in who pruned or why".to_owned());
@@ -161,7 +199,7 @@ impl Said {
         if position != self.position - 1 || hash.as_bytes() != self.before {
             return Err(format!("it speaks of entry {position} with another hash than that of the entry before it"));
         }
-        let signed = |key: &str, signature: &str| PublicKey::read(key)?.verify(&text, signature);
+        let signed = |key: &str, signature: &str| PublicKey::of_hex(key)?.verify(&text, signature);
         signed(key, signature).map_err(|cause| cause.to_string())?;
         if let Some((key, signature)) = old {
             signed(key, signature).map_err(|cause| format!("as the key before it: {cause}"))?;

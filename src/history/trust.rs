@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::statement::Says;
@@ -79,7 +81,28 @@ pub struct Trust {
     /// The first statement since the last good one that nobody vouches for, and why.
     unvouched: Option<(i64, String)>,
     forged: Option<Finding>,
-    tombstones: Vec<(i64, Gap)>,
+    tombstones: Vec<Tombstone>,
+    handovers: Vec<Handover>,
+}
+
+/// That somebody signed that entries were pruned.
+#[derive(Debug)]
+struct Tombstone {
+    position: i64,
+    key: String,
+    /// Whether the key counted there.
+    is_good: bool,
+    gap: Gap,
+}
+
+/// That a key's first entry was signed by the one before it too.
+#[derive(Debug)]
+struct Handover {
+    position: i64,
+    key: String,
+    /// Whether the key counted there.
+    is_good: bool,
+    old: String,
 }
 
 impl Trust {
@@ -101,26 +124,37 @@ impl Trust {
         if let Says::Key { replaces, by_old } = &says {
             self.introduce((position, &at), &key, replaces.as_deref(), *by_old);
         }
-        match self.objection(&key) {
+        let objection = self.objection(&key);
+        let is_good = objection.is_none();
+        match says {
+            Says::Head => self.heads += 1,
+            Says::Key { replaces: Some(old), by_old: true } => {
+                self.handovers.push(Handover { position, key: key.clone(), is_good, old });
+            }
+            Says::Key { .. } => {}
+            Says::Pruned(ranges) => {
+                let gaps = ranges.into_iter().map(|range| Gap { from: range.from, to: range.to, hash: range.hash });
+                let tombstone = |gap| Tombstone { position, key: key.clone(), is_good, gap };
+                self.tombstones.extend(gaps.map(tombstone));
+            }
+        }
+        match objection {
             None => {
                 self.unvouched = None;
                 self.signed = Some(Signed { position: position - 1, at, key });
             }
             Some(why) => drop(self.unvouched.get_or_insert((position, why))),
         }
-        match says {
-            Says::Head => self.heads += 1,
-            Says::Key { .. } => {}
-            Says::Pruned(ranges) => {
-                let gaps = ranges.into_iter().map(|range| Gap { from: range.from, to: range.to, hash: range.hash });
-                self.tombstones.extend(gaps.map(|gap| (position, gap)));
-            }
-        }
     }
 
     fn introduce(&mut self, (position, at): (i64, &str), key: &str, replaces: Option<&str>, by_old: bool) {
         let old_vouches = by_old && replaces.is_some_and(|old| self.objection(old).is_none());
-        if let Some(old) = replaces.and_then(|old| self.keys.iter_mut().find(|known| known.key == old)) {
+        // Nobody is dismissed on a stranger's word, nor on that of one who was dismissed himself.
+        let is_dismissed = self.keys.iter().any(|known| known.key == key && known.replaced.is_some());
+        let dismisses = old_vouches || (!is_dismissed && self.given.has(key));
+        if let Some(old) =
+            replaces.filter(|_| dismisses).and_then(|old| self.keys.iter_mut().find(|known| known.key == old))
+        {
             old.replaced.get_or_insert(position);
         }
         if let Some(known) = self.keys.iter_mut().find(|known| known.key == key) {
@@ -162,10 +196,54 @@ impl Trust {
             || (self.given.is_empty() && self.keys.is_empty())
     }
 
-    /// The tombstone that stands for these pruned entries, if one that counts does.
-    fn is_covered(&self, gap: &Gap) -> bool {
-        let last = self.signed.as_ref().map_or(0, |signed| signed.position + 1);
-        self.tombstones.iter().any(|(position, pruned)| pruned == gap && *position <= last && *position > gap.to)
+    /// Until where keys count that were replaced, by what those say that replaced them: whoever signs that he takes over from a
+    /// key, and has its signature under that, vouches for what it signed before.
+    fn predecessors(&self) -> BTreeMap<&str, i64> {
+        let mut until: BTreeMap<&str, i64> = BTreeMap::new();
+        for Handover { position, key, is_good, old } in self.handovers.iter().rev() {
+            if *is_good || until.get(key.as_str()).is_some_and(|until| position < until) {
+                let known = until.entry(old).or_default();
+                *known = (*known).max(*position);
+            }
+        }
+        until
+    }
+
+    /// Whether a tombstone stands for these pruned entries that is good itself. One that only stands below a good signature is
+    /// not: whoever can write to the journal can put it there, and wait for the next head.
+    fn is_covered(&self, gap: &Gap, predecessors: &BTreeMap<&str, i64>) -> bool {
+        let counts = |tombstone: &Tombstone| {
+            let Tombstone { position, key, is_good, .. } = tombstone;
+            let was_known = |known: &Key| {
+                known.key == *key && known.entry < *position && known.replaced.is_none_or(|at| *position < at)
+            };
+            *is_good
+                || predecessors.get(key.as_str()).is_some_and(|until| position < until)
+                    && self.keys.iter().any(was_known)
+        };
+        self.tombstones
+            .iter()
+            .any(|tombstone| tombstone.gap == *gap && tombstone.position > gap.to && counts(tombstone))
+    }
+
+    /// How a key stands at the end of what was taken in: whether it has an entry and counts; `Err` = the entry that replaced it.
+    pub fn standing(&self, key: &str) -> Result<bool, i64> {
+        match self.keys.iter().find(|known| known.key == key).and_then(|known| known.replaced) {
+            Some(entry) => Err(entry),
+            None => Ok(self.objection(key).is_none()),
+        }
+    }
+
+    /// The last key that counts.
+    pub fn last_key(&self) -> Option<&str> {
+        self.keys.iter().rev().map(|known| known.key.as_str()).find(|key| self.objection(key).is_none())
+    }
+
+    /// Whether a tombstone that counts says that what is pruned ends with this entry.
+    pub fn has_gap_to(&self, position: i64, hash: &str) -> bool {
+        let predecessors = self.predecessors();
+        let mut gaps = self.tombstones.iter().map(|tombstone| &tombstone.gap);
+        gaps.any(|gap| gap.to == position && gap.hash == hash && self.is_covered(gap, &predecessors))
     }
 
     /// What is wrong with it. `gaps` = those of a chain that was walked to its end: tombstones come after them.
@@ -183,9 +261,11 @@ impl Trust {
             let cause = "a key was given, and nothing in this history is signed by it";
             findings.push(Finding::new(1, Word::Unsigned, cause));
         }
-        if let Some(gap) = gaps.iter().find(|gap| !self.is_covered(gap)) {
+        let predecessors = self.predecessors();
+        if let Some(gap) = gaps.iter().find(|gap| !self.is_covered(gap, &predecessors)) {
             let cause = format!(
-                "entries {} to {} are missing, and no signed tombstone after them says so with the hash that the chain goes on from",
+                "entries {} to {} are missing, and no tombstone that is signed by a key that counts says so with the hash that the \
+                 chain goes on from",
                 gap.from, gap.to
             );
             findings.push(Finding::new(gap.from, Word::Removed, cause));

@@ -33,8 +33,6 @@ pub struct SentHeads {
     pub given: u64,
     /// How many are of this history.
     pub agree: u64,
-    /// How many are of entries that were pruned, so that nothing can be said.
-    pub pruned: u64,
 }
 
 /// A verdict, and the first entry that is not what was written, if there is one.
@@ -136,7 +134,12 @@ fn held_against(heads: &Heads, trust: &Trust, end: Option<i64>) -> (SentHeads, V
                 last_agreeing = head.position;
             }
             (Some(Met::Other), _) => drop(differing.get_or_insert(head.position)),
-            (Some(Met::Pruned), _) => count.pruned += 1,
+            (Some(Met::Missing), _) => {
+                // The head itself is the entry right after it, and is never pruned: such an entry ends its gap.
+                let cause =
+                    "a head of it was sent out, and it is not there: what stands before a head ends what is pruned";
+                findings.push(Finding::new(head.position, Word::Removed, cause));
+            }
             (None, Some(end)) => {
                 let cause = format!(
                     "a head of entry {} was sent out, and the last one here is {end}: the end was cut off, or an older copy put back",

@@ -45,13 +45,16 @@ pub(super) enum Met {
     Same,
     /// An entry with another one.
     Other,
-    /// Entries that were pruned.
-    Pruned,
+    /// No entry: it lies within a gap.
+    Missing,
 }
 
 impl Heads {
     fn new(mut sent: Vec<SentHead>) -> Self {
-        sent.sort_by(|a, b| (a.position, &a.hash).cmp(&(b.position, &b.hash)));
+        let order = |head: &SentHead| (head.position, head.hash.clone(), head.at.clone(), head.signature.clone());
+        sent.sort_by_cached_key(order);
+        // Sent to several places.
+        sent.dedup();
         Self { sent, met: Vec::new() }
     }
 
@@ -59,7 +62,7 @@ impl Heads {
     fn at(&mut self, position: i64, hash: &Hash) {
         while let Some(head) = self.sent.get(self.met.len()).filter(|head| head.position <= position) {
             self.met.push(match (head.position, head.hash.as_bytes() == hash) {
-                (at, _) if at < position => Met::Pruned,
+                (at, _) if at < position => Met::Missing,
                 (_, true) => Met::Same,
                 (_, false) => Met::Other,
             });

@@ -166,7 +166,9 @@ impl Note {
             Self::SigningKey { key, .. } => format!("the history is signed by the key {key} from here on"),
             Self::Head { position, key, .. } => format!("signed up to entry {position} by the key {key}"),
             Self::Pruned { ranges, by, reason, .. } => {
-                let entries: i64 = ranges.iter().map(|range| range.to - range.from + 1).sum();
+                // Somebody else may have written it.
+                let entries =
+                    ranges.iter().fold(0_i128, |sum, range| sum + i128::from(range.to) - i128::from(range.from) + 1);
                 format!("{by} pruned: {entries} entries are gone from here: {reason}")
             }
         }

@@ -53,7 +53,7 @@ impl Lines {
                     self.gaps = Some(gaps(journal, self.after).await?);
                 }
                 let known = self.gaps.as_ref().and_then(|gaps| gaps.get(&self.next));
-                if let Some(gap) = known.filter(|gap| row.position == gap.to + 1) {
+                if let Some(gap) = known.filter(|gap| row.position - 1 == gap.to) {
                     write_gap(gap, &mut page.text);
                     page.ends.push(page.text.len());
                 }
@@ -64,7 +64,7 @@ impl Lines {
                 page.unfit.get_or_insert(row.position);
             }
             page.ends.push(page.text.len());
-            self.next = row.position + 1;
+            self.next = row.position.saturating_add(1);
         }
         self.after = last;
         Ok(Some(page))

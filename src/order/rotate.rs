@@ -1,6 +1,6 @@
 use super::came::Came;
 use super::open::{as_it_is_open, drive, open_rotations, take_up};
-use super::permit::{permit, unspent};
+use super::permit::{mends, permit, unspent};
 use super::told::busy;
 use super::{Context, Exit, NotPrepared, Teller, Wanted, journal_failed, leases, prepare, told};
 use crate::engine::{Asked, Prepared, Purpose, Rotation, Verdict, Wish};
@@ -78,7 +78,11 @@ async fn rotate_leased(context: Context<'_>, wish: &Wish, wanted: &Wanted) -> Ca
         );
     }
     let wish = Wish { repairs: open.into_iter().map(|listed| listed.id).collect(), ..wish.clone() };
-    let permit = match permit(&world.approvers, &wish, wanted, world.ports().clock.now()) {
+    let mends = match mends(journal, &wish).await {
+        Ok(mends) => mends,
+        Err(failed) => return fail(failed),
+    };
+    let permit = match permit(&world.approvers, &wish, wanted, mends, world.ports().clock.now()) {
         Ok(permit) => permit,
         Err(failed) => return fail(failed),
     };
@@ -125,7 +129,7 @@ fn as_approved(teller: &dyn Teller, prepared: Prepared, wanted: &Wanted) -> Resu
     };
     let differences = approved.differences(&plan);
     if differences.is_empty() {
-        return Ok(plan);
+        return Ok(Plan { made_at: approved.made_at, ..plan });
     }
     let what = differences.join("\n  - ");
     Err((

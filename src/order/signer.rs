@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,10 +8,10 @@ use providers::port::{Fault, Secret, Slot, Vault};
 use super::{host, sentence};
 use crate::config::{HistoryConfig, SendKind, SigningKeyRef};
 use crate::engine::Ports;
-use crate::history::{SentHead, head, introduction};
+use crate::history::{Checked, Given, Said, SentHead, Trust, head, introduction};
 use crate::journal::{Journal, JournalError, Note};
 use crate::notify::{HeadLine, HeadState, Heads, last_line};
-use crate::signing::SigningKey;
+use crate::signing::{PublicKey, SigningKey};
 
 /// For reading the key, wherever it lies, and writing the head.
 const SIGN_LIMIT: Duration = Duration::from_secs(45);
@@ -36,12 +35,15 @@ struct Keys {
     previous: Option<SigningKeyRef>,
 }
 
-/// What the notes say of keys, folded. Read on from where it stopped.
+/// What the notes say of keys and of pruned entries, folded, with our own keys as those that are known: others could be of
+/// whoever can write to the journal. Read on from where it stopped.
 #[derive(Debug, Default)]
 struct Known {
+    ours: Vec<PublicKey>,
     read_to: i64,
-    current: Option<String>,
-    replaced: BTreeSet<String>,
+    trust: Trust,
+    /// The last key with an entry, whoever vouches for it.
+    last: Option<String>,
 }
 
 /// How signing stands, for whoever tells people.
@@ -146,28 +148,44 @@ impl Signer {
     async fn signed(&self, keys: &Keys, ports: &Ports, journal: &dyn Journal) -> Result<Option<SentHead>, Unsigned> {
         // One at a time: the second has the first one's key entry before it.
         let mut known = self.known.lock().await;
+        let mut missing = Vec::new();
         for file in &self.files {
-            if let Some(why) = behind(file, journal).await.map_err(Unsigned::Journal)? {
-                return Err(Unsigned::Behind(why));
+            match compared(file, journal).await.map_err(Unsigned::Journal)? {
+                Compared::Fits => {}
+                Compared::Behind(why) => return Err(Unsigned::Behind(why)),
+                Compared::Missing(sent) => missing.push((file, sent)),
             }
         }
         let vault = &*ports.vault;
         let key = read(&keys.signing, "the signing key of [history]", vault).await.map_err(Unsigned::Key)?;
         let public = key.public().to_string();
+        if known.ours.first() != Some(&key.public()) {
+            *known = Known::of(vec![key.public()]);
+        }
         known.read_on(journal).await.map_err(Unsigned::Journal)?;
-        if known.current.as_ref() != Some(&public) {
-            if known.replaced.contains(&public) {
-                return Err(Unsigned::Replaced(public));
+        let is_introduced = known.trust.standing(&public).map_err(|_| Unsigned::Replaced(public.clone()))?;
+        let mut old = None;
+        if !is_introduced && let Some(previous) = &keys.previous {
+            let previous =
+                read(previous, "the previous signing key of [history]", vault).await.map_err(Unsigned::Key)?;
+            *known = Known::of(vec![key.public(), previous.public()]);
+            known.read_on(journal).await.map_err(Unsigned::Journal)?;
+            old = Some(previous);
+        }
+        for (file, sent) in missing {
+            if !known.trust.has_gap_to(sent.position, &sent.hash) {
+                return Err(Unsigned::Behind(format!(
+                    "{} has a head of entry {}, signed at {}, which is not there, and no signed tombstone says so",
+                    file.display(),
+                    sent.position,
+                    sent.at
+                )));
             }
-            let old = match (&known.current, &keys.previous) {
-                (Some(current), Some(previous)) => {
-                    let old =
-                        read(previous, "the previous signing key of [history]", vault).await.map_err(Unsigned::Key)?;
-                    (old.public().to_string() == *current).then_some(old)
-                }
-                _ => None,
-            };
-            let (at, replaced) = (ports.clock.now(), known.current.clone());
+        }
+        if !is_introduced {
+            let replaced = known.trust.last_key().map(str::to_owned).or_else(|| known.last.clone());
+            let old = old.filter(|old| replaced.as_ref() == Some(&old.public().to_string()));
+            let at = ports.clock.now();
             let note =
                 |position: i64, hash: &str| introduction(position, hash, at, &key, replaced.as_deref(), old.as_ref());
             journal.vouch(at, &note).await.map_err(Unsigned::Journal)?;
@@ -195,45 +213,61 @@ pub fn undelivered(state: &HeadState) -> String {
 }
 
 impl Known {
+    fn of(ours: Vec<PublicKey>) -> Self {
+        Self { trust: Trust::new(Given::new(&ours)), ours, ..Self::default() }
+    }
+
     async fn read_on(&mut self, journal: &dyn Journal) -> Result<(), JournalError> {
         loop {
             let page = journal.notes(self.read_to).await?;
             let Some(last) = page.last() else { return Ok(()) };
             self.read_to = last.position;
             for noted in &page {
-                let Note::SigningKey { key, replaces, .. } = &noted.note else { continue };
-                self.replaced.extend(replaces.clone());
-                self.current = Some(key.clone());
+                if !matches!(noted.note, Note::SigningKey { .. } | Note::Pruned { .. }) {
+                    continue;
+                }
+                let Some(said) = Said::of(noted).map(Said::check).filter(Checked::fits) else { continue };
+                if let Note::SigningKey { key, .. } = &noted.note {
+                    self.last = Some(key.clone());
+                }
+                self.trust.take(said);
             }
         }
     }
 }
 
-/// Why the journal is not the one that the last head in a file was sent out of.
-async fn behind(file: &Path, journal: &dyn Journal) -> Result<Option<String>, JournalError> {
+/// A journal, held against the last head in a file.
+enum Compared {
+    /// It was sent out of it.
+    Fits,
+    /// It was not.
+    Behind(String),
+    /// The entry is not there, and the next one is: pruned, if somebody signed that.
+    Missing(SentHead),
+}
+
+async fn compared(file: &Path, journal: &dyn Journal) -> Result<Compared, JournalError> {
     let shown = file.display();
     let read = file.to_owned();
     let line = match tokio::task::spawn_blocking(move || last_line(&read)).await {
         Ok(Ok(Some(line))) => line,
         // Nothing was sent yet, or it can't be read: then nothing can be written either, and that is told.
-        _ => return Ok(None),
+        _ => return Ok(Compared::Fits),
     };
     let sent = match SentHead::read(&line).map(|sent| (sent.check(), sent)) {
         Ok((Ok(()), sent)) => sent,
-        Ok((Err(cause), _)) => return Ok(Some(format!("the last line of {shown}: {cause}"))),
-        Err(cause) => return Ok(Some(format!("the last line of {shown}: {cause}"))),
+        Ok((Err(cause), _)) => return Ok(Compared::Behind(format!("the last line of {shown}: {cause}"))),
+        Err(cause) => return Ok(Compared::Behind(format!("the last line of {shown}: {cause}"))),
     };
     let there = journal.stored(sent.position - 1).await?;
+    let head = format!("{shown} has a head of entry {}, signed at {}", sent.position, sent.at);
     Ok(match there.first() {
-        None => Some(format!(
-            "{shown} has a head of entry {}, signed at {}, and the journal ends before",
-            sent.position, sent.at
-        )),
-        Some(row) if row.position == sent.position && row.hash != sent.hash => {
-            Some(format!("{shown} has a head of entry {}, signed at {}, with another hash", sent.position, sent.at))
-        }
-        // Another position: it was pruned.
-        Some(_) => None,
+        Some(row) if row.position == sent.position && row.hash == sent.hash => Compared::Fits,
+        Some(row) if row.position == sent.position => Compared::Behind(format!("{head}, with another hash")),
+        // The head's own entry comes right after it, and stays.
+        Some(row) if row.position == sent.position + 1 => Compared::Missing(sent),
+        Some(_) => Compared::Behind(format!("{head}, and neither that one nor the head itself is there")),
+        None => Compared::Behind(format!("{head}, and the journal ends before")),
     })
 }
 

@@ -28,9 +28,10 @@ pub struct Line<'e> {
     pub kind: &'static str,
     /// What happened, one word: for a rotation `begun`, `claimed`, `intent`, `done`, `failed`, `looked`, `look-failed`, `turned`,
     /// `resumed`, `held`, `finished`, `rolled-back`, `late-proof`, `superseded`; for a note `population`, `not-begun`, `age`,
-    /// `raised`, `cleared`, `renewed`, `started`, `stopped`.
+    /// `raised`, `cleared`, `renewed`, `ordered`, `answered`, `started`, `stopped`, `signing-key`, `head`, `pruned`.
     pub event: &'static str,
-    /// `info`, `warning` (somebody should look) or `alarm` (somebody must); of a condition what it was raised with.
+    /// `info`, `warning` (somebody should look) or `alarm` (somebody must, or a rotation was begun without the approval that was
+    /// needed); of a condition what it was raised with.
     pub severity: &'e str,
     /// The account, by its name in the configuration, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]

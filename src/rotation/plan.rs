@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use providers::port::QuiesceMode;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,10 @@ pub struct Plan {
     pub old: OldPassword,
     /// What it was made from.
     pub inventory: Inventory,
+    /// When it was written down to be approved. That makes it one of its kind: where the world shows no difference after a
+    /// rotation, the next plan is another one all the same. `None` = it was not written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<Timestamp>,
 }
 
 /// Why there is no plan.

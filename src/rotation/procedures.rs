@@ -23,7 +23,7 @@ fn own(inventory: Inventory) -> Plan {
         steps.push(Step::Directory);
     }
     steps.extend([Step::Logon, Step::Promote]);
-    Plan { pivot: steps.len() - 2, old: inventory.old, steps, inventory }
+    Plan { pivot: steps.len() - 2, old: inventory.old, steps, inventory, made_at: None }
 }
 
 /// The plan for an AD DS connector account (Microsoft: "Changing the AD DS connector account password"):
@@ -54,7 +54,7 @@ fn connector(inventory: Inventory) -> Result<Plan, NoPlan> {
     }
     steps.push(release(active));
     let old = if inventory.repair { OldPassword::Unknown } else { inventory.old };
-    Ok(Plan { steps, pivot, old, inventory })
+    Ok(Plan { steps, pivot, old, inventory, made_at: None })
 }
 
 /// The plan for the ADSync service account on builds after 1.1.443.0 (Microsoft: "Changing the ADSync service account
@@ -78,7 +78,7 @@ fn service(inventory: Inventory) -> Result<Plan, NoPlan> {
     steps.extend(others.into_iter().flat_map(service_and_proof));
     steps.push(release(first));
     let old = if inventory.repair { OldPassword::Unknown } else { inventory.old };
-    Ok(Plan { steps, pivot, old, inventory })
+    Ok(Plan { steps, pivot, old, inventory, made_at: None })
 }
 
 /// The plan up to build 1.1.443.0 (Microsoft: "Abandoning the ADSync service account encryption key"). The service is
@@ -103,7 +103,7 @@ fn service_key_lost(inventory: Inventory) -> Result<Plan, NoPlan> {
     steps.extend([Step::EntraReset { server: name() }, restart(server)]);
     steps.extend(prove(server));
     steps.extend([Step::Promote, release(server)]);
-    Ok(Plan { steps, pivot, old: inventory.old, inventory })
+    Ok(Plan { steps, pivot, old: inventory.old, inventory, made_at: None })
 }
 
 /// The plan for the Entra connector account (Microsoft: "Change the Microsoft Entra Connector account password"). The
@@ -115,7 +115,7 @@ fn entra(inventory: Inventory) -> Result<Plan, NoPlan> {
     let mut steps = vec![quiesce(server), Step::EntraReset { server: server.server.clone() }];
     steps.extend(prove(server));
     steps.push(release(server));
-    Ok(Plan { steps, pivot: 1, old: OldPassword::Unknown, inventory })
+    Ok(Plan { steps, pivot: 1, old: OldPassword::Unknown, inventory, made_at: None })
 }
 
 /// The rehearsal: the password in use is given to the engine by the same method, and proven.
@@ -130,7 +130,7 @@ fn rehearsal(inventory: Inventory) -> Result<Plan, NoPlan> {
     }
     let pivot = steps.len() - 1;
     steps.push(release(first));
-    Ok(Plan { steps, pivot, old: inventory.old, inventory })
+    Ok(Plan { steps, pivot, old: inventory.old, inventory, made_at: None })
 }
 
 /// The one active server, and the staging servers in the configuration's order.

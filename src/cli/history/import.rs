@@ -5,7 +5,7 @@ use super::super::output::say;
 use super::super::session;
 use super::verify::{ExportLines, keys};
 use super::{Stop, refuse};
-use crate::history::{Line, Verified, Verifier};
+use crate::history::{Given, Line, Verified, Verifier};
 use crate::journal::{JournalError, Source, Stored};
 use crate::order::Exit;
 
@@ -14,7 +14,7 @@ const PAGE: usize = 1_000;
 
 pub(super) async fn run(global: &Global, options: &ImportOptions) -> Result<Exit, Stop> {
     let lines = ExportLines::open(&options.file)?;
-    let verifier = Verifier::new(keys(&options.key)?, Vec::new());
+    let verifier = Verifier::new(Given::new(&keys(&options.key)?), Vec::new());
     let journal = session::records(global)?.journal().await?;
     let mut export = Export { lines, verifier: Some(verifier), verified: None };
     let entries = journal.import(&mut export).await?;

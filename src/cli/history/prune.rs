@@ -3,6 +3,7 @@ use serde::Serialize;
 use super::super::arguments::{Global, PruneOptions};
 use super::super::output::{say, show};
 use super::super::session;
+use super::verify::keys;
 use super::{Stop, export, refuse};
 use crate::history::{Given, tombstone};
 use crate::journal::Journal;
@@ -47,10 +48,16 @@ pub(super) async fn run(global: &Global, options: &PruneOptions) -> Result<Exit,
         say(&format!("nothing was pruned: {why}"));
         Stop::Said(Exit::Refused)
     })?;
-    let given = Given::new(&[key.public()]);
+    let mut known = keys(&options.key)?;
+    known.push(key.public());
+    let given = Given::new(&known);
     if let Some(finding) = verify(journal, &given, &[]).await?.finding {
         let what = format!("nothing was pruned: the journal was changed: {finding}");
-        return Err(refuse(&what, "`history verify` says more", Exit::Failed));
+        return Err(refuse(
+            &what,
+            "`history verify` says more; --key names a key that signed before and was lost",
+            Exit::Failed,
+        ));
     }
     let cut = cut(journal, before).await?;
     let mut pruned = Pruned { entries: cut.entries, rotations: cut.rotations.len(), tombstone: None };

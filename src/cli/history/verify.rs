@@ -12,7 +12,7 @@ use super::super::output::{say, show};
 use super::super::session;
 use super::{Stop, refuse, told};
 use crate::clock::{Clock, SystemClock};
-use crate::config::SendKind;
+use crate::config::{HistoryConfig, SendKind};
 use crate::history::{
     Checked, Finding, Given, HEADER, Said, SentHead, Trust, Verdict, Verified, Vouched, Walk, conclude,
 };
@@ -43,6 +43,8 @@ struct Document<'v> {
     verdict: &'v Verdict,
     /// Whether the keys come from outside the history.
     key_given: bool,
+    /// Lines of the files of heads that are not whole.
+    heads_left_out: u64,
     speed: Speed,
 }
 
@@ -58,12 +60,20 @@ pub(super) async fn run(global: &Global, options: &VerifyOptions) -> Exit {
 }
 
 async fn verify(global: &Global, options: &VerifyOptions) -> Result<Exit, Stop> {
-    let own = if options.export.is_none() { own(global)? } else { Own::default() };
-    let given = if options.key.is_empty() { Given::new(&own.keys) } else { keys(&options.key)? };
-    let heads = match options.heads.iter().chain(&own.heads).next() {
-        Some(file) => heads(file)?,
-        None => Vec::new(),
+    let own = match (&options.export, global.lab) {
+        (None, false) => Some(session::configuration(global)?.history),
+        _ => None,
     };
+    let given = match &own {
+        Some(own) if options.key.is_empty() => Given::new(&own_keys(own)?),
+        _ => Given::new(&keys(&options.key)?),
+    };
+    let (heads, absent) = match (&options.heads, &own) {
+        (Some(file), _) => (heads(file)?, Vec::new()),
+        (None, Some(own)) => own_heads(own),
+        (None, None) => (Heads::default(), Vec::new()),
+    };
+    let Heads { heads, left_out } = heads;
     let key_given = !given.is_empty();
     let begun = SystemClock.monotonic();
     let (what, verified, bytes) = match &options.export {
@@ -78,6 +88,18 @@ async fn verify(global: &Global, options: &VerifyOptions) -> Result<Exit, Stop> 
     };
     let took = SystemClock.monotonic().saturating_sub(begun);
     let Verified { verdict, finding } = &verified;
+    if verdict.signed_heads > 0 && !absent.is_empty() {
+        for why in &absent {
+            say(why);
+        }
+        if finding.is_none() {
+            return Err(refuse(
+                "the journal has signed heads, and these are not there to hold it against: nothing shows whether its end was cut off",
+                "find that file, or name a copy of it, or an empty file where there never was one, with --heads FILE",
+                Exit::Usage,
+            ));
+        }
+    }
     let document = Document {
         intact: finding.is_none(),
         first_bad_entry: finding.as_ref().map(|finding| finding.position),
@@ -85,6 +107,7 @@ async fn verify(global: &Global, options: &VerifyOptions) -> Result<Exit, Stop> 
         cause: finding.as_ref().map(|finding| finding.cause.as_str()),
         verdict,
         key_given,
+        heads_left_out: left_out,
         speed: Speed { bytes, seconds: took.as_secs_f64(), entries_per_second: per_second(verdict.entries, took) },
     };
     show(global.format, &document, |document| text(what, document, finding.as_ref()));
@@ -221,39 +244,53 @@ fn unreadable(file: &Path, cause: &std::io::Error) -> Stop {
     )
 }
 
-/// What the configuration knows beside the journal.
-#[derive(Default)]
-struct Own {
-    keys: Vec<PublicKey>,
-    heads: Option<PathBuf>,
+/// The key that signs and the one before it, as the configuration has them. Whoever named one must not be told what the history
+/// says of itself.
+fn own_keys(history: &HistoryConfig) -> Result<Vec<PublicKey>, Stop> {
+    let named = [
+        ("signing_key", history.signing_key.as_ref()),
+        ("previous_signing_key", history.previous_signing_key.as_ref()),
+    ];
+    let mut keys = Vec::new();
+    for (name, reference) in named {
+        let Some(reference) = reference else { continue };
+        let what = format!("{name} of [history]");
+        let read = match &reference.vault {
+            Some(_) => Err("it lies in the vault, which this command does not open".to_owned()),
+            None => reference.outside_the_vault().read(&what).map_err(|fault| order::sentence(&fault)),
+        };
+        let key = read.and_then(|pem| SigningKey::read(&pem).map_err(|cause| cause.to_string())).map_err(|why| {
+            refuse(
+                &format!("nothing was verified: {what} can't be read here: {why}"),
+                "name the public key with --key FILE (`history key --out FILE` writes it), or run this as whoever can read it",
+                Exit::Usage,
+            )
+        })?;
+        keys.push(key.public());
+    }
+    Ok(keys)
 }
 
-/// The key that signs and the one before it, where they can be read without the vault, and the file of sent heads.
-fn own(global: &Global) -> Result<Own, Stop> {
-    if global.lab {
-        return Ok(Own::default());
-    }
-    let history = session::configuration(global)?.history;
-    let mut own = Own::default();
-    let named = [("signing_key", history.signing_key), ("previous_signing_key", history.previous_signing_key)];
-    for (name, reference) in named {
-        let Some(reference) = reference.filter(|reference| reference.vault.is_none()) else { continue };
-        let read = reference.outside_the_vault().read(&format!("{name} of [history]"));
-        match read
-            .map_err(|fault| order::sentence(&fault))
-            .and_then(|pem| SigningKey::read(&pem).map_err(|cause| cause.to_string()))
-        {
-            Ok(key) => own.keys.push(key.public()),
-            Err(why) => say(&format!("{name} of [history] can't be read here; --key names a public key: {why}")),
+/// The heads in all files of the configuration, and why some of those have none.
+fn own_heads(history: &HistoryConfig) -> (Heads, Vec<String>) {
+    let (mut all, mut absent) = (Heads::default(), Vec::new());
+    for file in history.send.iter().filter(|send| send.kind == SendKind::File).filter_map(|send| send.file.as_ref()) {
+        match read_heads(file) {
+            Ok(Heads { heads, left_out }) => {
+                if heads.is_empty() {
+                    absent.push(format!("{} holds no head", file.display()));
+                }
+                all.heads.extend(heads);
+                all.left_out += left_out;
+            }
+            Err(why) => absent.push(why),
         }
     }
-    let files = history.send.into_iter().filter(|send| send.kind == SendKind::File).filter_map(|send| send.file);
-    own.heads = files.into_iter().find(|file| file.exists());
-    Ok(own)
+    (all, absent)
 }
 
 /// The public keys that were named.
-pub(super) fn keys(files: &[PathBuf]) -> Result<Given, Stop> {
+pub(super) fn keys(files: &[PathBuf]) -> Result<Vec<PublicKey>, Stop> {
     let mut keys = Vec::new();
     for file in files {
         let mut text = String::new();
@@ -265,35 +302,48 @@ pub(super) fn keys(files: &[PathBuf]) -> Result<Given, Stop> {
         })?;
         keys.push(key);
     }
-    Ok(Given::new(&keys))
+    Ok(keys)
 }
 
-/// The heads that were sent out, one for each line.
-pub(super) fn heads(file: &Path) -> Result<Vec<SentHead>, Stop> {
-    let opened = File::open(file).map_err(|cause| unreadable(file, &cause))?;
-    let (mut reader, mut heads, mut line) = (BufReader::with_capacity(READ_BYTES, opened), Vec::new(), String::new());
+/// Heads that were sent out.
+#[derive(Default)]
+struct Heads {
+    heads: Vec<SentHead>,
+    /// Lines that are not whole: whoever wrote them died while writing. What they were to say the next ones say too.
+    left_out: u64,
+}
+
+fn heads(file: &Path) -> Result<Heads, Stop> {
+    read_heads(file).map_err(|why| {
+        refuse(&why, "name a file of heads as they were sent out, one JSON document for each line", Exit::Usage)
+    })
+}
+
+/// The heads in a file, one for each line; `Err` = why they can't be had.
+fn read_heads(file: &Path) -> Result<Heads, String> {
+    let unreadable = |cause: std::io::Error| format!("{} can't be read: {cause}", file.display());
+    let opened = File::open(file).map_err(unreadable)?;
+    let (mut reader, mut line) = (BufReader::with_capacity(READ_BYTES, opened), Vec::new());
+    let mut heads = Heads::default();
     for number in 1_u64.. {
         line.clear();
-        let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
-        if read.map_err(|cause| unreadable(file, &cause))? == 0 {
+        if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
             break;
         }
-        match SentHead::read(line.trim_end()) {
-            Ok(head) => heads.push(head),
-            Err(_) if line.trim().is_empty() => {}
-            // Whoever wrote it died while writing: what it was to say the next one says too.
-            Err(_) if !line.ends_with('\n') => {
-                say(&format!("{}: the last line is not whole and is left out", file.display()))
-            }
-            Err(cause) => {
-                let what = format!("{}, line {number}: {cause}", file.display());
-                return Err(refuse(
-                    &what,
-                    "name a file of heads as they were sent out, one JSON document for each line",
-                    Exit::Usage,
-                ));
-            }
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
         }
+        if !SentHead::is_whole(line) {
+            heads.left_out += 1;
+            continue;
+        }
+        let text = str::from_utf8(line).map_err(|cause| format!("{}, line {number}: {cause}", file.display()))?;
+        let head = SentHead::read(text).map_err(|cause| format!("{}, line {number}: {cause}", file.display()))?;
+        heads.heads.push(head);
+    }
+    if heads.left_out > 0 {
+        say(&format!("{}: {} lines are not whole and are left out", file.display(), heads.left_out));
     }
     Ok(heads)
 }
@@ -341,10 +391,10 @@ fn text(what: &str, document: &Document<'_>, finding: Option<&Finding>) -> Strin
     }
     let sent = verdict.sent_heads;
     if sent.given > 0 {
-        lines.push(format!(
-            "of {} heads that were sent out {} agree, {} are of pruned entries",
-            sent.given, sent.agree, sent.pruned
-        ));
+        lines.push(format!("of {} heads that were sent out {} agree", sent.given, sent.agree));
+    }
+    if document.heads_left_out > 0 {
+        lines.push(format!("{} lines among the heads are not whole and were left out", document.heads_left_out));
     }
     let Speed { bytes, seconds, entries_per_second } = document.speed;
     let size = if bytes > 0 { format!(", {bytes} bytes") } else { String::new() };

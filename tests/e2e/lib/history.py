@@ -1,5 +1,6 @@
 """Exports of a history, taken apart; hands that tamper with it, also such as know how the chain is made; and both verifiers."""
 
+import base64
 import hashlib
 import json
 import os
@@ -93,6 +94,36 @@ def signed_anew(rows, key):
     return rows
 
 
+def statement(last, key, note, more, at="2026-11-22T08:00:00Z", old=None):
+    """A statement by somebody who can write to the journal and has a key of his own (PyNaCl's), as the entry after `last`. `more` are
+    the members of its own, as they come before the key or (`replaces`) after it; `old` signs it too."""
+    public = key.verify_key.encode().hex()
+    said = {"note": note, "position": last.position, "hash": last.hash}
+    lines = [f"entra-rotator {note} 1", last.position, last.hash, at, public]
+    if note == "pruned":
+        said |= more
+        lines += [more["before"], more["by"], more["reason"]]
+        lines += ["\t".join(str(part) for part in each.values()) for each in more["ranges"]]
+    said["key"] = public
+    if note == "signing-key":
+        said |= more
+        lines.append(more["replaces"] or "-")
+    text = "".join(f"{one}\n" for one in lines).encode()
+    said["signature"] = key.sign(text).signature.hex()
+    if note == "signing-key":
+        said["by_old"] = old.sign(text).signature.hex() if old else None
+    event = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    row = Row(last.position + 1, NOTES, last.position + 1_000_000, 1, at, 1, "", event)
+    row.hash = row.hash_after(last.hash)
+    return row
+
+
+def tombstone(last, key, *ranges):
+    """That these were pruned: each the first position, the last one and its hash."""
+    ranges = [dict(zip(("from", "to", "hash"), each, strict=True)) for each in ranges]
+    return statement(last, key, "pruned", {"ranges": ranges, "before": "2026-01-01T00:00:00Z", "by": "me", "reason": "old"})
+
+
 def line(row):
     return "\t".join(map(str, row.fields())) + "\n"
 
@@ -170,6 +201,12 @@ def options(keys, heads):
 def by_program(export, keys=(), heads=None):
     """Offline: without a configuration, in a folder where there is none."""
     return asked([program(), "history", "verify", "--format", "json", "--export", export, *options(keys, heads)], "/")
+
+
+def read_key(pem):
+    """PyNaCl's key out of PKCS #8: its last 32 bytes."""
+    from nacl.signing import SigningKey
+    return SigningKey(base64.b64decode("".join(pem.read_text().splitlines()[1:-1]))[-32:])
 
 
 def by_second(export, keys=(), heads=None):

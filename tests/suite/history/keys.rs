@@ -77,6 +77,33 @@ fn a_replaced_key_signs_nothing_more() {
 }
 
 #[test]
+fn nobody_is_replaced_on_a_strangers_word() {
+    let mut written = Written::signed(1);
+    written.introduce(&key(6), Some(&key(1)), None);
+    assert_eq!(named(&written.verified_with(&[&key(1)], &[])), Some(("unknown-key", 6)));
+    written.head(&key(1));
+    let found = written.verified_with(&[&key(1)], &written.sent);
+    assert_eq!((named(&found), found.verdict.keys[0].replaced), (None, None));
+    let found = written.verified();
+    assert_eq!((named(&found), found.verdict.keys[0].replaced), (None, None), "nor where no key is known");
+    // By one that is known he is: there the old one was lost.
+    let found = written.verified_with(&[&key(1), &key(6)], &[]);
+    assert_eq!((named(&found), found.verdict.keys[0].replaced), (Some(("unknown-key", 7)), Some(6)));
+}
+
+#[test]
+fn nor_on_that_of_one_who_was_replaced() {
+    let mut written = handed_over(true);
+    // Somebody has the old key still.
+    written.introduce(&key(1), Some(&key(2)), None);
+    written.head(&key(2));
+    for keys in [&[1][..], &[2], &[1, 2]] {
+        let keys: Vec<_> = keys.iter().map(|seed| key(*seed)).collect();
+        assert_eq!(named(&written.verified_with(&keys.iter().collect::<Vec<_>>(), &[])), None);
+    }
+}
+
+#[test]
 fn a_key_can_not_vouch_for_itself() {
     let mut written = Written::signed(1);
     written.introduce(&key(5), Some(&key(5)), Some(&key(5)));
@@ -129,5 +156,52 @@ fn a_statement_is_bound_to_its_place_and_time_and_words() {
         again.rows.push(copy);
         again.rechain(index + 1);
         assert_eq!(named(&again.verified()), Some(("forged", position + 1)));
+    }
+}
+
+#[test]
+fn a_statement_is_written_in_one_way() {
+    use entra_rotator::signing::SigningKey;
+    // As somebody writes it who has the key, so that all but the form fits.
+    let good = handed_over(true);
+    let introduced = |replaces: &str, by_old: &str| {
+        let mut written = Written::signed(1);
+        let (row, key) = (written.rows[4].clone(), key(2));
+        let public = key.public().to_string();
+        let bare = replaces.trim_matches('"');
+        let replaced = if replaces == "null" { "-" } else { bare };
+        let text = format!("entra-rotator signing-key 1\n5\n{}\n{}\n{public}\n{replaced}\n", row.hash, row.at);
+        let sign = |key: &SigningKey| key.sign(&text);
+        let by_old = by_old.replace("OLD", &sign(&super::written::key(1)));
+        let event = format!(
+            r#"{{"note":"signing-key","position":5,"hash":"{}","key":"{public}","replaces":{replaces},"signature":"{}","by_old":{by_old}}}"#,
+            row.hash,
+            sign(&key)
+        );
+        written.push("notes", 9, row.at.parse().expect("a time"), event);
+        named(&written.verified())
+    };
+    let old = format!("\"{}\"", key(1).public());
+    assert_eq!(introduced("null", "null"), None);
+    assert_eq!(introduced(&old, "null"), None);
+    assert_eq!(introduced(&old, "\"OLD\""), None);
+    for (replaces, by_old) in
+        [("\"\"", "null"), ("\"-\"", "null"), ("null", "\"OLD\""), ("null", "\"\""), ("0", "null"), ("false", "null")]
+    {
+        assert_eq!(introduced(replaces, by_old), Some(("forged", 6)), "{replaces} {by_old}");
+    }
+    assert_eq!(introduced(&old.to_uppercase(), "null"), Some(("forged", 6)));
+    // Hex in upper case says the same, and is another line.
+    for index in 0..good.rows.len() {
+        for member in ["key", "signature", "by_old"] {
+            let row = &good.rows[index];
+            let Some((_, rest)) = row.event.split_once(&format!("\"{member}\":\"")) else { continue };
+            let text = rest.split('"').next().expect("a text");
+            let mut written = good.clone();
+            written.rows[index].event = row.event.replace(text, &text.to_uppercase());
+            written.rows.truncate(index + 1);
+            written.rechain(index);
+            assert_eq!(named(&written.verified()), Some(("forged", row.position)), "{member} of {}", row.position);
+        }
     }
 }

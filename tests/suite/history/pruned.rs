@@ -17,20 +17,39 @@ fn pruned_entries_are_told_and_the_rest_is_intact() {
     let found = written.verified_with(&[&key(1)], &written.sent);
     assert_eq!(found.finding, None);
     assert_eq!((found.verdict.entries, found.verdict.last, found.verdict.pruned), (8, 14, 6));
-    assert_eq!((found.verdict.sent_heads.agree, found.verdict.sent_heads.pruned), (3, 0), "the end of a gap is known");
+    assert_eq!(found.verdict.sent_heads.agree, 3, "the end of a gap is known");
     assert_eq!(found.verdict.signed.map(|signed| signed.position), Some(13));
 }
 
 #[test]
 fn a_gap_that_grows_has_a_tombstone_of_its_own() {
+    let mut written = Written::signed(0);
+    written.rotation(0);
+    written.rotation(1);
+    written.head(&key(1));
+    written.prune(&key(1), &[(2, 4)]);
+    written.head(&key(1));
+    written.prune(&key(1), &[(2, 7)]);
+    let found = written.verified_with(&[&key(1)], &written.sent);
+    assert_eq!((named(&found), found.verdict.pruned), (None, 6));
+    assert_eq!(found.verdict.sent_heads.agree, 2, "the head of entry 7 ends the gap");
+}
+
+#[test]
+fn an_entry_whose_head_was_sent_out_is_never_within_a_gap() {
+    // A head's own entry stays, and so the one before it ends its gap. Whoever has the key can sign another tombstone, and can't
+    // undo the head.
     let mut written = pruned();
     written.rotation(7);
     written.head(&key(1));
-    // Entry 5 is a head: in a real journal it stays. Here it goes too, so that two gaps become one.
     written.prune(&key(1), &[(2, 8)]);
-    let found = written.verified_with(&[&key(1)], &written.sent);
-    assert_eq!((named(&found), found.verdict.pruned), (None, 7));
-    assert_eq!((found.verdict.sent_heads.agree, found.verdict.sent_heads.pruned), (3, 1));
+    written.head(&key(1));
+    assert_eq!(named(&written.verified_with(&[&key(1)], &[])), None);
+    assert_eq!(named(&written.verified_with(&[&key(1)], &written.sent)), Some(("removed", 4)));
+    assert_eq!(named(&written.verified_with(&[&key(1)], &written.sent[1..])), None, "the end of the gap is known");
+    // Also where the walk does not come to the end.
+    written.rows.last_mut().expect("a head").event.push(' ');
+    assert_eq!(named(&written.verified_with(&[&key(1)], &written.sent)), Some(("removed", 4)));
 }
 
 #[test]
@@ -96,6 +115,53 @@ fn a_strangers_tombstone_covers_nothing() {
     written.prune(&key(6), &[(2, 4)]);
     assert_eq!(named(&written.verified_with(&[&key(1)], &[])), Some(("removed", 2)));
     assert_eq!(named(&written.verified_with(&[&key(1), &key(6)], &[])), None);
+}
+
+#[test]
+fn a_good_head_after_it_makes_no_strangers_tombstone_good() {
+    let mut written = Written::signed(3);
+    written.introduce(&key(6), None, None);
+    written.prune(&key(6), &[(2, 4)]);
+    written.head(&key(1));
+    written.rotation(9);
+    written.head(&key(1));
+    assert_eq!(named(&written.verified_with(&[&key(1)], &[])), Some(("removed", 2)));
+    assert_eq!(named(&written.verified_with(&[&key(1), &key(6)], &[])), None);
+    // Nor one by a key without an entry.
+    let mut written = Written::signed(3);
+    written.prune(&key(6), &[(2, 4)]);
+    written.head(&key(1));
+    assert_eq!(named(&written.verified_with(&[&key(1)], &[])), Some(("removed", 2)));
+    assert_eq!(named(&written.verified()), Some(("removed", 2)));
+}
+
+#[test]
+fn tombstones_of_a_key_that_handed_over_count_for_whoever_knows_the_new_one() {
+    let handed_over = |vouched: bool, after: bool| {
+        let mut written = Written::signed(3);
+        if !after {
+            written.prune(&key(1), &[(2, 4)]);
+        }
+        for (old, new) in [(1, 2), (2, 3)] {
+            written.introduce(&key(new), Some(&key(old)), vouched.then(|| key(old)).as_ref());
+            written.head(&key(new));
+        }
+        if after {
+            written.prune(&key(1), &[(2, 4)]);
+            written.head(&key(3));
+        }
+        written
+    };
+    for known in 1..=3 {
+        assert_eq!(named(&handed_over(true, false).verified_with(&[&key(known)], &[])), None, "{known}");
+        // A thief of the first key, after it handed over.
+        let thief = handed_over(true, true);
+        assert_eq!(named(&thief.verified_with(&[&key(known)], &[])), Some(("removed", 2)), "{known}");
+    }
+    // The old one was lost: who signed before is known to whoever is told.
+    let lost = handed_over(false, false);
+    assert_eq!(named(&lost.verified_with(&[&key(3)], &[])), Some(("removed", 2)));
+    assert_eq!(named(&lost.verified_with(&[&key(3), &key(1)], &[])), None);
 }
 
 #[test]

@@ -69,6 +69,30 @@ fn a_head_can_be_read_back() {
         assert!(later.check().is_err());
         let other = head.line().replace("head\":1", "head\":2");
         assert!(SentHead::read(&other).unwrap_err().to_string().contains("version 2"));
-        assert!(SentHead::read(&head.line().replace('{', "{\"more\":1,")).is_err());
+        let line = head.line();
+        let at = format!("\"at\":\"{}\"", head.at);
+        for broken in [
+            line.replace('{', "{\"more\":1,"),
+            line.replace(',', ", "),
+            line.replace("\"position\":", "\"position\":1,\"position\":"),
+            line.replace("head\":1", "head\":true"),
+            line.replace(&format!("\"position\":{}", head.position), &format!("\"position\":{}.0", head.position)),
+            line.replace(&format!("\"position\":{}", head.position), "\"position\":0"),
+            line.replace(&format!("\"position\":{}", head.position), "\"position\":9007199254740992"),
+            line.replace(&head.signature, &head.signature.to_uppercase()),
+            line.replace(&head.hash, &head.hash.to_uppercase()),
+            line.replace(&at, "\"at\":null"),
+            line.replace(&at, "\"at\":\"\\ud800\""),
+            line.replace(&at, ""),
+            line.replace(&format!("{at},"), "").replace('}', &format!(",{at}}}")),
+        ] {
+            assert_ne!(broken, line);
+            assert!(SentHead::read(&broken).is_err(), "{broken}");
+        }
+        assert!(SentHead::is_whole(line.as_bytes()));
+        for length in 0..line.len() {
+            assert!(!SentHead::is_whole(&line.as_bytes()[..length]));
+            assert!(!SentHead::is_whole(format!("{}{line}", &line[..length]).as_bytes()) || length == 0);
+        }
     }
 }

@@ -196,10 +196,19 @@ fn a_cut_tail_is_named_by_the_heads_that_were_sent_out() {
 #[test]
 fn a_line_that_is_none_is_named() {
     for index in 0..25 {
-        for text in ["", "nonsense", "1\t2\t3", "pruned\t1"] {
+        // The last ones are beyond every number, or near to where numbers end.
+        let beyond = [i64::MAX.to_string(), "9007199254740992".into(), "9".repeat(20)];
+        let gaps = beyond.map(|to| format!("pruned\t{}\t{to}\t{}", at(index), "0".repeat(64)));
+        let broken = ["", "nonsense", "1\t2\t3", "pruned\t1"].map(str::to_owned);
+        for text in broken.iter().chain(&gaps) {
             let mut lines = written().lines();
             lines[index] = text.as_bytes().to_vec();
             assert_eq!(named(&verified(&lines, &[], &[])), Some(("changed", at(index))), "{text:?} at {index}");
         }
+        let mut last = written().lines();
+        last.truncate(index);
+        last.push(format!("pruned\t{}\t9007199254740991\t{}", at(index), "0".repeat(64)).into_bytes());
+        last.push(written().lines()[0].clone());
+        assert_eq!(verified(&last, &[], &[]).finding.map(|finding| finding.position), Some(9_007_199_254_740_992));
     }
 }

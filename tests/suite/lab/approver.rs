@@ -250,6 +250,45 @@ fn what_is_open_needs_no_approval_to_end() {
     staff(&lab, true);
     assert_eq!(lab.run(&format!("doctor --lab --rehearse --account {ACCOUNT}")).code, Some(0));
     refused(&lab.rotate(), &["must be approved"]);
+    // One that is held is no way to a rotation that nobody approved.
+    lab.order("restart-fails");
+    let held = lab.run(&format!("doctor --lab --rehearse --account {ACCOUNT}"));
+    assert_eq!(held.code, Some(3), "{held:?}");
+    assert_eq!(lab.run("lab fault clear").code, Some(0));
+    let before = rotations(&lab);
+    refused(&lab.run("rotate --lab --all --repair"), &["must be approved"]);
+    assert_eq!(rotations(&lab), before);
+    let done = lab.run_words(&["rotate", "--lab", "--all", "--repair", "--without-approval", "sync stands still"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(lab.newest_history()[0]["without_approval"], "sync stands still");
+}
+
+/// Nobody can say of the Entra connector account when its password was set: one plan looks like the next.
+#[test]
+#[cfg(unix)]
+fn a_plan_is_spent_and_the_next_one_is_another() {
+    use super::terminal::Terminal;
+    let lab = Lab::of_world("entra-password-based");
+    staff(&lab, true);
+    for number in 1..=2 {
+        let file = lab.dir().join(format!("plans-{number}.json"));
+        let planned = lab.run(&format!("plan --lab --account entra-connector --out {}", file.display()));
+        assert_eq!(planned.code, Some(0), "{planned:?}");
+        assert_eq!(approve(&lab, &file, "Ben", BEN, "--yes").code, Some(0));
+        let order = format!("rotate --lab --plan {}", file.display());
+        let mut terminal = Terminal::start(&lab, &order);
+        terminal.shows("Type `reset`");
+        terminal.types("reset");
+        let ended = terminal.ends();
+        assert_eq!(ended.code, Some(0), "{number}: {ended:?}");
+        assert_eq!(rotations(&lab), number);
+        refused(&lab.run(&order), &["carried out already"]);
+        // Nor is it another one when the time is changed by hand.
+        let text = fs::read_to_string(&file).expect("a file");
+        let (before, after) = text.split_once("\"made_at\": \"2").expect("the time");
+        fs::write(&file, format!("{before}\"made_at\": \"3{after}")).expect("written");
+        refused(&lab.run(&order), &["changed after they were signed"]);
+    }
 }
 
 #[test]
