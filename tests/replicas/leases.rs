@@ -168,6 +168,19 @@ async fn a_deletion_that_comes_late_reaches_nothing_that_was_taken_since() {
     assert_eq!(database.ask("SELECT count(*) FROM leases").await, "0");
 }
 
+/// Somebody holds the end of the chain for longer than a lease lasts, as a prune may: nobody can write, and nobody loses a lease.
+#[tokio::test]
+async fn a_long_writer_costs_no_lease() {
+    let mut database = Database::fresh().await;
+    database.place.lease = Duration::from_secs(3);
+    let journal = database.journal().await;
+    let lease = journal.lease(&names(&["msol"]), "one").await.expect("free");
+    // One that is to be given back with the next renewal, which needs the lock.
+    drop(journal.lease(&names(&["other"]), "one").await.expect("free"));
+    database.ask("SELECT FROM head FOR UPDATE; SELECT pg_sleep(5)").await;
+    lease.during(async { tenure::held("a test").await.expect("held all the while") }).await;
+}
+
 /// Whoever stands by asks again and again: it needs one session for that, and no lock.
 #[tokio::test]
 async fn whoever_asks_again_waits_for_no_writer() {

@@ -229,11 +229,7 @@ impl Session {
         .bind(seconds(self.hosts.place().lease))
         .execute(&mut *connection)
         .await?;
-        if renewed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.give_back(connection).await?;
-        Ok(true)
+        Ok(renewed.rows_affected() > 0)
     }
 
     /// Takes leases out of the database that are not held any more. Under the lock under which they are taken: a deletion that
@@ -384,7 +380,14 @@ async fn renew(session: std::sync::Weak<Session>, length: Duration, begun: Durat
         };
         // Counted from the renewal before, the lease is over then.
         match timeout(length.saturating_sub(since(renewed_at)), renewed).await {
-            Ok(Ok(true)) => renewed_at = asked.at(),
+            Ok(Ok(true)) => {
+                renewed_at = asked.at();
+                // Beside the renewal: whoever holds the end of the chain for long, as a prune does, costs nobody a lease. What was
+                // not given back now is with the next one.
+                let given_back =
+                    async { patiently!(session.hosts, place, |connection, _again| session.give_back(connection)) };
+                drop(timeout(length / RENEWALS, given_back).await);
+            }
             Ok(Ok(false)) => return session.lose(ran_out(length)),
             Ok(Err(trouble)) => return session.lose(format!("it can't be renewed: {}", trouble.told(&place))),
             Err(_) => return session.lose(format!("{place} did not renew it within {length:?}")),
