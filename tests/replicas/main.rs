@@ -9,6 +9,8 @@ mod failing;
 mod leases;
 #[path = "../suite/journal/moved.rs"]
 mod moved;
+#[path = "../suite/silent.rs"]
+mod silent;
 mod soak;
 #[path = "../suite/journal/standing.rs"]
 mod standing;

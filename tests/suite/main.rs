@@ -9,4 +9,5 @@ mod history;
 mod journal;
 mod lab;
 mod report;
+mod silent;
 mod soak;

@@ -5,37 +5,20 @@ use std::time::Duration;
 
 use entra_rotator::clock::SystemClock;
 use entra_rotator::daemon::{Board, Keeper, Order as ToKeeper, Setting};
-use entra_rotator::engine::Watch;
-use entra_rotator::journal::{Entry, Journal};
+use entra_rotator::journal::Journal;
 use entra_rotator::order::{
-    Context, Deed, Demand, Exit, Mark, Order, Teller, Wanted, each_open_as_seen, open_rotations, rotate,
+    Context, Deed, Demand, Exit, Mark, Order, Wanted, each_open_as_seen, open_rotations, rotate,
 };
-use entra_rotator::rotation::Progress;
 use entra_rotator::wiring::World;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::configured::ACCOUNT;
 use crate::lab::Lab;
+use crate::silent::Silent;
 
 /// What is said to a demand that nothing is wrong with, where nothing may be under way.
 const GOOD: &str = "as many as [limits] in_flight allows";
-
-struct Silent;
-
-impl Teller for Silent {
-    fn say(&self, _: &str) {}
-
-    fn watch(&self, _: &str) -> Box<dyn Watch + '_> {
-        Box::new(Self)
-    }
-}
-
-impl Watch for Silent {
-    fn entry(&self, _: &Entry, _: &Progress) {}
-
-    fn waiting(&self, _: Timestamp) {}
-}
 
 fn demand(deed: Deed, seen: &Mark) -> Demand {
     let (reason, ticket) = ("compromise".to_owned(), String::new());

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use entra_rotator::engine::{Purpose, Watch, Wish};
-use entra_rotator::journal::{Entry, Journal, Note};
-use entra_rotator::order::{Context, Exit, Ledger, Order, Teller, Wanted, each_open_of, open_rotations, rotate};
-use entra_rotator::rotation::Progress;
+use entra_rotator::engine::{Purpose, Wish};
+use entra_rotator::journal::{Journal, Note};
+use entra_rotator::order::{Context, Exit, Ledger, Order, Wanted, each_open_of, open_rotations, rotate};
 use entra_rotator::wiring::World;
-use jiff::Timestamp;
 use providers::lab::Fleet;
+
+use crate::silent::Silent;
 
 /// How often an account is worked on in one visit: resume, then repairs.
 const TRIES_MAX: usize = 4;
@@ -88,21 +88,4 @@ impl Administrator {
             println!("the repair of {account}: {} ({:.300})", came.outcome, came.message);
         }
     }
-}
-
-/// Tells nobody.
-pub(super) struct Silent;
-
-impl Teller for Silent {
-    fn say(&self, _: &str) {}
-
-    fn watch(&self, _: &str) -> Box<dyn Watch + '_> {
-        Box::new(Self)
-    }
-}
-
-impl Watch for Silent {
-    fn entry(&self, _: &Entry, _: &Progress) {}
-
-    fn waiting(&self, _: Timestamp) {}
 }
