@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::history::Given;
 use crate::journal::{Journal, JournalError};
 use crate::order::{self, Exit};
-use crate::report::{self, Period, Report, Table, Verified};
+use crate::report::{self, Form, NoReport, Period, Table, Verified};
 
 /// How far back the report goes that nobody gave a period.
 const DAYS: u32 = 90;
@@ -56,7 +56,10 @@ fn print_schema(options: &ReportOptions) -> Exit {
     };
     match schema {
         Ok(schema) => write(options.out.as_deref(), schema.as_bytes()),
-        Err(cause) => broken(&cause.to_string()),
+        Err(cause) => {
+            say(&format!("there is no schema: {cause}"));
+            Exit::Failed
+        }
     }
 }
 
@@ -75,30 +78,23 @@ async fn make(journal: &dyn Journal, period: Period, options: &ReportOptions) ->
             return Ok(Exit::Failed);
         }
     };
-    if !matches!(options.form, ReportForm::Jsonl | ReportForm::Ocsf) {
-        let report = report::load(journal, period, verified).await?;
-        return Ok(match formed(&report, options) {
-            Ok(bytes) => write(options.out.as_deref(), &bytes),
-            Err(cause) => broken(&cause),
-        });
-    }
     let mut target = match Target::open(options.out.as_deref()) {
         Ok(target) => target,
         Err(failed) => return Ok(failed.told()),
     };
-    let put = |line: &str| target.line(line);
-    let put = match options.form {
-        ReportForm::Ocsf => report::put_ocsf(journal, period, &verified, put).await,
-        _ => report::put_lines(journal, period, &verified, put).await,
-    };
-    Ok(match put {
-        Ok(Ok(())) => target.close(),
-        Ok(Err(cause)) => target.give_up(cause),
-        Err(error) => {
+    match report::make(journal, period, verified, form(options), &mut target.writer).await {
+        Ok(()) => Ok(target.close()),
+        Err(NoReport::Unwritten(cause)) => Ok(target.give_up(cause)),
+        Err(NoReport::Unfit(why)) => {
             target.drop_draft();
-            return Err(error);
+            say(&format!("no report: {why}"));
+            Ok(Exit::Failed)
         }
-    })
+        Err(NoReport::Journal(error)) => {
+            target.drop_draft();
+            Err(error)
+        }
+    }
 }
 
 fn period(options: &ReportOptions, now: Timestamp) -> Result<Period, String> {
@@ -129,25 +125,20 @@ fn period(options: &ReportOptions, now: Timestamp) -> Result<Period, String> {
     Ok(period)
 }
 
-fn formed(report: &Report, options: &ReportOptions) -> Result<Vec<u8>, String> {
-    let table = match options.table {
-        ReportTable::Population => Table::Population,
-        ReportTable::Rotations => Table::Rotations,
-        ReportTable::Conditions => Table::Conditions,
-    };
+fn form(options: &ReportOptions) -> Form {
     match options.form {
-        ReportForm::Html => report::html(report).map(String::into_bytes).map_err(|cause| cause.to_string()),
-        ReportForm::Json => report::json(report).map(String::into_bytes).map_err(|cause| cause.to_string()),
-        ReportForm::Csv => report::csv(report, table).map_err(|cause| cause.to_string()),
-        ReportForm::Text => Ok(report::plain(report).into_bytes()),
-        ReportForm::Pdf => report::pdf(report).map_err(|cause| cause.to_string()),
-        ReportForm::Jsonl | ReportForm::Ocsf => Err("it is made of lines".into()),
+        ReportForm::Html => Form::Html,
+        ReportForm::Json => Form::Json,
+        ReportForm::Csv => Form::Csv(match options.table {
+            ReportTable::Population => Table::Population,
+            ReportTable::Rotations => Table::Rotations,
+            ReportTable::Conditions => Table::Conditions,
+        }),
+        ReportForm::Text => Form::Text,
+        ReportForm::Pdf => Form::Pdf,
+        ReportForm::Jsonl => Form::Jsonl,
+        ReportForm::Ocsf => Form::Ocsf,
     }
-}
-
-fn broken(cause: &str) -> Exit {
-    say(&format!("the report can't be put into this form: {cause}"));
-    Exit::Failed
 }
 
 /// Writes a file whole or not at all; without one, standard output.
@@ -195,10 +186,6 @@ impl<'o> Target<'o> {
         let twice = opened.and_then(|opened| opened.try_clone().map(|again| (opened, again)));
         let (opened, again) = twice.map_err(|cause| Unwritable(file, cause))?;
         Ok(Self { writer: BufWriter::new(Box::new(again)), file: Some((file, draft, opened)) })
-    }
-
-    fn line(&mut self, line: &str) -> std::io::Result<()> {
-        self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.write_all(b"\n"))
     }
 
     fn close(mut self) -> Exit {

@@ -33,7 +33,7 @@ pub use login::Login;
 pub use message::Message;
 pub use order::{Answered, Order, Ordered};
 pub use part::Part;
-pub use reports::{Form, Reports, Wanted};
+pub use reports::{Reports, Wanted, file_name};
 pub use rotation::OneRotation;
 pub use running::{Running, RunningRotation, RunningStep};
 pub use word::{Tone, Word};

@@ -2,7 +2,7 @@ use askama::Template;
 
 use super::link::link;
 use super::{Frame, Pairs, value_of};
-use crate::report::{At, Period, Table, Text};
+use crate::report::{At, Form, Period, Table, Text};
 
 /// Where a report's period and form are chosen.
 #[derive(Debug, Template)]
@@ -16,43 +16,18 @@ pub struct Reports {
     pub fault: Option<String>,
 }
 
-/// The form of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// A page.
-    Html,
-    /// For programs.
-    Json,
-    /// One table.
-    Csv(Table),
-    /// For a terminal, or a mail.
-    Text,
-    /// To be printed and signed.
-    Pdf,
-    /// The journal's entries, a line each.
-    Jsonl,
-    /// The changes of passwords as events of OCSF, a line each.
-    Ocsf,
-}
-
-impl Form {
-    const ALL: [(Self, &'static str, &'static str); 9] = [
-        (Self::Html, "html", "Page (HTML)"),
-        (Self::Json, "json", "JSON"),
-        (Self::Csv(Table::Population), "population", "Accounts (CSV)"),
-        (Self::Csv(Table::Rotations), "rotations", "Rotations (CSV)"),
-        (Self::Csv(Table::Conditions), "conditions", "Conditions (CSV)"),
-        (Self::Text, "text", "Text"),
-        (Self::Pdf, "pdf", "Print (PDF)"),
-        (Self::Jsonl, "jsonl", "Entries (JSON Lines)"),
-        (Self::Ocsf, "ocsf", "Changes (OCSF)"),
-    ];
-
-    /// The word of it, for a link and a file's name.
-    pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(form, ..)| *form == self).map_or("html", |(_, word, _)| word)
-    }
-}
+/// Each form of a report: its word, for a link and a file's name, and its name.
+const FORMS: [(Form, &str, &str); 9] = [
+    (Form::Html, "html", "Page (HTML)"),
+    (Form::Json, "json", "JSON"),
+    (Form::Csv(Table::Population), "population", "Accounts (CSV)"),
+    (Form::Csv(Table::Rotations), "rotations", "Rotations (CSV)"),
+    (Form::Csv(Table::Conditions), "conditions", "Conditions (CSV)"),
+    (Form::Text, "text", "Text"),
+    (Form::Pdf, "pdf", "Print (PDF)"),
+    (Form::Jsonl, "jsonl", "Entries (JSON Lines)"),
+    (Form::Ocsf, "ocsf", "Changes (OCSF)"),
+];
 
 /// A report that somebody wants, as it was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,11 +63,17 @@ impl Wanted {
                 now.stamp()
             ));
         }
-        let form =
-            Form::ALL.iter().find(|(_, word, _)| *word == self.form || (self.form.is_empty() && *word == "html"));
+        let form = FORMS.iter().find(|(_, word, _)| *word == self.form || (self.form.is_empty() && *word == "html"));
         let form = form.ok_or_else(|| format!("`{}` is no form of a report", Text::of(&self.form)))?;
         Ok((period, form.0))
     }
+}
+
+/// The name of a report's file, without its ending.
+pub fn file_name(period: Period, form: Form) -> String {
+    let day = |at: At| at.stamp().replace(':', "");
+    let word = FORMS.iter().find(|(known, ..)| *known == form).map_or("report", |(_, word, _)| word);
+    format!("{word}-{}-{}", day(period.from), day(period.to))
 }
 
 /// A period that is offered.
@@ -129,6 +110,6 @@ impl Reports {
 
     pub(super) fn forms(&self) -> Vec<(&'static str, &'static str, bool)> {
         let is_first = |word: &str| word == "html" && self.wanted.form.is_empty();
-        Form::ALL.iter().map(|(_, word, name)| (*word, *name, *word == self.wanted.form || is_first(word))).collect()
+        FORMS.iter().map(|(_, word, name)| (*word, *name, *word == self.wanted.form || is_first(word))).collect()
     }
 }

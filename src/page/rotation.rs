@@ -62,11 +62,11 @@ impl OneRotation {
     }
 
     pub(super) fn result(&self, step: &StepFacts) -> Word {
-        Word::of_step(&step.result)
+        Word::of_step(step.result)
     }
 
     pub(super) fn phase(&self, proof: &Proof) -> &'static str {
-        match proof.phase.as_str() {
+        match proof.phase {
             "before" => "before, with the password in use",
             "after" => "after, with the one set",
             "back" => "back, with the old one again",

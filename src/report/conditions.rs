@@ -89,5 +89,5 @@ fn count(tally: &mut Tally, condition: &Condition, period: &Period) {
         Some(at) => tally.cleared += has(at.0),
         None => tally.open_at_end += 1,
     }
-    tally.longest = tally.longest.take().max(Some(condition.length.clone()));
+    tally.longest = tally.longest.take().max(Some(condition.length));
 }

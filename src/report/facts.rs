@@ -317,7 +317,7 @@ pub struct Incident {
     /// The rotation that went wrong first.
     pub rotation: Text,
     /// `held` or `failed`.
-    pub began_as: String,
+    pub began_as: &'static str,
     /// When.
     pub began: At,
     /// When the next rotation finished, before the period's end.
@@ -389,7 +389,7 @@ pub struct Month {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TriggerFacts {
     /// `person` or `schedule`.
-    pub by: String,
+    pub by: &'static str,
     /// The fire of the schedule.
     pub due: Option<At>,
     /// Why then.
@@ -406,11 +406,11 @@ pub struct RotationFacts {
     /// The directory's name of it.
     pub name: Text,
     /// `connector`, `service`, `service-key-lost`, `entra`, `own`, `rehearsal` or `adoption`.
-    pub procedure: String,
+    pub procedure: &'static str,
     /// Whether it repairs: a fresh password whatever is in use.
     pub repair: bool,
     /// `finished`, `failed`, `rolled-back-by-order`, `held`, `repaired` or `open`.
-    pub outcome: String,
+    pub outcome: &'static str,
     /// Why it is held or was put back; empty otherwise.
     pub outcome_why: Text,
     /// What wanted it.
@@ -438,7 +438,7 @@ pub struct RotationFacts {
     /// Its test syncs.
     pub proofs: Vec<Proof>,
     /// `good` or `failed`; absent = not made before the period's end.
-    pub late_proof: Option<String>,
+    pub late_proof: Option<&'static str>,
     /// The vault's last word of where the password is.
     pub vault: Option<VaultFacts>,
     /// What the directory said of the password before.
@@ -489,7 +489,7 @@ pub struct StepFacts {
     /// Whether it belongs to the way back.
     pub back: bool,
     /// `done`, `done-seen` (a look shows it), `failed`, `no-effect`, `foreign`, `not-seen`, `open` or `not-begun`.
-    pub result: String,
+    pub result: &'static str,
     /// How often it was applied.
     pub tries: u64,
     /// When it was first tried.
@@ -504,7 +504,7 @@ pub struct StepFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Proof {
     /// `before` (with the password in use), `after` (with the one set), `back` (with the old one, put back) or `late`.
-    pub phase: String,
+    pub phase: &'static str,
     /// The server; empty where the journal doesn't name it (late proofs).
     pub server: Text,
     /// The connector.
@@ -521,7 +521,7 @@ pub struct VaultFacts {
     /// The account's name there.
     pub name: Text,
     /// `current`, `pending` or `previous`.
-    pub slot: String,
+    pub slot: &'static str,
     /// The vault's word for the version.
     pub version: Text,
 }

@@ -9,10 +9,13 @@ use super::running::Running;
 use super::time::{month_of, whole_days};
 use super::{
     AccountFacts, At, Bucket, Counts, Coverage, Evidence, Exemption, Exposure, Incident, Length, Month, NOT_SHOWN,
-    NotBegun, Period, Population, REPORT_SCHEMA, Repairs, Report, State, Text,
+    NoReport, NotBegun, Period, Population, REPORT_SCHEMA, Repairs, Report, RotationFacts, State, Text,
 };
 use crate::history::Finding;
 use crate::journal::{Entry, Member, Note, Noted};
+
+/// How many rotations a report tells of, but for one that is made of lines: each takes a few kilobytes of memory.
+pub const ROTATIONS_MAX: usize = 50_000;
 
 pub(super) const MANAGED: &str = "managed-by-windows";
 
@@ -31,6 +34,8 @@ pub enum Verified {
 pub struct Gathering {
     period: Period,
     rotations: Vec<Past>,
+    /// How many of them are told of.
+    shown: usize,
     notes: Vec<Noted>,
     /// Position and time of every entry that counts.
     places: Vec<(i64, Timestamp)>,
@@ -73,6 +78,7 @@ impl Gathering {
         Self {
             period,
             rotations: Vec::new(),
+            shown: 0,
             notes: Vec::new(),
             places: Vec::new(),
             last_hash: (0, String::new()),
@@ -80,12 +86,20 @@ impl Gathering {
         }
     }
 
-    /// A rotation, with all its entries.
-    pub fn rotation(&mut self, entries: &[Entry]) {
+    /// A rotation, with all its entries. Refused when there are too many to tell of.
+    pub fn rotation(&mut self, entries: &[Entry]) -> Result<(), NoReport> {
         for entry in entries {
             self.place(entry.position, entry.at, &entry.hash);
         }
-        self.rotations.extend(Past::of(entries, &self.period));
+        let past = Past::of(entries, &self.period);
+        self.shown += usize::from(past.as_ref().is_some_and(|past| past.facts.is_some()));
+        self.rotations.extend(past);
+        if self.shown <= ROTATIONS_MAX {
+            return Ok(());
+        }
+        Err(NoReport::Unfit(format!(
+            "more than {ROTATIONS_MAX} rotations are in this period: take a shorter one, or --form jsonl or ocsf, which have no such limit"
+        )))
     }
 
     /// A note.
@@ -98,7 +112,10 @@ impl Gathering {
         }
         if self.period.reaches(noted.at) {
             self.place(noted.position, noted.at, &noted.hash);
-            self.notes.push(noted.clone());
+            // One for each rotation, and nothing is told of it.
+            if !matches!(noted.note, Note::Head { .. }) {
+                self.notes.push(noted.clone());
+            }
         }
     }
 
@@ -113,7 +130,7 @@ impl Gathering {
 
     /// The report.
     pub fn end(mut self, verified: Verified) -> Report {
-        self.rotations.sort_by_key(|past| past.facts.entries.first);
+        self.rotations.sort_by_key(|past| past.first);
         self.notes.sort_by_key(|noted| noted.position);
         let period = self.period;
         let evidence = self.evidence(verified);
@@ -187,14 +204,14 @@ impl Gathering {
             Past(&'s Past),
             Note(&'s Note),
         }
-        let rotations = self.rotations.iter().map(|past| (past.facts.entries.first, Word::Past(past)));
+        let rotations = self.rotations.iter().map(|past| (past.first, Word::Past(past)));
         let notes = self.notes.iter().map(|noted| (noted.position, Word::Note(&noted.note)));
         let mut words: Vec<(i64, Word<'_>)> = rotations.chain(notes).collect();
         words.sort_by_key(|(position, _)| *position);
         let mut known = BTreeMap::<String, Known>::new();
         for (position, word) in words {
             match word {
-                Word::Past(past) => known.entry(past.facts.account.0.clone()).or_default().past(past, &self.period),
+                Word::Past(past) => known.entry(past.account.0.clone()).or_default().past(past, &self.period),
                 Word::Note(Note::Age { account, set_at }) => {
                     let account = known.entry(account.clone()).or_default();
                     if !account.touched {
@@ -227,7 +244,7 @@ impl Gathering {
 
     fn population(&self, known: &BTreeMap<String, Known>, conditions: &Conditions) -> Population {
         let told = self.notes.iter().rev().find(|noted| matches!(noted.note, Note::Population { .. }));
-        let rotated: BTreeSet<&str> = self.rotations.iter().map(|past| past.facts.account.0.as_str()).collect();
+        let rotated: BTreeSet<&str> = self.rotations.iter().map(|past| past.account.0.as_str()).collect();
         let mut accounts: Vec<AccountFacts> = known
             .iter()
             .filter(|(name, known)| known.member().is_some() || rotated.contains(name.as_str()))
@@ -246,8 +263,7 @@ impl Gathering {
         let mut counts = Counts::default();
         for past in &self.rotations {
             counts.begun += u64::from(past.changes && period.has(past.began));
-            let unapproved = past.facts.without_approval.is_some();
-            counts.without_approval += u64::from(unapproved && period.has(past.began));
+            counts.without_approval += u64::from(past.unapproved && period.has(past.began));
             counts.held += count(past.holds.iter().filter(|at| period.has(**at)));
             counts.held_at_end += u64::from(past.held);
             counts.open_at_end += u64::from(!past.held && past.ended.is_none());
@@ -301,7 +317,7 @@ impl Gathering {
     fn repairs(&self) -> Repairs {
         let mut by_account = BTreeMap::<&Text, Vec<Turn<'_>>>::new();
         for past in &self.rotations {
-            let turns = by_account.entry(&past.facts.account).or_default();
+            let turns = by_account.entry(&past.account).or_default();
             turns.extend(past.holds.iter().map(|at| Turn { at: *at, trouble: Some("held"), past }));
             turns.extend(past.turned.filter(|_| past.changes).map(|at| Turn { at, trouble: Some("failed"), past }));
             if let Some((at, Ended::Finished)) = past.ended {
@@ -315,7 +331,7 @@ impl Gathering {
         }
         incidents.sort_by(|a, b| (a.began, &a.account).cmp(&(b.began, &b.account)));
         let ended = |incident: &&Incident| incident.ended.is_some_and(|at| self.period.has(at.0));
-        let mut lengths: Vec<Length> = incidents.iter().filter(ended).map(|incident| incident.length.clone()).collect();
+        let mut lengths: Vec<Length> = incidents.iter().filter(ended).map(|incident| incident.length).collect();
         lengths.sort();
         Repairs {
             ended: count(&lengths),
@@ -331,9 +347,9 @@ impl Gathering {
         let mut told = |(began, word): (&Turn<'_>, &'static str), ended: Option<Timestamp>| {
             if ended.is_none_or(|at| at >= self.period.from.0) {
                 incidents.push(Incident {
-                    account: began.past.facts.account.clone(),
-                    rotation: began.past.facts.rotation.clone(),
-                    began_as: word.to_owned(),
+                    account: began.past.account.clone(),
+                    rotation: began.past.rotation.clone(),
+                    began_as: word,
                     began: At(began.at),
                     ended: ended.map(At),
                     length: Length::between(began.at, ended.unwrap_or(self.period.to.0)),
@@ -344,7 +360,7 @@ impl Gathering {
             match (turn.trouble, open) {
                 (Some(word), None) => open = Some((turn, word)),
                 // What changes no password repairs only itself.
-                (None, Some(began)) if turn.past.changes || turn.past.facts.rotation == began.0.past.facts.rotation => {
+                (None, Some(began)) if turn.past.changes || turn.past.rotation == began.0.past.rotation => {
                     told(began, Some(turn.at));
                     open = None;
                 }
@@ -357,17 +373,16 @@ impl Gathering {
     }
 
     /// The rotations that are shown.
-    fn told(self, population: &Population) -> Vec<super::RotationFacts> {
-        let period = self.period;
+    fn told(self, population: &Population) -> Vec<RotationFacts> {
         let max_age = |account: &Text| {
             let found = population.accounts.iter().find(|facts| facts.account == *account);
             found.and_then(|facts| facts.max_age_days)
         };
-        let shown = self.rotations.into_iter().filter(|past| past.ended.is_none() || period.has(past.last_at));
+        let shown = self.rotations.into_iter().filter_map(|past| Some((past.facts?, past.set_at)));
         shown
-            .map(|past| {
-                let due = past.set_at.zip(max_age(&past.facts.account)).and_then(|(set, max)| ages::due(set, max));
-                super::RotationFacts { due_at: due.map(At), ..past.facts }
+            .map(|(facts, set_at)| {
+                let due = set_at.zip(max_age(&facts.account)).and_then(|(set, max)| ages::due(set, max));
+                RotationFacts { due_at: due.map(At), ..*facts }
             })
             .collect()
     }
@@ -378,11 +393,11 @@ impl Known {
         if let Some(found) = past.found_set_at.filter(|_| !self.touched) {
             self.sets.found(found);
         }
-        self.touched |= past.facts.after.is_some();
+        self.touched |= past.touched;
         if let Some(set_at) = past.set_at {
             self.touched = true;
             self.sets.rotated(set_at);
-            self.finished_at = past.facts.entries.last;
+            self.finished_at = past.last;
             self.rotated += u64::from(past.ended.is_some_and(|(at, _)| period.has(at)));
         }
     }

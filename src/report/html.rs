@@ -1,6 +1,7 @@
 //! The report as one page: no script, nothing from elsewhere, readable light, dark, narrow and printed.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 
 use askama::Template;
 
@@ -21,7 +22,7 @@ struct Page<'r> {
 }
 
 /// The page. Whatever it shows is escaped; every figure stands in an element whose `data-figure` is the JSON pointer to it.
-pub fn html(report: &Report) -> Result<String, askama::Error> {
+pub(super) fn html(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let most = report.ages.iter().map(|bucket| bucket.accounts).max().unwrap_or_default();
     let busiest =
         report.months.iter().map(|month| month.rotated + month.put_back + month.held).max().unwrap_or_default();
@@ -35,7 +36,7 @@ pub fn html(report: &Report) -> Result<String, askama::Error> {
             .map(|month| [month.rotated, month.put_back, month.held].map(|number| share(number, busiest)))
             .collect(),
     };
-    page.render()
+    page.write_into(out)
 }
 
 fn share(number: u64, of: u64) -> u64 {
@@ -61,11 +62,11 @@ impl Page<'_> {
     }
 
     fn outcome_tone(&self, facts: &RotationFacts) -> &'static str {
-        words::outcome(&facts.outcome).0.class()
+        words::outcome(facts.outcome).0.class()
     }
 
     fn outcome(&self, facts: &RotationFacts) -> &'static str {
-        words::outcome(&facts.outcome).1
+        words::outcome(facts.outcome).1
     }
 
     fn step_mark(&self, result: &str) -> &'static str {

@@ -1,6 +1,7 @@
 //! The report as CSV: one table, every cell quoted, none a formula.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 
 use super::shown::cell;
 use super::{AccountFacts, Condition, Report, RotationFacts};
@@ -74,30 +75,33 @@ const CONDITIONS: [&str; 9] =
     ["kind", "severity", "account", "title", "text", "raised", "cleared", "seconds", "position"];
 
 /// One table of the report.
-pub fn csv(report: &Report, table: Table) -> Result<Vec<u8>, csv::Error> {
+pub(super) fn csv(report: &Report, table: Table, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::WriterBuilder::new()
         .quote_style(csv::QuoteStyle::Always)
         .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
-    let mut rows: Vec<Vec<String>> = Vec::new();
+        .from_writer(out);
     match table {
         Table::Population => {
             writer.write_record(POPULATION)?;
-            rows.extend(report.population.accounts.iter().map(account));
+            put(&mut writer, report.population.accounts.iter().map(account))?;
         }
         Table::Rotations => {
             writer.write_record(ROTATIONS)?;
-            rows.extend(report.rotations.iter().map(rotation));
+            put(&mut writer, report.rotations.iter().map(rotation))?;
         }
         Table::Conditions => {
             writer.write_record(CONDITIONS)?;
-            rows.extend(report.conditions.iter().map(condition));
+            put(&mut writer, report.conditions.iter().map(condition))?;
         }
     }
+    writer.flush()
+}
+
+fn put(writer: &mut csv::Writer<&mut dyn Write>, rows: impl Iterator<Item = Vec<String>>) -> Result<(), csv::Error> {
     for row in rows {
         writer.write_record(row.iter().map(|value| cell(value)))?;
     }
-    writer.into_inner().map_err(|cause| csv::Error::from(cause.into_error()))
+    Ok(())
 }
 
 fn opt(value: Option<impl Display>) -> String {
@@ -145,11 +149,11 @@ fn rotation(facts: &RotationFacts) -> Vec<String> {
         facts.rotation.0.clone(),
         facts.account.0.clone(),
         facts.name.0.clone(),
-        facts.procedure.clone(),
+        facts.procedure.to_owned(),
         facts.repair.to_string(),
-        facts.outcome.clone(),
+        facts.outcome.to_owned(),
         facts.outcome_why.0.clone(),
-        facts.trigger.by.clone(),
+        facts.trigger.by.to_owned(),
         opt(facts.trigger.due.map(|at| at.stamp())),
         facts.trigger.why.as_ref().map(|why| why.0.clone()).unwrap_or_default(),
         facts.reason.0.clone(),
@@ -160,9 +164,9 @@ fn rotation(facts: &RotationFacts) -> Vec<String> {
         opt(facts.length.as_ref().map(|length| length.seconds)),
         steps.collect::<Vec<_>>().join("; "),
         proofs.collect::<Vec<_>>().join("; "),
-        facts.late_proof.clone().unwrap_or_default(),
+        facts.late_proof.unwrap_or_default().to_owned(),
         vault.map(|vault| vault.name.0.clone()).unwrap_or_default(),
-        vault.map(|vault| vault.slot.clone()).unwrap_or_default(),
+        vault.map(|vault| vault.slot.to_owned()).unwrap_or_default(),
         vault.map(|vault| vault.version.0.clone()).unwrap_or_default(),
         opt(print(&facts.before)),
         opt(print(&facts.after)),

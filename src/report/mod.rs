@@ -9,11 +9,11 @@ mod changes;
 mod conditions;
 mod controls;
 mod facts;
+mod form;
 mod gather;
 mod html;
 mod jsonl;
 mod lines;
-mod load;
 mod ocsf;
 mod past;
 mod pdf;
@@ -23,35 +23,36 @@ mod shown;
 mod time;
 mod words;
 
+use std::io::{self, Write};
+
 pub use controls::{CONTROLS, Control, NOT_SHOWN};
 pub use facts::{
     AccountFacts, ApprovalFacts, Bucket, Condition, Counts, Coverage, Evidence, Exemption, Exposure, Incident,
     KindCount, Month, NotBegun, Places, Population, Print, Proof, REPORT_SCHEMA, Repairs, Report, RotationFacts,
     RunningPeriod, State, StepFacts, Tally, TriggerFacts, VaultFacts,
 };
-pub use gather::{Gathering, Verified};
-pub use html::html;
+pub use form::{Form, NoReport, load, make, put};
+pub use gather::{Gathering, ROTATIONS_MAX, Verified};
 pub use jsonl::{Data, LINE_SCHEMA, Line, Lines};
-pub use lines::{Table, csv};
-pub use load::{load, put_lines, put_ocsf};
+pub use lines::Table;
 pub use ocsf::{OCSF_VERSION, ocsf};
 pub use past::told;
-pub use pdf::{NoPdf, ROTATIONS_MAX, pdf};
-pub use plain::plain;
+pub use pdf::PRINTED_MAX;
 pub use shown::{Text, json_safe};
 pub use time::{At, Length, Period};
 
 /// The report as JSON. Marks that turn the direction of writing are escaped there too.
-pub fn json(report: &Report) -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(report).map(|text| json_safe(&text) + "\n")
+fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(shown::JsonSafe(&mut *out), report)?;
+    out.write_all(b"\n")
 }
 
-/// The JSON schema of [`json()`]'s result.
+/// The JSON schema of [`Form::Json`].
 pub fn schema() -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&schemars::schema_for!(Report)).map(|text| text + "\n")
 }
 
-/// The JSON schema of a line of [`put_lines()`].
+/// The JSON schema of a line of [`Form::Jsonl`].
 pub fn line_schema() -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&schemars::schema_for!(Line<'static>)).map(|text| text + "\n")
 }

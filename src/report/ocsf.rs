@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::changes::{Change, changes};
 use super::past::Past;
-use super::{ApprovalFacts, At, Period, Text, TriggerFacts, json_safe};
+use super::{ApprovalFacts, At, Period, RotationFacts, Text, TriggerFacts, json_safe};
 use crate::journal::Entry;
 use crate::rotation::{Event, Inventory, Method, Plan, Procedure, Step};
 
@@ -176,18 +176,17 @@ struct Unmapped<'e> {
 /// The events of one rotation, one line each, without its end: those changes that took effect in the period, and those of
 /// which nobody could say it that were begun in it.
 pub fn ocsf(entries: &[Entry], period: &Period, unverified: bool) -> Result<Vec<String>, serde_json::Error> {
-    let (Some(past), Some(Event::Begun { plan, .. })) =
-        (Past::of(entries, period), entries.first().map(|entry| &entry.event))
-    else {
+    let facts = Past::of(entries, period).and_then(|past| past.facts);
+    let (Some(facts), Some(Event::Begun { plan, .. })) = (facts, entries.first().map(|entry| &entry.event)) else {
         return Ok(Vec::new());
     };
     let told = changes(entries, period).into_iter().filter(|change| period.has(change.at()));
-    told.map(|change| serde_json::to_string(&event(&change, plan, &past, unverified)).map(|text| json_safe(&text)))
+    told.map(|change| serde_json::to_string(&event(&change, plan, &facts, unverified)).map(|text| json_safe(&text)))
         .collect()
 }
 
-fn event<'e>(change: &Change<'e>, plan: &'e Plan, past: &'e Past, unverified: bool) -> AccountChange<'e> {
-    let (inventory, facts) = (&plan.inventory, &past.facts);
+fn event<'e>(change: &Change<'e>, plan: &'e Plan, facts: &'e RotationFacts, unverified: bool) -> AccountChange<'e> {
+    let inventory = &plan.inventory;
     let own_right = matches!(inventory.method, Method::Change | Method::LocalChange) && *change.step == Step::Directory;
     let activity = if own_right { PASSWORD_CHANGE } else { PASSWORD_RESET };
     let (status, severity) = match (change.shown, change.back) {
@@ -237,8 +236,8 @@ fn event<'e>(change: &Change<'e>, plan: &'e Plan, past: &'e Past, unverified: bo
         observables: observables(&user, device.as_ref()),
         enrichments: enrichments(change, &user),
         unmapped: Unmapped {
-            procedure: &facts.procedure,
-            outcome: &facts.outcome,
+            procedure: facts.procedure,
+            outcome: facts.outcome,
             way_back: change.back,
             repair: facts.repair,
             trigger: &facts.trigger,

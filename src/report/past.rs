@@ -12,7 +12,17 @@ use crate::rotation::{Approval, Event, LateProof, Plan, Procedure, Seen, Side, S
 /// What is counted of a rotation, and what is shown of it.
 #[derive(Debug)]
 pub(super) struct Past {
-    pub(super) facts: RotationFacts,
+    pub(super) rotation: Text,
+    pub(super) account: Text,
+    /// Positions of its first and of its last entry.
+    pub(super) first: i64,
+    pub(super) last: i64,
+    /// `None` = it ended before the period: of those there may be many, so little of each is kept.
+    pub(super) facts: Option<Box<RotationFacts>>,
+    /// Whether it was begun without the approval that it needed.
+    pub(super) unapproved: bool,
+    /// Whether the directory was seen with a password that it set.
+    pub(super) touched: bool,
     /// Whether its procedure changes a password.
     pub(super) changes: bool,
     pub(super) began: Timestamp,
@@ -27,7 +37,6 @@ pub(super) struct Past {
     pub(super) set_at: Option<Timestamp>,
     /// When the password was set that it found in use.
     pub(super) found_set_at: Option<Timestamp>,
-    pub(super) last_at: Timestamp,
 }
 
 /// How a rotation ended.
@@ -59,10 +68,10 @@ impl Past {
             return None;
         };
         let mut folding = Folding::new(plan);
-        let (mut last, mut count) = (first, 1);
+        let (mut last, mut count, mut in_period) = (first, 1, period.has(first.at));
         for entry in counted {
             folding.take(entry);
-            (last, count) = (entry, count + 1);
+            (last, count, in_period) = (entry, count + 1, in_period || period.has(entry.at));
         }
         let inventory = &plan.inventory;
         let outcome = folding.ended.map_or(if folding.held { "held" } else { "open" }, |(_, ended)| ended.word());
@@ -70,9 +79,9 @@ impl Past {
             rotation: Text::of(&first.rotation),
             account: Text::of(&inventory.account),
             name: Text::of(&inventory.dn),
-            procedure: word_of(inventory.procedure).to_owned(),
+            procedure: word_of(inventory.procedure),
             repair: inventory.repair,
-            outcome: outcome.to_owned(),
+            outcome,
             outcome_why: folding.why(),
             trigger: trigger_facts(trigger),
             reason: Text::of(reason),
@@ -83,7 +92,7 @@ impl Past {
             began: At(first.at),
             ended: folding.ended.map(|(at, _)| At(at)),
             length: folding.ended.map(|(at, _)| Length::between(first.at, at)),
-            late_proof: folding.late.last().map(|(_, good)| if *good { "good" } else { "failed" }.to_owned()),
+            late_proof: folding.late.last().map(|(_, good)| if *good { "good" } else { "failed" }),
             before: inventory.has_metadata().then(|| print(&inventory.fingerprint)),
             due_at: None,
             entries: Places { first: first.position, last: last.position, count, last_hash: last.hash.clone() },
@@ -92,10 +101,17 @@ impl Past {
             vault: folding.vault,
             after: folding.after,
         };
+        let shown = folding.ended.is_none() || in_period;
         let finished = matches!(folding.ended, Some((_, Ended::Finished)));
         let changes = !matches!(inventory.procedure, Procedure::Rehearsal | Procedure::Adoption);
         Some(Self {
-            facts,
+            rotation: facts.rotation.clone(),
+            account: facts.account.clone(),
+            first: facts.entries.first,
+            last: facts.entries.last,
+            unapproved: facts.without_approval.is_some(),
+            touched: facts.after.is_some(),
+            facts: shown.then(|| Box::new(facts)),
             changes,
             began: first.at,
             ended: folding.ended,
@@ -105,7 +121,6 @@ impl Past {
             late: folding.late,
             set_at: (finished && changes).then(|| folding.set_at.unwrap_or(first.at)),
             found_set_at: inventory.fingerprint.password_last_set_at(),
-            last_at: last.at,
         })
     }
 }
@@ -240,7 +255,7 @@ impl Folding {
                     Slot::Previous => "previous",
                 };
                 let (name, version) = (Text::of(&place.name), Text::of(&place.version));
-                self.vault = Some(VaultFacts { name, slot: slot.to_owned(), version });
+                self.vault = Some(VaultFacts { name, slot, version });
             }
             (Step::Discard, _) => self.vault = None,
             (Step::Baseline { server, .. }, Seen::Sync(facts)) => self.proofs.push(proof("before", server, facts)),
@@ -260,7 +275,7 @@ impl Folding {
             }
             LateProof::Failed { server, connector, fault } => {
                 self.proofs.push(Proof {
-                    phase: "late".into(),
+                    phase: "late",
                     server: Text::of(server),
                     connector: Text::of(connector),
                     result: Text::of(fault),
@@ -272,7 +287,7 @@ impl Folding {
     }
 
     /// The step's facts, of the direction of travel.
-    fn step(&mut self, step: &Step, at: Timestamp, result: &str) -> &mut StepFacts {
+    fn step(&mut self, step: &Step, at: Timestamp, result: &'static str) -> &mut StepFacts {
         let name = step.to_string();
         let index = self.steps.iter().position(|known| known.back == self.back && known.step.0 == name);
         let index = index.unwrap_or_else(|| {
@@ -282,7 +297,7 @@ impl Folding {
         let facts = &mut self.steps[index];
         let began = *facts.began.get_or_insert(At(at));
         facts.length = Some(Length::between(began.0, at));
-        facts.result = result.to_owned();
+        facts.result = result;
         facts
     }
 
@@ -299,24 +314,16 @@ impl Folding {
 /// One rotation by itself, to its last entry; `None` where these are no rotation's entries.
 pub fn told(entries: &[Entry]) -> Option<RotationFacts> {
     let all = Period { from: At(Timestamp::MIN), to: At(Timestamp::MAX) };
-    Past::of(entries, &all).map(|past| past.facts)
+    Past::of(entries, &all)?.facts.map(|facts| *facts)
 }
 
 fn not_begun(step: &Step, back: bool) -> StepFacts {
-    StepFacts {
-        step: Text::of(step),
-        back,
-        result: "not-begun".into(),
-        tries: 0,
-        began: None,
-        length: None,
-        fault: None,
-    }
+    StepFacts { step: Text::of(step), back, result: "not-begun", tries: 0, began: None, length: None, fault: None }
 }
 
-fn proof(phase: &str, server: &str, facts: &ProofFacts) -> Proof {
+fn proof(phase: &'static str, server: &str, facts: &ProofFacts) -> Proof {
     Proof {
-        phase: phase.to_owned(),
+        phase,
         server: Text::of(server),
         connector: Text::of(&facts.connector),
         result: Text::of(&facts.result),
@@ -345,9 +352,9 @@ fn approval_facts(approval: &Approval) -> ApprovalFacts {
 
 pub(super) fn trigger_facts(trigger: &Trigger) -> TriggerFacts {
     match trigger {
-        Trigger::Person => TriggerFacts { by: "person".into(), due: None, why: None },
+        Trigger::Person => TriggerFacts { by: "person", due: None, why: None },
         Trigger::Schedule { due, why } => {
-            TriggerFacts { by: "schedule".into(), due: Some(At(*due)), why: Some(Text::of(why)) }
+            TriggerFacts { by: "schedule", due: Some(At(*due)), why: Some(Text::of(why)) }
         }
     }
 }

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::{At, Report, words};
 
 /// The report for a terminal or a mail. It holds no control character but the line feed.
-pub fn plain(report: &Report) -> String {
+pub(super) fn plain(report: &Report) -> String {
     let Report { period, evidence, coverage, counts, .. } = report;
     let mut lines = vec![
         format!("Password rotation report, {} to {} (the end not included)", period.from, period.to),
@@ -95,11 +95,11 @@ pub fn plain(report: &Report) -> String {
         vec![
             facts.rotation.to_string(),
             facts.account.to_string(),
-            facts.procedure.clone(),
-            facts.outcome.clone(),
+            facts.procedure.to_owned(),
+            facts.outcome.to_owned(),
             facts.began.to_string(),
             at(&facts.ended),
-            facts.trigger.by.clone(),
+            facts.trigger.by.to_owned(),
             facts.initiator.to_string(),
             facts.ticket.to_string(),
             facts.reason.to_string(),

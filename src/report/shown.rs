@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io::{self, ErrorKind, Write};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -69,6 +70,21 @@ pub(super) fn cell(text: &str) -> String {
 
 fn is_other_space(letter: char) -> bool {
     !matches!(letter, '\t' | '\r') && (letter.is_whitespace() || is_unseen(letter))
+}
+
+/// Passes a JSON document on as [`json_safe`] makes it. It must come in pieces that are texts, as serde_json writes them.
+pub(super) struct JsonSafe<W>(pub(super) W);
+
+impl<W: Write> Write for JsonSafe<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(bytes).map_err(|cause| io::Error::new(ErrorKind::InvalidData, cause))?;
+        self.0.write_all(json_safe(text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Escapes in a JSON document what would hide something from whoever reads it. Outside of strings there is none of it.

@@ -42,29 +42,17 @@ impl JsonSchema for At {
     }
 }
 
-/// A length of time: for programs and for people.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+/// A length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Length {
     /// In whole seconds.
     pub seconds: i64,
-    /// The same in its two largest units, rounded down.
-    pub words: String,
 }
 
 impl Length {
     /// So many seconds.
     pub fn of(length: SignedDuration) -> Self {
-        let seconds = length.as_secs().max(0);
-        let units = [("d", DAY_S), ("h", 3_600), ("min", 60), ("s", 1)];
-        let first = units.iter().position(|(_, unit)| seconds >= *unit).unwrap_or(units.len() - 1);
-        let (word, unit) = units[first];
-        let mut words = format!("{} {word}", seconds / unit);
-        if let Some((word, smaller)) = units.get(first + 1)
-            && seconds % unit / smaller > 0
-        {
-            words.push_str(&format!(" {} {word}", seconds % unit / smaller));
-        }
-        Self { seconds, words }
+        Self { seconds: length.as_secs().max(0) }
     }
 
     /// From one instant to another; none when that lies before.
@@ -73,9 +61,44 @@ impl Length {
     }
 }
 
+/// In its two largest units, rounded down.
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        let seconds = self.seconds;
+        let units = [("d", DAY_S), ("h", 3_600), ("min", 60), ("s", 1)];
+        let first = units.iter().position(|(_, unit)| seconds >= *unit).unwrap_or(units.len() - 1);
+        let (word, unit) = units[first];
+        write!(f, "{} {word}", seconds / unit)?;
+        match units.get(first + 1) {
+            Some((word, smaller)) if seconds % unit / smaller > 0 => write!(f, " {} {word}", seconds % unit / smaller),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A length of time: for programs and for people.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Length")]
+struct LengthTold {
+    /// In whole seconds.
+    seconds: i64,
+    /// The same in its two largest units, rounded down.
+    words: String,
+}
+
+impl Serialize for Length {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        LengthTold { seconds: self.seconds, words: self.to_string() }.serialize(serializer)
+    }
+}
+
+impl JsonSchema for Length {
+    fn schema_name() -> Cow<'static, str> {
+        LengthTold::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        LengthTold::json_schema(generator)
     }
 }
 

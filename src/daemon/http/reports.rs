@@ -1,6 +1,7 @@
 //! Reports, made as `report` makes them. Each reads the whole journal, so it is made on a thread and over a connection of its
 //! own: the keeper goes on meanwhile. One at a time, from its making until the last of it was sent, as long as one may be.
 
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
 use axum::Extension;
@@ -19,8 +20,8 @@ use super::pages::{frame, html, message};
 use crate::history::Given;
 use crate::journal::Place;
 use crate::order::{journal_failed, verify};
-use crate::page::{Form, Here, Reports, Wanted, pairs};
-use crate::report::{At, Period, Verified, csv, html as report_page, json, load, pdf, plain, put_lines, put_ocsf};
+use crate::page::{Here, Reports, Wanted, file_name, pairs};
+use crate::report::{self, At, Form, NoReport, Period, Verified};
 
 /// The longest report that is kept until it was sent, in bytes.
 const REPORT_MAX: usize = 64 * 1024 * 1024;
@@ -112,47 +113,35 @@ fn make(place: &Place, period: Period, form: Form) -> Result<Vec<u8>, String> {
                  wrote to it. `report --unverified` writes the report all the same, which it then says."
             ));
         }
-        let told = |cause: &dyn std::fmt::Display| cause.to_string();
-        let mut lines = Vec::new();
-        let put = |line: &str| put_line(&mut lines, line, REPORT_MAX);
-        let report = match form {
-            Form::Jsonl => put_lines(&*journal, period, &Verified::Intact, put).await,
-            Form::Ocsf => put_ocsf(&*journal, period, &Verified::Intact, put).await,
-            Form::Html | Form::Json | Form::Csv(_) | Form::Text | Form::Pdf => {
-                let report = load(&*journal, period, Verified::Intact).await.map_err(failed)?;
-                let made = match form {
-                    Form::Json => json(&report).map(String::into_bytes).map_err(|cause| told(&cause)),
-                    Form::Csv(table) => csv(&report, table).map_err(|cause| told(&cause)),
-                    Form::Text => Ok(plain(&report).into_bytes()),
-                    Form::Pdf => pdf(&report).map_err(|cause| told(&cause)),
-                    _ => report_page(&report).map(String::into_bytes).map_err(|cause| told(&cause)),
-                };
-                return made.and_then(|made| within(made, REPORT_MAX));
-            }
-        };
-        report.map_err(failed)?.map(|()| lines)
+        let mut bytes = Bounded(Vec::new(), REPORT_MAX);
+        match report::make(&*journal, period, Verified::Intact, form, &mut bytes).await {
+            Ok(()) => Ok(bytes.0),
+            Err(NoReport::Journal(error)) => Err(failed(error)),
+            Err(NoReport::Unfit(why)) => Err(why),
+            Err(NoReport::Unwritten(_)) => Err(format!(
+                "It is longer than {} MiB.\nNext step: take a shorter period, or `report --out FILE` at the command line, which has \
+                 no such limit.",
+                REPORT_MAX / (1024 * 1024)
+            )),
+        }
     })
 }
 
-fn too_long(max: usize) -> String {
-    format!(
-        "It is longer than {} MiB.\nNext step: take a shorter period, or `report --out FILE` at the command line, which has no \
-         such limit.",
-        max / (1024 * 1024)
-    )
-}
+/// Bytes, and how many there may be.
+struct Bounded(Vec<u8>, usize);
 
-fn within(made: Vec<u8>, max: usize) -> Result<Vec<u8>, String> {
-    if made.len() > max { Err(too_long(max)) } else { Ok(made) }
-}
-
-fn put_line(lines: &mut Vec<u8>, line: &str, max: usize) -> Result<(), String> {
-    if lines.len() + line.len() >= max {
-        return Err(too_long(max));
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > self.1 {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
-    lines.extend_from_slice(line.as_bytes());
-    lines.push(b'\n');
-    Ok(())
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn answer(made: Made, period: Period, form: Form) -> Response {
@@ -175,9 +164,8 @@ fn answer(made: Made, period: Period, form: Form) -> Response {
                 Form::Jsonl | Form::Ocsf => "jsonl",
                 Form::Html | Form::Json | Form::Text => "json",
             };
-            let day = |at: At| at.stamp().replace(':', "");
-            let name = format!("{}-{}-{}.{ending}", form.word(), day(period.from), day(period.to));
-            headers.push((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
+            let name = file_name(period, form);
+            headers.push((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.{ending}\"")));
         }
     }
     (axum::response::AppendHeaders(headers), Body::from(Bytes::from_owner(made))).into_response()
@@ -198,14 +186,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_whole_and_have_an_end() {
-        let mut lines = Vec::new();
-        assert_eq!(put_line(&mut lines, "1234", 10), Ok(()));
-        assert_eq!(put_line(&mut lines, "1234", 10), Ok(()));
-        assert!(put_line(&mut lines, "", 10).is_err_and(|told| told.contains("report --out FILE")));
-        assert_eq!(lines, b"1234\n1234\n");
-        assert_eq!(within(lines.clone(), 10).as_ref(), Ok(&lines));
-        assert!(within(lines, 9).is_err_and(|told| told.contains("report --out FILE")));
+    fn a_report_has_an_end() {
+        let mut bytes = Bounded(Vec::new(), 10);
+        bytes.write_all(b"1234567890").expect("so many");
+        assert_eq!(bytes.write_all(b"1").expect_err("and no more").kind(), ErrorKind::FileTooLarge);
+        assert_eq!(bytes.0, b"1234567890");
     }
 
     #[test]

@@ -10,19 +10,19 @@ mod write;
 use super::Report;
 
 /// How many rotations a print tells in full: each takes a page and a half, and 160 KB of memory while it is written.
-pub const ROTATIONS_MAX: usize = 5_000;
+pub const PRINTED_MAX: usize = 5_000;
 
 /// Why there is no PDF.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoPdf(String);
+pub(super) struct NoPdf(String);
 
 /// The report as PDF.
-pub fn pdf(report: &Report) -> Result<Vec<u8>, NoPdf> {
+pub(super) fn pdf(report: &Report) -> Result<Vec<u8>, NoPdf> {
     let rotations = report.rotations.len();
-    if rotations > ROTATIONS_MAX {
+    if rotations > PRINTED_MAX {
         return Err(NoPdf(format!(
-            "{rotations} rotations are more than a print of {ROTATIONS_MAX} holds: take a shorter period, or --form html"
+            "{rotations} rotations are more than a print of {PRINTED_MAX} holds: take a shorter period, or --form html"
         )));
     }
     let faces = font::Faces::load()?;

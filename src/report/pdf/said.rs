@@ -119,7 +119,7 @@ fn accounts(report: &Report, blocks: &mut Vec<Block>) {
             opt(&facts.max_age_days),
             opt(&facts.set_at),
             opt(&facts.due_at),
-            Words::of(&facts.overdue),
+            Words::of(facts.overdue),
             Words::of(facts.rotated),
             Words::of(&facts.schedule),
             opt(&exempt),
@@ -206,7 +206,7 @@ fn counts(report: &Report, blocks: &mut Vec<Block>) {
             Words::of(not.at),
             Words::of(&not.account).bold(),
             Words::of(&not.outcome),
-            Words::of(&not.trigger.by),
+            Words::of(not.trigger.by),
             Words::of(&not.why),
             Words::of(not.position),
         ]
@@ -233,10 +233,10 @@ fn repairs(report: &Report, blocks: &mut Vec<Block>) {
     let rows = repairs.incidents.iter().map(|incident| {
         vec![
             Words::of(&incident.account).bold(),
-            Words::of(&incident.began_as),
+            Words::of(incident.began_as),
             Words::of(incident.began),
             opt(&incident.ended),
-            Words::of(&incident.length),
+            Words::of(incident.length),
             Words::of(&incident.rotation),
         ]
     });
@@ -273,7 +273,7 @@ fn conditions(report: &Report, blocks: &mut Vec<Block>) {
             Words::of(&condition.severity),
             Words::of(condition.raised),
             opt(&condition.cleared),
-            Words::of(&condition.length),
+            Words::of(condition.length),
             Words::of(format!("{}: {}", condition.title, condition.text)),
             Words::of(condition.position),
         ]
@@ -294,7 +294,7 @@ fn conditions(report: &Report, blocks: &mut Vec<Block>) {
 fn rotations(report: &Report, blocks: &mut Vec<Block>) {
     blocks.push(heading(2, "Rotations"));
     let rows = report.rotations.iter().map(|facts| {
-        let (tone, outcome) = words::outcome(&facts.outcome);
+        let (tone, outcome) = words::outcome(facts.outcome);
         let repair = if facts.repair { ", repair" } else { "" };
         vec![
             Words::of(facts.began),
@@ -305,7 +305,7 @@ fn rotations(report: &Report, blocks: &mut Vec<Block>) {
             if facts.without_approval.is_some() {
                 Words::of(format!("{}, without approval", facts.trigger.by)).toned(Tone::Bad)
             } else {
-                Words::of(&facts.trigger.by)
+                Words::of(facts.trigger.by)
             },
             Words::of(&facts.initiator),
             Words::of(&facts.ticket),
@@ -327,7 +327,7 @@ fn rotations(report: &Report, blocks: &mut Vec<Block>) {
 }
 
 fn rotation(facts: &RotationFacts, blocks: &mut Vec<Block>) {
-    let (tone, outcome) = words::outcome(&facts.outcome);
+    let (tone, outcome) = words::outcome(facts.outcome);
     let account = facts.account.to_string();
     let mut short: String = account.chars().take(HEADING_LETTERS).collect();
     if short.len() < account.len() {
@@ -340,7 +340,7 @@ fn rotation(facts: &RotationFacts, blocks: &mut Vec<Block>) {
             format!("{}, key version {}, set {set}", print.dc, print.key_version)
         }))
     };
-    let mut trigger = facts.trigger.by.clone();
+    let mut trigger = facts.trigger.by.to_owned();
     if let Some(due) = &facts.trigger.due {
         trigger.push_str(&format!(", due {due}"));
     }
@@ -402,7 +402,7 @@ fn rotation(facts: &RotationFacts, blocks: &mut Vec<Block>) {
     }
     let rows = facts.proofs.iter().map(|proof| {
         let texts = [&proof.server, &proof.connector, &proof.result].map(Words::of);
-        [Words::of(proof.at), Words::of(&proof.phase)].into_iter().chain(texts).collect()
+        [Words::of(proof.at), Words::of(proof.phase)].into_iter().chain(texts).collect()
     });
     let columns = vec![
         text("When", 14.0),
@@ -420,7 +420,7 @@ fn step(step: &StepFacts) -> Vec<Words> {
     let back = if step.back { "back: " } else { "" };
     vec![
         Words::of(format!("{back}{}", step.step)),
-        Words::of(words::step(&step.result)),
+        Words::of(words::step(step.result)),
         Words::of(step.tries),
         opt(&step.began),
         opt(&step.length),

@@ -1,12 +1,12 @@
 //! Who approved, and that nobody did who should have, in every form of the report.
 
-use entra_rotator::report::{Table, Verified, csv, html, json, plain};
+use entra_rotator::report::{Form, Table, Verified};
 use entra_rotator::rotation::{Approval, Event, Trigger};
 use serde_json::Value;
 
 use super::lines::{directory, done, events, intent, lines};
 use super::written::{Written, at, begun, print_of};
-use super::{FROM, TO, value};
+use super::{FROM, TO, text, value};
 
 const KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
@@ -35,13 +35,12 @@ async fn written(by: Option<&str>, without: Option<&str>) -> Written {
 /// Each form, by its name.
 async fn told(written: &Written) -> Vec<(&'static str, String)> {
     let report = written.report(FROM, TO).await;
-    let table = String::from_utf8(csv(&report, Table::Rotations).expect("CSV")).expect("UTF-8");
     let ocsf: Vec<String> = events(written).await.iter().map(Value::to_string).collect();
     vec![
-        ("page", html(&report).expect("a page")),
-        ("JSON", json(&report).expect("JSON")),
-        ("CSV", table),
-        ("text", plain(&report)),
+        ("page", text(&report, Form::Html)),
+        ("JSON", text(&report, Form::Json)),
+        ("CSV", text(&report, Form::Csv(Table::Rotations))),
+        ("text", text(&report, Form::Text)),
         ("JSON Lines", lines(written, &Verified::Intact).await.join("\n")),
         ("OCSF", ocsf.join("\n")),
     ]

@@ -1,11 +1,11 @@
 //! Every figure, computed by hand, and the same on the page as in JSON.
 
-use entra_rotator::report::schema;
+use entra_rotator::report::{Form, Gathering, PRINTED_MAX, Period, ROTATIONS_MAX, put, schema};
 use serde_json::{Value, json};
 
-use super::written::{Written, member};
-use super::{FROM, TO, as_shown, quarter, shown, value};
-use entra_rotator::journal::Note;
+use super::written::{Written, at, member};
+use super::{FROM, TO, as_shown, quarter, shown, text, value};
+use entra_rotator::journal::{Journal, Note};
 
 fn expect(report: &Value, expected: Value) {
     for (key, expected) in expected.as_object().expect("figures") {
@@ -148,7 +148,7 @@ async fn every_rotation_is_told_with_its_evidence() {
 #[tokio::test]
 async fn the_page_shows_the_figures_of_the_json() {
     let report = quarter().await.report(FROM, TO).await;
-    let page = entra_rotator::report::html(&report).expect("a page");
+    let page = text(&report, Form::Html);
     let (figures, report) = (shown(&page), value(&report));
     for (key, text) in &figures {
         let expected = report.pointer(key).unwrap_or_else(|| panic!("{key} is no figure"));
@@ -201,7 +201,23 @@ async fn a_journal_that_says_nothing_gives_a_report_that_claims_nothing() {
 async fn a_print_too_long_for_anybody_is_refused() {
     let mut report = quarter().await.report(FROM, TO).await;
     let one = report.rotations[0].clone();
-    report.rotations = vec![one; entra_rotator::report::ROTATIONS_MAX + 1];
-    let refused = entra_rotator::report::pdf(&report).expect_err("too long").to_string();
+    report.rotations = vec![one; PRINTED_MAX + 1];
+    let refused = put(&report, Form::Pdf, &mut Vec::new()).expect_err("too long").to_string();
     assert!(refused.contains("shorter period"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_report_of_too_much_is_refused_and_what_is_over_does_not_count() {
+    let entries = quarter().await.journal.read("r1").await.expect("a rotation");
+    let period = |from, to| Period::new(at(from), at(to)).expect("a period");
+    let mut gathering = Gathering::new(period(FROM, TO));
+    for _ in 0..ROTATIONS_MAX {
+        gathering.rotation(&entries).expect("so many");
+    }
+    let refused = gathering.rotation(&entries).expect_err("and no more").to_string();
+    assert!(refused.contains("shorter") && refused.contains("jsonl"), "{refused}");
+    let mut gathering = Gathering::new(period(TO, "2027-01-01T00:00:00Z"));
+    for _ in 0..=ROTATIONS_MAX {
+        gathering.rotation(&entries).expect("it ended before");
+    }
 }

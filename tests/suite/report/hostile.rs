@@ -1,13 +1,12 @@
 //! Names that somebody chose to do harm.
 
 use entra_rotator::journal::Note;
-use entra_rotator::report::{Table, csv, html, plain};
+use entra_rotator::report::{Form, Table};
 use entra_rotator::rotation::{Event, Trigger};
 use serde_json::Value;
 
-use super::value;
 use super::written::{Written, begun, exempt, member, print_of};
-use super::{FROM, TO};
+use super::{FROM, TO, text, value};
 
 const HOSTILE: [&str; 9] = [
     "<script>alert(1)</script>",
@@ -73,7 +72,7 @@ fn is_hidden(letter: char) -> bool {
 #[tokio::test]
 async fn the_page_has_the_same_markup_whatever_the_names_are() {
     let harmless: Vec<String> = (0..hostile().len()).map(|number| format!("name-{number}")).collect();
-    let page = |report| html(&report).expect("a page");
+    let page = |report| text(&report, Form::Html);
     let (bad, good) =
         (page(named(&hostile()).await.report(FROM, TO).await), page(named(&harmless).await.report(FROM, TO).await));
     assert_eq!(tags(&bad), tags(&good));
@@ -89,8 +88,7 @@ async fn the_page_has_the_same_markup_whatever_the_names_are() {
 async fn a_table_holds_no_formula_and_every_cell_stays_in_its_place() {
     let report = named(&hostile()).await.report(FROM, TO).await;
     for table in [Table::Population, Table::Rotations, Table::Conditions] {
-        let bytes = csv(&report, table).expect("CSV");
-        let text = String::from_utf8(bytes).expect("UTF-8");
+        let text = text(&report, Form::Csv(table));
         let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
         let width = reader.headers().expect("a header").len();
         let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
@@ -112,10 +110,10 @@ async fn a_table_holds_no_formula_and_every_cell_stays_in_its_place() {
 #[tokio::test]
 async fn text_and_json_hide_nothing() {
     let report = named(&hostile()).await.report(FROM, TO).await;
-    let text = plain(&report);
-    assert!(!text.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{text:?}");
-    assert!(text.contains("two⏎lines"));
-    let raw = entra_rotator::report::json(&report).expect("JSON");
+    let plain = text(&report, Form::Text);
+    assert!(!plain.chars().any(|letter| is_hidden(letter) && letter != '\n'), "{plain:?}");
+    assert!(plain.contains("two⏎lines"));
+    let raw = text(&report, Form::Json);
     assert!(!raw.chars().any(|letter| is_hidden(letter) && letter != '\n'));
     let report = value(&report);
     let accounts = report["population"]["accounts"].as_array().expect("accounts");

@@ -1,8 +1,10 @@
 //! The journal's entries as JSON Lines, and changes of passwords as OCSF events.
 
+use std::io::{self, ErrorKind, Write};
+
 use entra_rotator::history::{Finding, Word};
-use entra_rotator::journal::{Journal, JournalError, NOTES, Note};
-use entra_rotator::report::{Period, Verified, line_schema, put_lines, put_ocsf};
+use entra_rotator::journal::{Journal, NOTES, Note};
+use entra_rotator::report::{Form, NoReport, Period, Table, Verified, line_schema, make};
 use entra_rotator::rotation::{Event, Method, Procedure, Seen, Side, Step, Trigger, TurnedBy, plan};
 use providers::port::Fault;
 use serde_json::Value;
@@ -15,24 +17,20 @@ fn period() -> Period {
 }
 
 pub(super) async fn lines(written: &Written, verified: &Verified) -> Vec<String> {
-    let mut found = Vec::new();
-    let put = |line: &str| {
-        found.push(line.to_owned());
-        Ok::<(), ()>(())
-    };
-    put_lines(&written.journal, period(), verified, put).await.expect("read").expect("put");
-    found
+    made(written, verified, Form::Jsonl).await
 }
 
 pub(super) async fn events(written: &Written) -> Vec<Value> {
-    let mut found = Vec::new();
-    let put = |line: &str| {
-        assert!(!line.contains('\n'));
-        found.push(serde_json::from_str(line).expect("JSON"));
-        Ok::<(), ()>(())
-    };
-    put_ocsf(&written.journal, period(), &Verified::Intact, put).await.expect("read").expect("put");
-    found
+    let lines = made(written, &Verified::Intact, Form::Ocsf).await;
+    lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+async fn made(written: &Written, verified: &Verified, form: Form) -> Vec<String> {
+    let mut bytes = Vec::new();
+    make(&written.journal, period(), verified.clone(), form, &mut bytes).await.expect("a report");
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    assert!(text.is_empty() || text.ends_with('\n'));
+    text.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -97,13 +95,27 @@ async fn a_rotation_that_began_before_has_its_account_and_doubt_is_on_every_line
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_it() {
     let written = quarter().await;
-    let mut count = 0;
-    let put = |_: &str| {
-        count += 1;
-        if count == 3 { Err("away") } else { Ok(()) }
-    };
-    let ended: Result<_, JournalError> = put_lines(&written.journal, period(), &Verified::Intact, put).await;
-    assert_eq!((ended.expect("read"), count), (Err("away"), 3));
+    for form in [Form::Html, Form::Json, Form::Csv(Table::Rotations), Form::Text, Form::Pdf, Form::Jsonl, Form::Ocsf] {
+        let mut reader = Away(3);
+        let ended = make(&written.journal, period(), Verified::Intact, form, &mut reader).await;
+        assert!(matches!(ended, Err(NoReport::Unwritten(cause)) if cause.kind() == ErrorKind::BrokenPipe), "{form:?}");
+        assert_eq!(reader.0, 0, "{form:?}: nothing more is written");
+    }
+}
+
+/// Takes so many bytes, and is gone.
+struct Away(usize);
+
+impl Write for Away {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        if taken == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(super) fn directory() -> Step {

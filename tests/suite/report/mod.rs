@@ -10,7 +10,7 @@ mod written;
 use std::collections::BTreeMap;
 
 use entra_rotator::journal::Note;
-use entra_rotator::report::{Report, Table, csv, html, json, pdf, plain};
+use entra_rotator::report::{Form, Report, Table, put};
 use entra_rotator::rotation::{Event, LateProof, Trigger, TurnedBy, Why};
 use providers::port::Fault;
 use serde_json::Value;
@@ -22,17 +22,22 @@ const TO: &str = "2026-10-01T00:00:00Z";
 
 /// Every form of a report.
 fn forms(report: &Report) -> Vec<Vec<u8>> {
-    let tables = [Table::Population, Table::Rotations, Table::Conditions];
-    let mut forms: Vec<Vec<u8>> = tables.into_iter().map(|table| csv(report, table).expect("CSV")).collect();
-    forms.push(html(report).expect("a page").into_bytes());
-    forms.push(json(report).expect("JSON").into_bytes());
-    forms.push(plain(report).into_bytes());
-    forms.push(pdf(report).expect("a print"));
-    forms
+    let tables = [Table::Population, Table::Rotations, Table::Conditions].map(Form::Csv);
+    tables.into_iter().chain([Form::Html, Form::Json, Form::Text, Form::Pdf]).map(|form| bytes(report, form)).collect()
+}
+
+fn bytes(report: &Report, form: Form) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put(report, form, &mut bytes).expect("a report");
+    bytes
+}
+
+fn text(report: &Report, form: Form) -> String {
+    String::from_utf8(bytes(report, form)).expect("UTF-8")
 }
 
 fn value(report: &Report) -> Value {
-    serde_json::from_str(&json(report).expect("JSON")).expect("JSON")
+    serde_json::from_slice(&bytes(report, Form::Json)).expect("JSON")
 }
 
 /// What stands in the elements that are marked as figures: JSON pointer to text.
@@ -207,7 +212,7 @@ async fn a_rotation_is_open_at_the_end_of_a_period_that_it_outlasts() {
     let written = quarter().await;
     let report = written.report(FROM, "2026-08-02T00:00:30Z").await;
     let open: BTreeMap<&str, &str> =
-        report.rotations.iter().map(|facts| (facts.rotation.0.as_str(), facts.outcome.as_str())).collect();
+        report.rotations.iter().map(|facts| (facts.rotation.0.as_str(), facts.outcome)).collect();
     assert_eq!(open, BTreeMap::from([("r1", "finished"), ("r2", "failed"), ("r3", "open")]));
     let report = written.report(FROM, "2026-08-02T00:30:01Z").await;
     assert_eq!((report.counts.held, report.counts.held_at_end, report.counts.open_at_end), (1, 1, 0));
