@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::html::html;
 use super::lines::csv;
@@ -37,7 +37,7 @@ pub enum NoReport {
     Unfit(String),
     /// It can't be written where it should go.
     #[error(transparent)]
-    Unwritten(#[from] io::Error),
+    Unwritten(#[from] std::io::Error),
 }
 
 /// Makes a report of the journal and writes it. `verified` is what the check of its chain gave. Reads one rotation, or a page of

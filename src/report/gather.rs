@@ -14,7 +14,7 @@ use super::{
 use crate::history::Finding;
 use crate::journal::{Entry, Member, Note, Noted};
 
-/// How many rotations a report tells of, but for one that is made of lines: each takes a few kilobytes of memory.
+/// How many rotations a report tells of, but for one that is made of lines: each takes some 5 KB of memory.
 pub const ROTATIONS_MAX: usize = 50_000;
 
 pub(super) const MANAGED: &str = "managed-by-windows";

@@ -1,7 +1,7 @@
 //! The report as one page: no script, nothing from elsewhere, readable light, dark, narrow and printed.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::Write;
 
 use askama::Template;
 
@@ -22,7 +22,7 @@ struct Page<'r> {
 }
 
 /// The page. Whatever it shows is escaped; every figure stands in an element whose `data-figure` is the JSON pointer to it.
-pub(super) fn html(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn html(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     let most = report.ages.iter().map(|bucket| bucket.accounts).max().unwrap_or_default();
     let busiest =
         report.months.iter().map(|month| month.rotated + month.put_back + month.held).max().unwrap_or_default();

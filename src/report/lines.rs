@@ -1,7 +1,7 @@
 //! The report as CSV: one table, every cell quoted, none a formula.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::shown::cell;
 use super::{AccountFacts, Condition, Report, RotationFacts};
@@ -75,7 +75,7 @@ const CONDITIONS: [&str; 9] =
     ["kind", "severity", "account", "title", "text", "raised", "cleared", "seconds", "position"];
 
 /// One table of the report.
-pub(super) fn csv(report: &Report, table: Table, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn csv(report: &Report, table: Table, out: &mut dyn Write) -> std::io::Result<()> {
     let mut writer = csv::WriterBuilder::new()
         .quote_style(csv::QuoteStyle::Always)
         .terminator(csv::Terminator::CRLF)

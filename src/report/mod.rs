@@ -23,7 +23,7 @@ mod shown;
 mod time;
 mod words;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 pub use controls::{CONTROLS, Control, NOT_SHOWN};
 pub use facts::{
@@ -42,7 +42,7 @@ pub use shown::{Text, json_safe};
 pub use time::{At, Length, Period};
 
 /// The report as JSON. Marks that turn the direction of writing are escaped there too.
-fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+fn json(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     serde_json::to_writer_pretty(shown::JsonSafe(&mut *out), report)?;
     out.write_all(b"\n")
 }

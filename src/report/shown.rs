@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -76,13 +76,13 @@ fn is_other_space(letter: char) -> bool {
 pub(super) struct JsonSafe<W>(pub(super) W);
 
 impl<W: Write> Write for JsonSafe<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = str::from_utf8(bytes).map_err(|cause| io::Error::new(ErrorKind::InvalidData, cause))?;
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = str::from_utf8(bytes).map_err(|cause| std::io::Error::new(ErrorKind::InvalidData, cause))?;
         self.0.write_all(json_safe(text).as_bytes())?;
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> std::io::Result<()> {
         self.0.flush()
     }
 }

@@ -10,7 +10,7 @@ mod write;
 use super::Report;
 
 /// How many rotations a print tells in full: each takes a page and a half, and 160 KB of memory while it is written.
-pub const PRINTED_MAX: usize = 5_000;
+pub const PRINTED_MAX: usize = 2_000;
 
 /// Why there is no PDF.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
