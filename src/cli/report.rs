@@ -88,7 +88,7 @@ async fn make(journal: &dyn Journal, period: Period, options: &ReportOptions) ->
         Err(NoReport::Unfit(why)) => {
             target.drop_draft();
             say(&format!("no report: {why}"));
-            Ok(Exit::Failed)
+            Ok(Exit::Usage)
         }
         Err(NoReport::Journal(error)) => {
             target.drop_draft();

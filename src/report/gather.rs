@@ -98,7 +98,7 @@ impl Gathering {
             return Ok(());
         }
         Err(NoReport::Unfit(format!(
-            "more than {ROTATIONS_MAX} rotations are in this period: take a shorter one, or --form jsonl or ocsf, which have no such limit"
+            "more than {ROTATIONS_MAX} rotations are in this period: take a shorter one, or one of the forms jsonl and ocsf, which have no such limit"
         )))
     }
 

@@ -22,7 +22,7 @@ pub(super) fn pdf(report: &Report) -> Result<Vec<u8>, NoPdf> {
     let rotations = report.rotations.len();
     if rotations > PRINTED_MAX {
         return Err(NoPdf(format!(
-            "{rotations} rotations are more than a print of {PRINTED_MAX} holds: take a shorter period, or --form html"
+            "{rotations} rotations are more than a print of {PRINTED_MAX} holds: take a shorter period, or the form html"
         )));
     }
     let faces = font::Faces::load()?;
