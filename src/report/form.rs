@@ -58,7 +58,7 @@ pub async fn make(
     put(&load(journal, period, verified).await?, form, out)
 }
 
-/// Writes a report. One that is made of lines is no such form: nothing is written.
+/// Writes a report. Refused in a form that is made of the journal's entries.
 pub fn put(report: &Report, form: Form, out: &mut dyn Write) -> Result<(), NoReport> {
     match form {
         Form::Html => html(report, out)?,
@@ -66,7 +66,7 @@ pub fn put(report: &Report, form: Form, out: &mut dyn Write) -> Result<(), NoRep
         Form::Csv(table) => csv(report, table, out)?,
         Form::Text => out.write_all(plain(report).as_bytes())?,
         Form::Pdf => out.write_all(&pdf(report).map_err(|cause| NoReport::Unfit(cause.to_string()))?)?,
-        Form::Jsonl | Form::Ocsf => {}
+        Form::Jsonl | Form::Ocsf => return Err(NoReport::Unfit("it is made of the journal's entries".to_owned())),
     }
     Ok(())
 }
