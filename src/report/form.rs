@@ -55,7 +55,11 @@ pub async fn make(
         Form::Ocsf => return put_ocsf(journal, period, unverified, out).await,
         Form::Html | Form::Json | Form::Csv(_) | Form::Text | Form::Pdf => {}
     }
-    put(&load(journal, period, verified).await?, form, out)
+    let mut gathering = Gathering::new(period);
+    if matches!(form, Form::Text | Form::Csv(Table::Population | Table::Conditions)) {
+        gathering = gathering.brief();
+    }
+    put(&gathered(journal, gathering, verified).await?, form, out)
 }
 
 /// Writes a report. Refused in a form that is made of the journal's entries.
@@ -73,7 +77,10 @@ pub fn put(report: &Report, form: Form, out: &mut dyn Write) -> Result<(), NoRep
 
 /// Reads the journal and gathers what the report says.
 pub async fn load(journal: &dyn Journal, period: Period, verified: Verified) -> Result<Report, NoReport> {
-    let mut gathering = Gathering::new(period);
+    gathered(journal, Gathering::new(period), verified).await
+}
+
+async fn gathered(journal: &dyn Journal, mut gathering: Gathering, verified: Verified) -> Result<Report, NoReport> {
     for listed in journal.list(&Query::default()).await? {
         gathering.rotation(&journal.read(&listed.id).await?)?;
     }

@@ -36,6 +36,7 @@ pub struct Gathering {
     rotations: Vec<Past>,
     /// How many of them are told of.
     shown: usize,
+    is_brief: bool,
     notes: Vec<Noted>,
     /// Position and time of every entry that counts.
     places: Vec<(i64, Timestamp)>,
@@ -79,6 +80,7 @@ impl Gathering {
             period,
             rotations: Vec::new(),
             shown: 0,
+            is_brief: false,
             notes: Vec::new(),
             places: Vec::new(),
             last_hash: (0, String::new()),
@@ -86,12 +88,24 @@ impl Gathering {
         }
     }
 
+    /// Keeps no rotation's steps, proofs and places, for a form that shows none: they are most of its memory.
+    pub fn brief(self) -> Self {
+        Self { is_brief: true, ..self }
+    }
+
     /// A rotation, with all its entries. Refused when there are too many to tell of.
     pub fn rotation(&mut self, entries: &[Entry]) -> Result<(), NoReport> {
         for entry in entries {
             self.place(entry.position, entry.at, &entry.hash);
         }
-        let past = Past::of(entries, &self.period);
+        let mut past = Past::of(entries, &self.period);
+        if self.is_brief
+            && let Some(facts) = past.as_mut().and_then(|past| past.facts.as_mut())
+        {
+            (facts.steps, facts.proofs) = (Vec::new(), Vec::new());
+            (facts.vault, facts.before, facts.after) = (None, None, None);
+            facts.entries.last_hash = String::new();
+        }
         self.shown += usize::from(past.as_ref().is_some_and(|past| past.facts.is_some()));
         self.rotations.extend(past);
         if self.shown <= ROTATIONS_MAX {

@@ -48,7 +48,7 @@ pub(super) fn plain(report: &Report) -> String {
         ("Over maximum age, all accounts", report.exposure.overdue.to_string()),
         ("Median, longest repair", format!("{}, {}", opt(&report.repairs.median), opt(&report.repairs.longest))),
     ];
-    lines.push(table(&[], rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect()));
+    lines.push(table(&[], rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()])));
 
     let at = |at: &Option<At>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
     section(&mut lines, "Accounts at the end of the period");
@@ -67,12 +67,12 @@ pub(super) fn plain(report: &Report) -> String {
         ]
     });
     let header = ["ACCOUNT", "KIND", "STATE", "AGE, DAYS", "AT MOST", "DUE", "OVERDUE IN PERIOD", "EXEMPTION"];
-    lines.push(table(&header, accounts.collect()));
+    lines.push(table(&header, accounts));
 
     section(&mut lines, "Ages at the end of the period, in days");
     lines.push(table(
         &["DAYS", "ACCOUNTS"],
-        report.ages.iter().map(|bucket| vec![bucket.days.clone(), bucket.accounts.to_string()]).collect(),
+        report.ages.iter().map(|bucket| vec![bucket.days.clone(), bucket.accounts.to_string()]),
     ));
 
     section(&mut lines, "Conditions");
@@ -88,7 +88,7 @@ pub(super) fn plain(report: &Report) -> String {
             condition.title.to_string(),
         ]
     });
-    lines.push(table(&["KIND", "SEVERITY", "ACCOUNT", "RAISED", "CLEARED", "HELD FOR", "WHAT"], conditions.collect()));
+    lines.push(table(&["KIND", "SEVERITY", "ACCOUNT", "RAISED", "CLEARED", "HELD FOR", "WHAT"], conditions));
 
     section(&mut lines, "Rotations");
     let rotations = report.rotations.iter().map(|facts| {
@@ -119,7 +119,7 @@ pub(super) fn plain(report: &Report) -> String {
         "REASON",
         "APPROVED BY",
     ];
-    lines.push(table(&header, rotations.collect()));
+    lines.push(table(&header, rotations));
 
     section(&mut lines, "Evidence");
     lines.push(format!(
@@ -143,8 +143,10 @@ fn opt(value: &Option<impl ToString>) -> String {
     value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
-fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    if rows.is_empty() {
+/// Row by row: there may be many.
+fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
         return "none".to_owned();
     }
     let mut table = Table::new();
